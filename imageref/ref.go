@@ -1,0 +1,111 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package imageref gives every spelling of an image name one canonical form, and says which images a pod spec pulls.
+//
+// The canonical form is containerd's: the registry and, on Docker Hub, "library/" are written out, a name without a tag
+// gets ":latest", and a tag is dropped where there is a digest. Names come from anyone who may create a pod, so every
+// parser here takes any input, in bounded time.
+package imageref
+
+import (
+	_ "crypto/sha256" // Digests are only accepted for algorithms that are linked in.
+	_ "crypto/sha512"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// maxLength is more than the longest valid reference: a name of 255, a tag of 128 and a sha512 digest.
+const maxLength = 1024
+
+// Ref is the canonical name of an image. Two Refs are equal when a runtime would resolve them as the same reference; it
+// can be the key of a map. The zero Ref is no image.
+type Ref struct {
+	canonical string
+}
+
+// Parse returns the canonical form of an image name as users write it in a pod. It follows
+// distribution/reference.ParseDockerRef, which is what containerd does. The error is one sentence that quotes s, shortened.
+func Parse(s string) (Ref, error) {
+	if s == "" {
+		return Ref{}, fmt.Errorf("image name is empty")
+	}
+	if len(s) > maxLength {
+		return Ref{}, fmt.Errorf("image name %q has %d bytes: at most %d are allowed", shorten(s), len(s), maxLength)
+	}
+	named, err := reference.ParseDockerRef(s)
+	if err != nil {
+		return Ref{}, fmt.Errorf("image name %q: %w", shorten(s), err)
+	}
+	return Ref{canonical: named.String()}, nil
+}
+
+// String returns the canonical name, such as "docker.io/library/nginx:latest"; "" for the zero Ref.
+func (r Ref) String() string { return r.canonical }
+
+// IsZero reports whether r is no image.
+func (r Ref) IsZero() bool { return r.canonical == "" }
+
+// Repository returns the name without tag and digest, such as "docker.io/library/nginx".
+func (r Ref) Repository() string {
+	repository, _, _ := r.split()
+	return repository
+}
+
+// Host returns the registry, with its port if it has one, such as "docker.io" or "localhost:5000".
+func (r Ref) Host() string {
+	host, _, _ := strings.Cut(r.canonical, "/")
+	return host
+}
+
+// Tag returns the tag, "" when the image is named by digest.
+func (r Ref) Tag() string {
+	_, tag, _ := r.split()
+	return tag
+}
+
+// Digest returns the digest, such as "sha256:4bcf...", and "" when the image is named by tag.
+func (r Ref) Digest() string {
+	_, _, digest := r.split()
+	return digest
+}
+
+// WithDigest returns the image of the same repository that has this digest ("sha256:" and 64 hexadecimal digits).
+func (r Ref) WithDigest(digest string) (Ref, error) {
+	if r.IsZero() {
+		return Ref{}, fmt.Errorf("no image to give digest %q to", shorten(digest))
+	}
+	return Parse(r.Repository() + "@" + digest)
+}
+
+// Familiar returns the name as users type it: without "docker.io/" and "library/". The tag is kept, also ":latest".
+func (r Ref) Familiar() string {
+	named, err := reference.ParseNormalizedNamed(r.canonical)
+	if err != nil {
+		return r.canonical
+	}
+	return reference.FamiliarString(named)
+}
+
+// split takes a canonical name apart: it has either a digest or a tag. A colon before the last slash belongs to a port.
+func (r Ref) split() (repository, tag, digest string) {
+	if repository, digest, found := strings.Cut(r.canonical, "@"); found {
+		return repository, "", digest
+	}
+	slash := strings.LastIndexByte(r.canonical, '/')
+	if colon := strings.LastIndexByte(r.canonical, ':'); colon > slash {
+		return r.canonical[:colon], r.canonical[colon+1:], ""
+	}
+	return r.canonical, "", ""
+}
+
+// shorten keeps hostile input from filling a message.
+func shorten(s string) string {
+	const limit = 60
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "..."
+}
