@@ -42,7 +42,7 @@ func (b Bytes) Times(f Factor) Bytes {
 		Likely: scale(b.Likely, f.Likely, nearest),
 		High:   scale(b.High, high, up),
 	}
-	return product.open(b.Low == math.MinInt64, b.High == math.MaxInt64)
+	return product.open(b.Low == math.MinInt64 && low > 0, b.High == math.MaxInt64 && high > 0)
 }
 
 // timesAnything is b times a factor of which only the sign is known.

@@ -1,0 +1,83 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+)
+
+// Elastic says whether an autoscaler may add nodes to a pool, in which case refusing a pod could hide it from that.
+type Elastic string
+
+const (
+	// ElasticAuto is true where anything in the cluster points to an autoscaler.
+	ElasticAuto Elastic = "Auto"
+	// ElasticTrue means that nodes may be added.
+	ElasticTrue Elastic = "true"
+	// ElasticFalse means that the nodes that are there are all there will be.
+	ElasticFalse Elastic = "false"
+)
+
+// NodePool tells what no API tells about the nodes that a selector finds.
+type NodePool struct {
+	// Name is for sentences and metrics; unique in a policy.
+	Name string
+	// Selector finds the pool's nodes by their labels. An empty one finds all.
+	Selector metav1.LabelSelector
+	// Elastic says whether an autoscaler may add nodes.
+	Elastic Elastic
+	// ImageFilesystemBytes is the capacity of the disk that holds images, for nodes whose kubelet can't be asked; 0 where it
+	// is not declared.
+	ImageFilesystemBytes int64
+	// DiskFactor is the bytes that an image takes on these nodes' disks for each byte of its size, nil where not declared.
+	DiskFactor *estimate.Factor
+
+	// compiled is Selector, nil in a pool that Load did not make.
+	compiled labels.Selector
+}
+
+// Selects reports whether a node with these labels is one of the pool.
+func (n *NodePool) Selects(nodeLabels map[string]string) bool {
+	selector := n.compiled
+	if selector == nil {
+		compiled, err := metav1.LabelSelectorAsSelector(&n.Selector)
+		if err != nil {
+			return false
+		}
+		selector = compiled
+	}
+	return selector.Matches(labels.Set(nodeLabels))
+}
+
+// Equal reports whether two pools say the same.
+func (n NodePool) Equal(o NodePool) bool {
+	sameFactor := n.DiskFactor == o.DiskFactor || n.DiskFactor != nil && o.DiskFactor != nil && *n.DiskFactor == *o.DiskFactor
+	return sameFactor && n.Name == o.Name && n.Elastic == o.Elastic && n.ImageFilesystemBytes == o.ImageFilesystemBytes &&
+		metav1.FormatLabelSelector(&n.Selector) == metav1.FormatLabelSelector(&o.Selector)
+}
+
+// PoolOf returns the first pool that selects a node with these labels, nil when none does. It must not be changed.
+func (p *Policy) PoolOf(nodeLabels map[string]string) *NodePool {
+	for i := range p.NodePools {
+		if p.NodePools[i].Selects(nodeLabels) {
+			return &p.NodePools[i]
+		}
+	}
+	return nil
+}
+
+// SizeOf returns the first entry of the operator's table that matches the image, and whether there is one.
+func (p *Policy) SizeOf(r imageref.Ref) (ImageSize, bool) {
+	for _, entry := range p.Images {
+		pattern, err := imageref.ParsePattern(entry.Match)
+		if err == nil && pattern.Matches(r) {
+			return entry, true
+		}
+	}
+	return ImageSize{}, false
+}
