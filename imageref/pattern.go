@@ -4,6 +4,7 @@
 package imageref
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -21,7 +22,7 @@ type Pattern struct {
 func ParsePattern(s string) (Pattern, error) {
 	switch {
 	case s == "":
-		return Pattern{}, fmt.Errorf("image pattern is empty")
+		return Pattern{}, errors.New("image pattern is empty")
 	case len(s) > maxLength:
 		return Pattern{}, fmt.Errorf("image pattern %q has %d bytes: at most %d are allowed", shorten(s), len(s), maxLength)
 	case !strings.Contains(s, "*"):

@@ -11,6 +11,7 @@ package imageref
 import (
 	_ "crypto/sha256" // Digests are only accepted for algorithms that are linked in.
 	_ "crypto/sha512"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -30,7 +31,7 @@ type Ref struct {
 // distribution/reference.ParseDockerRef, which is what containerd does. The error is one sentence that quotes s, shortened.
 func Parse(s string) (Ref, error) {
 	if s == "" {
-		return Ref{}, fmt.Errorf("image name is empty")
+		return Ref{}, errors.New("image name is empty")
 	}
 	if len(s) > maxLength {
 		return Ref{}, fmt.Errorf("image name %q has %d bytes: at most %d are allowed", shorten(s), len(s), maxLength)

@@ -71,11 +71,37 @@ func (p *Policy) PoolOf(nodeLabels map[string]string) *NodePool {
 	return nil
 }
 
+// ImageSize is the size of the images that a pattern selects.
+type ImageSize struct {
+	// Match is an imageref.Pattern in its canonical form.
+	Match string
+	// SizeBytes is the unpacked size on disk, more than 0.
+	SizeBytes int64
+
+	// pattern is Match, zero in an entry that Load did not make.
+	pattern imageref.Pattern
+}
+
+// Equal reports whether two entries say the same.
+func (i ImageSize) Equal(o ImageSize) bool { return i.Match == o.Match && i.SizeBytes == o.SizeBytes }
+
+// Matches reports whether the entry is for this image.
+func (i ImageSize) Matches(r imageref.Ref) bool {
+	pattern := i.pattern
+	if pattern == (imageref.Pattern{}) {
+		parsed, err := imageref.ParsePattern(i.Match)
+		if err != nil {
+			return false
+		}
+		pattern = parsed
+	}
+	return pattern.Matches(r)
+}
+
 // SizeOf returns the first entry of the operator's table that matches the image, and whether there is one.
 func (p *Policy) SizeOf(r imageref.Ref) (ImageSize, bool) {
 	for _, entry := range p.Images {
-		pattern, err := imageref.ParsePattern(entry.Match)
-		if err == nil && pattern.Matches(r) {
+		if entry.Matches(r) {
 			return entry, true
 		}
 	}

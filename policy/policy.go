@@ -84,14 +84,6 @@ type Exemptions struct {
 	PriorityClasses []string
 }
 
-// ImageSize is the size of the images that a pattern selects.
-type ImageSize struct {
-	// Match is an imageref.Pattern in its canonical form.
-	Match string
-	// SizeBytes is the unpacked size on disk, more than 0.
-	SizeBytes int64
-}
-
 // UnknownImage is the size of an image that nobody knows. The zero value makes no assumption: the verdict is Unknown.
 type UnknownImage struct {
 	// LikelyBytes and HighBytes are for warnings; HighBytes is more than 0 where a size is assumed at all.
