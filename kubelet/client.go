@@ -1,0 +1,204 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Defaults of a client's limits.
+const (
+	DefaultPort         = 10250
+	DefaultTimeout      = 10 * time.Second
+	DefaultMaxBodyBytes = 16 << 20 // a summary has about 1 kB for each pod
+)
+
+// Target is one kubelet.
+type Target struct {
+	// Node is the name of the Node object.
+	Node string
+	// Address is the node's InternalIP or host name, for a direct client only. An IPv6 address has no brackets.
+	Address string
+	// Port is 0 for DefaultPort. For a direct client only.
+	Port int
+}
+
+// Client asks kubelets. Direct and ViaAPIServer make one.
+type Client struct {
+	http         *http.Client
+	timeout      time.Duration
+	maxBodyBytes int64
+	// apiServer is nil for a direct client.
+	apiServer *url.URL
+	token     func(context.Context) (string, error)
+	rejected  func(token string)
+	subject   string
+}
+
+// Stats returns a sample of the target's image file system. Errors are *Error.
+func (c *Client) Stats(ctx context.Context, t Target) (Stats, error) {
+	body, date, err := c.get(ctx, t, "stats/summary", "nodes/stats")
+	if err != nil {
+		return Stats{}, err
+	}
+	stats, err := ParseSummary(body, date)
+	return stats, named(err, t)
+}
+
+// Config returns the target's configuration. It changes only when the kubelet
+// restarts. Errors are *Error.
+func (c *Client) Config(ctx context.Context, t Target) (Config, error) {
+	body, _, err := c.get(ctx, t, "configz", "nodes/configz")
+	if err != nil {
+		return Config{}, err
+	}
+	config, err := ParseConfigz(body)
+	return config, named(err, t)
+}
+
+// CloseIdleConnections closes the connections that no call is using.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// get returns a body and the node's time when it was sent.
+func (c *Client) get(ctx context.Context, t Target, path, resource string) ([]byte, time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	body, date, err := c.fetch(ctx, t, path, resource)
+	if err != nil {
+		return nil, time.Time{}, named(transportFailure(err, c.where(t)), t)
+	}
+	return body, date, nil
+}
+
+func (c *Client) fetch(ctx context.Context, t Target, path, resource string) ([]byte, time.Time, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(t, path), http.NoBody)
+	if err != nil {
+		return nil, time.Time{}, failure(ReasonOther, err, "its address %q makes no URL", t.Address)
+	}
+	request.Header.Set("Accept", "application/json")
+	var token string
+	if c.token != nil {
+		if token, err = c.token(ctx); err != nil {
+			return nil, time.Time{}, tokenFailure(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, time.Time{}, withoutURL(err)
+	}
+	// A body read to its end lets the connection be used again.
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, c.maxBodyBytes+1))
+	if response.StatusCode != http.StatusOK {
+		if response.StatusCode == http.StatusUnauthorized && c.rejected != nil {
+			c.rejected(token)
+		}
+		return nil, time.Time{}, c.statusFailure(t, response.StatusCode, body, path, resource)
+	}
+	switch {
+	case err != nil:
+		return nil, time.Time{}, err
+	case int64(len(body)) > c.maxBodyBytes:
+		return nil, time.Time{}, failure(ReasonTooLarge, nil, "%s answers with more than %d bytes to /%s: not read", c.where(t), c.maxBodyBytes, path)
+	}
+	date, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		date = time.Now()
+	}
+	return body, date, nil
+}
+
+func (c *Client) url(t Target, path string) string {
+	if c.apiServer != nil {
+		return c.apiServer.JoinPath("api", "v1", "nodes", url.PathEscape(t.Node), "proxy", path).String()
+	}
+	port := t.Port
+	if port == 0 {
+		port = DefaultPort
+	}
+	return (&url.URL{Scheme: "https", Host: net.JoinHostPort(t.Address, strconv.Itoa(port)), Path: "/" + path}).String()
+}
+
+func (c *Client) where(t Target) string {
+	if c.apiServer != nil {
+		return "the kubelet (through the API server)"
+	}
+	port := t.Port
+	if port == 0 {
+		port = DefaultPort
+	}
+	return "the kubelet at " + net.JoinHostPort(t.Address, strconv.Itoa(port))
+}
+
+// statusFailure is the sentence for an answer that is not 200 OK.
+func (c *Client) statusFailure(t Target, status int, body []byte, path, resource string) *Error {
+	where := c.where(t)
+	// A Status object comes from the API server itself, plain text from the kubelet behind it.
+	fromAPIServer := c.apiServer != nil && strings.HasPrefix(strings.TrimSpace(string(body)), "{")
+	switch {
+	case status == http.StatusUnauthorized && c.apiServer != nil:
+		return failure(ReasonUnauthorized, nil, "the API server or the kubelet behind it does not accept the credentials: log in again")
+	case status == http.StatusUnauthorized:
+		return failure(ReasonUnauthorized, nil, "%s does not accept the token: check that it authenticates by webhook (authentication.webhook.enabled)", where)
+	case status == http.StatusForbidden && fromAPIServer:
+		return failure(ReasonForbidden, nil, "the API server refuses to %q: grant it to %s", "get nodes/proxy", c.subject)
+	case status == http.StatusForbidden && c.apiServer != nil:
+		return failure(ReasonForbidden, nil, "the kubelet refuses %q to the API server: grant it to the user of its kubelet client certificate", "get "+resource)
+	case status == http.StatusForbidden:
+		return failure(ReasonForbidden, nil, "%s refuses %q: grant it to %s", where, "get "+resource, c.subject)
+	case status == http.StatusNotFound && path == "configz":
+		return failure(ReasonOther, nil, "%s has no /configz: set enableDebuggingHandlers to true in its configuration", where)
+	case 300 <= status && status < 400:
+		return failure(ReasonOther, nil, "%s answers /%s with a redirect (status %d), which is not followed: check the address and port", where, path, status)
+	case status == http.StatusGatewayTimeout:
+		return failure(ReasonTimeout, nil, "%s did not answer in time: check the network path to it", where)
+	case c.apiServer != nil && (status == http.StatusBadGateway || status == http.StatusServiceUnavailable):
+		return failure(ReasonRefused, nil, "the API server can't reach the kubelet (status %d): check that it runs", status)
+	default:
+		return failure(ReasonOther, nil, "%s answers /%s with status %d %s", where, path, status, http.StatusText(status))
+	}
+}
+
+func tokenFailure(err error) error {
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return failure(ReasonTimeout, err, "no token to ask the kubelet with came in time")
+	}
+	return failure(ReasonOther, err, "there is no token to ask the kubelet with")
+}
+
+// withoutURL drops the method and URL that net/http puts before an error: the
+// sentence says where already.
+func withoutURL(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+// named returns a copy of err that says which node.
+func named(err error, t Target) error {
+	if err == nil {
+		return nil
+	}
+	own, ok := errors.AsType[*Error](err)
+	if !ok {
+		return fmt.Errorf("node %q: %w", t.Node, err)
+	}
+	copied := *own
+	copied.Node = t.Node
+	return &copied
+}
