@@ -1,0 +1,154 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// pauseImage is what pod sandboxes run; nodes keep it whatever happens.
+const pauseImage = "lab/pause:1"
+
+// Image is an image to make up and push. It runs a program that waits for a signal, so pods with it really run.
+type Image struct {
+	// Name is repository:tag, without a host. A repository has at least two characters.
+	Name string
+	// Layers come after the layer with the program (about 1 MB), which all images share. No layers are fine.
+	Layers []Layer
+	// Platforms are like linux/arm64; by default that of this machine. More than one make an index. The first one has the layers as
+	// given, each further one the same with other seeds, so that platforms share nothing but the program.
+	Platforms []string
+}
+
+// Push makes the image up, pushes it and returns its digest (that of the index where there is one). The same image always has
+// the same digest. Pods name it RegistryHost/Name.
+func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
+	tag, err := name.NewTag(r.Address+"/"+img.Name, name.Insecure, name.StrictValidation)
+	if err != nil {
+		return "", fmt.Errorf("image %q: %w; write it as repository:tag", img.Name, err)
+	}
+	program, err := r.program(ctx)
+	if err != nil {
+		return "", err
+	}
+	platforms := img.Platforms
+	if len(platforms) == 0 {
+		platforms = []string{"linux/" + runtime.GOARCH}
+	}
+	images := make([]v1.Image, len(platforms))
+	for i, platform := range platforms {
+		if images[i], err = r.image(img.Layers, program, platform, uint64(i)); err != nil { //nolint:gosec // a small index
+			return "", fmt.Errorf("image %q: %w", img.Name, err)
+		}
+	}
+	if len(images) == 1 {
+		if err := remote.Write(tag, images[0], remote.WithContext(ctx)); err != nil {
+			return "", fmt.Errorf("push %q: %w", img.Name, err)
+		}
+		return digestOf(images[0])
+	}
+	index, err := indexOf(images, platforms)
+	if err != nil {
+		return "", err
+	}
+	if err := remote.WriteIndex(tag, index, remote.WithContext(ctx)); err != nil {
+		return "", fmt.Errorf("push %q: %w", img.Name, err)
+	}
+	return digestOf(index)
+}
+
+// image makes the image of one platform.
+func (r *Registry) image(layers []Layer, program []byte, platform string, variant uint64) (v1.Image, error) {
+	p, err := v1.ParsePlatform(platform)
+	if err != nil || p.OS == "" || p.Architecture == "" {
+		return nil, fmt.Errorf("platform %q is not of the form linux/amd64", platform)
+	}
+	base, err := newProgramLayer(program)
+	if err != nil {
+		return nil, err
+	}
+	all := []v1.Layer{base}
+	for _, spec := range layers {
+		spec.Seed += variant << 32
+		layer, err := r.layer(spec)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, layer)
+	}
+	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	if image, err = mutate.AppendLayers(image, all...); err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture, config.Variant = p.OS, p.Architecture, p.Variant
+	config.Config.Entrypoint = []string{"/pause"}
+	return mutate.ConfigFile(image, config)
+}
+
+// layer is the layer that spec describes; its digest is computed only once.
+func (r *Registry) layer(spec Layer) (v1.Layer, error) {
+	r.mu.Lock()
+	d, known := r.known[spec]
+	r.mu.Unlock()
+	if !known {
+		var err error
+		if d, err = describe(spec); err != nil {
+			return nil, err
+		}
+		r.mu.Lock()
+		r.known[spec] = d
+		r.mu.Unlock()
+	}
+	return &madeUpLayer{spec: spec, described: d}, nil
+}
+
+// program is the pause program, built when it is first needed.
+func (r *Registry) program(ctx context.Context) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pause != nil {
+		return r.pause, nil
+	}
+	path, err := buildPause(ctx, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	r.pause, err = os.ReadFile(path) //nolint:gosec // what was just built
+	return r.pause, err
+}
+
+// indexOf puts the images of several platforms under one name.
+func indexOf(images []v1.Image, platforms []string) (v1.ImageIndex, error) {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for i, image := range images {
+		platform, err := v1.ParsePlatform(platforms[i])
+		if err != nil {
+			return nil, err
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: platform}})
+	}
+	return index, nil
+}
+
+// digestOf is the digest of an image or an index.
+func digestOf(of interface{ Digest() (v1.Hash, error) }) (string, error) {
+	digest, err := of.Digest()
+	return digest.String(), err
+}
