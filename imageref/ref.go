@@ -38,9 +38,22 @@ func Parse(s string) (Ref, error) {
 	}
 	named, err := reference.ParseDockerRef(s)
 	if err != nil {
-		return Ref{}, fmt.Errorf("image name %q: %w", shorten(s), err)
+		return Ref{}, explain(s, err)
 	}
 	return Ref{canonical: named.String()}, nil
+}
+
+// explain says what is wrong with s. The errors of the reference package hold all of s in the cases that come first here.
+func explain(s string, err error) error {
+	if bareID(s) {
+		return fmt.Errorf("image name %q is the ID of an image: use its name", shorten(s))
+	}
+	if lower := strings.ToLower(s); lower != s {
+		if _, errLower := reference.ParseDockerRef(lower); errLower == nil {
+			return fmt.Errorf("image name %q: the repository must be in lower case", shorten(s))
+		}
+	}
+	return fmt.Errorf("image name %q: %w", shorten(s), err)
 }
 
 // String returns the canonical name, such as "docker.io/library/nginx:latest"; "" for the zero Ref.
@@ -81,13 +94,19 @@ func (r Ref) WithDigest(digest string) (Ref, error) {
 	return Parse(r.Repository() + "@" + digest)
 }
 
-// Familiar returns the name as users type it: without "docker.io/" and "library/". The tag is kept, also ":latest".
+// Familiar returns the name as users type it: without "docker.io/" and "library/", unless that would name another image.
+// The tag is kept, also ":latest".
 func (r Ref) Familiar() string {
 	named, err := reference.ParseNormalizedNamed(r.canonical)
 	if err != nil {
 		return r.canonical
 	}
-	return reference.FamiliarString(named)
+	familiar := reference.FamiliarString(named)
+	// docker.io/ghcr.io/a is a repository on Docker Hub; ghcr.io/a is not.
+	if again, err := Parse(familiar); err != nil || again != r {
+		return r.canonical
+	}
+	return familiar
 }
 
 // split takes a canonical name apart: it has either a digest or a tag. A colon before the last slash belongs to a port.
