@@ -50,7 +50,7 @@ func kubeletConfig(o NodeOptions, f kubeletFiles) *kubeletconfig.KubeletConfigur
 		CgroupDriver:           "cgroupfs",
 		CgroupRoot:             "/" + f.cgroup,
 		CgroupsPerQOS:          new(false),
-		EnforceNodeAllocatable: []string{},
+		EnforceNodeAllocatable: []string{"none"},
 		FailSwapOn:             new(false),
 		OOMScoreAdj:            new(int32(0)), // a lower one needs CAP_SYS_RESOURCE
 		MakeIPTablesUtilChains: new(false),
