@@ -1,0 +1,109 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/policy"
+)
+
+// Audit annotations. The API server writes each as "pods.headroom.dev/<key>" into its audit events, at level Metadata and
+// above. Values are one line of text:
+//
+//	action      Allow, Warn or Deny: always there
+//	verdict     the verdict that explains the action
+//	need        bytes that the pod's images need on the node the verdict is about, as an interval
+//	projected   bytes that stay available there after the pull, as an interval; negative where they don't fit
+//	candidates  "possible=3,likely=2,overloaded=1": nodes the pod could ever land on, could land on now, and how many of the
+//	            latter are at or past warnAt
+//	tier        Measured, Declared, Assumed or None: the worst data the decision rests on
+//	policy      the mode in force for the pod, then "@" and the version of the policy if that is known: "Warn@3f2a9c1d"
+//	undecided   why there is no opinion, or why not a firmer one: a reason of package fit or of this package
+//	exempt      why the pod was not judged: mirror, namespace, priorityClass or off
+//	error       one sentence, with undecided, where something went wrong
+//
+// An interval is "low/likely/high": three whole numbers of bytes, where "-inf" as low means that there is no lower bound and
+// "inf" as high that there is no upper one. need and projected are missing where there is no node to speak about.
+const (
+	actionKey     = "action"
+	verdictKey    = "verdict"
+	needKey       = "need"
+	projectedKey  = "projected"
+	candidatesKey = "candidates"
+	tierKey       = "tier"
+	policyKey     = "policy"
+	undecidedKey  = "undecided"
+	exemptKey     = "exempt"
+	errorKey      = "error"
+)
+
+// maxTextRunes is where the API server cuts warnings when a response has many.
+const maxTextRunes = 256
+
+func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
+	annotations := map[string]string{
+		actionKey:     string(d.Action),
+		verdictKey:    verdictLabel(d.Verdict),
+		candidatesKey: fmt.Sprintf("possible=%d,likely=%d,overloaded=%d", d.Possible, d.Likely, d.Overloaded),
+		policyKey:     h.policyText(d.Mode),
+	}
+	if d.Best.Node != "" {
+		annotations[needKey] = interval(d.Need)
+		annotations[projectedKey] = interval(d.Best.Projected)
+	}
+	if d.Tier != "" {
+		annotations[tierKey] = oneLine(string(d.Tier), maxTextRunes)
+	}
+	if d.Reason != "" {
+		annotations[undecidedKey] = oneLine(string(d.Reason), maxTextRunes)
+	}
+	return annotations
+}
+
+func (h *Handler) policyText(mode policy.Mode) string {
+	text := string(mode)
+	if h.PolicyVersion != nil {
+		if version := h.PolicyVersion(); version != "" {
+			text += "@" + version
+		}
+	}
+	return oneLine(text, maxTextRunes)
+}
+
+func interval(b estimate.Bytes) string {
+	low, high := strconv.FormatInt(b.Low, 10), strconv.FormatInt(b.High, 10)
+	if b.Low == math.MinInt64 {
+		low = "-inf"
+	}
+	if b.High == math.MaxInt64 {
+		high = "inf"
+	}
+	return low + "/" + strconv.FormatInt(b.Likely, 10) + "/" + high
+}
+
+// oneLine makes s a text that the API server lets through: it drops warnings with a control character or with invalid UTF-8
+// (apimachinery NewWarningHeader). Each is replaced by a space, and s cut to limit runes.
+func oneLine(s string, limit int) string {
+	s = strings.ToValidUTF8(s, " ")
+	var b strings.Builder
+	runes := 0
+	for _, r := range s {
+		if runes++; runes > limit {
+			break
+		}
+		// Besides control characters, what a terminal could take for one: line separators and marks that reverse text.
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
+}

@@ -1,0 +1,173 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/imageref"
+)
+
+const (
+	// maxBodyBytes is more than twice the 3 MiB that the API server takes for one request (GenericAPIServer's
+	// MaxRequestBodyBytes): on CREATE the review holds the object once.
+	maxBodyBytes = 7 << 20
+	// defaultTimeout and maxTimeout are the API server's, see ValidatingWebhook.timeoutSeconds.
+	defaultTimeout = 10 * time.Second
+	maxTimeout     = 30 * time.Second
+)
+
+// Evaluator is what Handler needs from package fit: the decision on one pod against what is known now. It must answer from
+// memory and be safe for concurrent use.
+type Evaluator interface {
+	Evaluate(fit.Request) fit.Decision
+}
+
+// SizeWaiter waits for the sizes of images that somebody else is fetching.
+type SizeWaiter interface {
+	// Wait returns true as soon as the size of one of the images is known that was not before, and false when ctx is done,
+	// when no answer will come, or, at once, when too many requests wait already.
+	Wait(ctx context.Context, images []imageref.Ref) bool
+}
+
+// HandlerOptions is what a Handler works with. Only Evaluator is needed.
+type HandlerOptions struct {
+	// Evaluator makes the decisions.
+	Evaluator Evaluator
+	// NamespaceMode returns the value of a namespace's label headroom.dev/mode, "" for none. It must not do I/O.
+	NamespaceMode func(namespace string) string
+	// PolicyVersion returns a short text that changes with the policy in force, such as a hash. It must not do I/O.
+	PolicyVersion func() string
+	// Want is told which images lack a size, so that somebody finds it out. It must not block. Dry runs don't call it.
+	Want func(images []imageref.Ref)
+	// Sizes and SizeWait are the one bounded wait: in mode Enforce, not for dry runs, when a size could turn the answer into
+	// a refusal, and never longer than half of what the API server gives the request. No wait if nil or not positive.
+	Sizes    SizeWaiter
+	SizeWait time.Duration
+	// Metrics counts the answers.
+	Metrics *Metrics
+	// Log gets denials and warnings at V(1), decisions at V(2), and what should never happen at V(0).
+	Log logr.Logger
+}
+
+// Handler answers AdmissionReviews of the webhook pods.headroom.dev. It is safe for concurrent use.
+type Handler struct {
+	HandlerOptions
+	// slots bounds the evaluations that run at the same time: they are pure computation, more than the processors can do only
+	// makes each of them late. It also bounds what an evaluation that never ends could pile up.
+	slots chan struct{}
+}
+
+// NewHandler returns a handler that works with o.
+func NewHandler(o HandlerOptions) *Handler {
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return &Handler{HandlerOptions: o, slots: make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0)))}
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		// Whatever is computed from a request runs under the recover of judge, which admits. This one is for what is around it.
+		if p := recover(); p != nil {
+			h.panicked(p)
+			http.Error(w, "internal error: the request was not judged", http.StatusInternalServerError)
+		}
+	}()
+	start := time.Now()
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "send an AdmissionReview by POST", http.StatusMethodNotAllowed)
+		return
+	}
+	req, version, err := readReview(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		h.Metrics.undecided(Unreadable)
+		h.Log.Info("Request is not an AdmissionReview", "reason", err.Error())
+		http.Error(w, oneLine(err.Error(), maxTextRunes), http.StatusBadRequest)
+		return
+	}
+	timeout := timeoutOf(r)
+	// The last tenth is for the way back: an answer that comes too late carries no annotation.
+	ctx, cancel := context.WithDeadline(r.Context(), start.Add(timeout/10*9))
+	defer cancel()
+	h.write(w, h.answer(ctx, req, version, start.Add(timeout/2)))
+}
+
+// answer is the response to req, whatever happens and in time. It waits for sizes until waitUntil at most.
+func (h *Handler) answer(ctx context.Context, req *admissionv1.AdmissionRequest, version string, waitUntil time.Time) *admissionv1.AdmissionResponse {
+	done := make(chan outcome, 1)
+	go func() { done <- h.judge(ctx, req, version, waitUntil) }()
+	var o outcome
+	select {
+	case o = <-done:
+	case <-ctx.Done():
+		o = undecided(req, TimedOut, errors.New("no decision in the time that the API server gives"))
+	}
+	h.count(req, o)
+	return o.response
+}
+
+func (h *Handler) write(w http.ResponseWriter, response *admissionv1.AdmissionResponse) {
+	body, err := json.Marshal(&admissionv1.AdmissionReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "AdmissionReview"},
+		Response: response,
+	})
+	if err != nil {
+		h.Metrics.undecided(Unreadable)
+		h.Log.Error(err, "AdmissionReview can't be encoded")
+		http.Error(w, "internal error: the answer can't be encoded", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := w.Write(body); err != nil {
+		h.Log.V(1).Info("Answer was not taken", "reason", err.Error())
+	}
+}
+
+func (h *Handler) panicked(p any) {
+	h.Metrics.panics.Inc()
+	h.Log.Error(fmt.Errorf("panic: %v", p), "Panic while judging a pod, which is admitted", "stack", string(debug.Stack()))
+}
+
+// readReview returns the request in an AdmissionReview and the review's version. Any version that has a request with a UID
+// can be answered: the API server takes v1 whatever it asked in.
+func readReview(body io.Reader) (*admissionv1.AdmissionRequest, string, error) {
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil, "", fmt.Errorf("read the AdmissionReview: %w", err)
+	}
+	var review admissionv1.AdmissionReview
+	if err := utiljson.Unmarshal(data, &review); err != nil {
+		return nil, "", fmt.Errorf("the body is not an AdmissionReview: %w", err)
+	}
+	if review.Request == nil || review.Request.UID == "" {
+		return nil, "", errors.New("the body is not an AdmissionReview: request.uid is missing")
+	}
+	return review.Request, review.APIVersion, nil
+}
+
+// timeoutOf is how long the API server waits for the answer to r, which it says in the query.
+func timeoutOf(r *http.Request) time.Duration {
+	timeout, err := time.ParseDuration(r.URL.Query().Get("timeout"))
+	if err != nil || timeout <= 0 {
+		return defaultTimeout
+	}
+	return min(timeout, maxTimeout)
+}
