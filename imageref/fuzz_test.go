@@ -14,7 +14,7 @@ func seeds(f *testing.F) {
 	f.Helper()
 	for _, s := range []string{
 		"", "nginx", "nginx:1.29", "localhost:5000/a/b:c", "[fd00::1]:5000/a", "ghcr.io/a/b:c@" + digest, digest, hex, "sha256:abc", "a/*", "*",
-		"docker-pullable://nginx@" + digest, "<none>@<none>", "index.docker.io/x", "docker.io/docker.io/a", "UPPER.example.com/a",
+		"docker-pullable://nginx@" + digest, "<none>@<none>", "index.docker.io/x", "docker.io/docker.io/a", "UPPER.example.com/a", "A\n",
 	} {
 		f.Add(s)
 	}

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	godigest "github.com/opencontainers/go-digest"
 )
 
 // maxLength is more than the longest valid reference: a name of 255, a tag of 128 and a sha512 digest.
@@ -43,7 +44,8 @@ func Parse(s string) (Ref, error) {
 	return Ref{canonical: named.String()}, nil
 }
 
-// explain says what is wrong with s. The errors of the reference package hold all of s in the cases that come first here.
+// explain says what is wrong with s. Only errors of fixed text are passed on: others of the reference package hold all of s,
+// control characters included.
 func explain(s string, err error) error {
 	if bareID(s) {
 		return fmt.Errorf("image name %q is the ID of an image: use its name", shorten(s))
@@ -53,7 +55,14 @@ func explain(s string, err error) error {
 			return fmt.Errorf("image name %q: the repository must be in lower case", shorten(s))
 		}
 	}
-	return fmt.Errorf("image name %q: %w", shorten(s), err)
+	for _, fixed := range []error{
+		reference.ErrNameTooLong, godigest.ErrDigestInvalidLength, godigest.ErrDigestUnsupported, godigest.ErrDigestInvalidFormat,
+	} {
+		if errors.Is(err, fixed) {
+			return fmt.Errorf("image name %q: %w", shorten(s), fixed)
+		}
+	}
+	return fmt.Errorf("image name %q: %w", shorten(s), reference.ErrReferenceInvalidFormat)
 }
 
 // String returns the canonical name, such as "docker.io/library/nginx:latest"; "" for the zero Ref.

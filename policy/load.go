@@ -106,13 +106,13 @@ type InvalidError struct {
 	Mistakes []Mistake
 }
 
-// Error returns one line, with at most ten mistakes in it.
+// Error returns one line, with at most 20 mistakes in it.
 func (e *InvalidError) Error() string {
-	const limit = 10
+	const limit = 20
 	var parts []string
 	for i, m := range e.Mistakes {
 		if i == limit {
-			parts = append(parts, fmt.Sprintf("and %d more mistakes", len(e.Mistakes)-limit))
+			parts = append(parts, fmt.Sprintf("and %d more", len(e.Mistakes)-limit))
 			break
 		}
 		parts = append(parts, fmt.Sprintf("line %d: %v", m.Line, m.Err))

@@ -70,10 +70,10 @@ type Margin struct {
 	Percent float64
 }
 
-// Of returns the margin's bytes for a disk of this capacity, rounded up.
+// Of returns the margin's bytes for a disk of this capacity, rounded to the nearest one.
 func (m Margin) Of(capacityBytes int64) int64 {
 	share := m.Percent / 100
-	return estimate.Exactly(capacityBytes).Times(estimate.Factor{Low: share, Likely: share, High: share}).High
+	return estimate.Exactly(capacityBytes).Times(estimate.Factor{Low: share, Likely: share, High: share}).Likely
 }
 
 // Exemptions lists the pods that are always admitted without judging.

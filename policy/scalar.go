@@ -59,8 +59,8 @@ func (d *decoder) boolean(at place, into *bool) {
 	}
 }
 
-// size reads a quantity of bytes that is at least one byte. Fractions of a byte are rounded up, more than an int64 holds
-// is the most it holds.
+// size reads a quantity of bytes that is at least one byte and that an int64 holds, which Quantity.Value doesn't check.
+// Fractions of a byte are rounded up.
 func (d *decoder) size(at place, into *int64) {
 	text, ok := d.text(at)
 	if !ok {
@@ -72,8 +72,10 @@ func (d *decoder) size(at place, into *int64) {
 		d.invalid(at, "must be a number of bytes such as 40Gi")
 	case quantity.Sign() <= 0:
 		d.invalid(at, "must be more than 0 bytes")
-	case quantity.Cmp(resource.MustParse("1")) < 0:
+	case quantity.Cmp(*resource.NewQuantity(1, resource.BinarySI)) < 0:
 		d.invalid(at, "must be at least one byte: m means thousandths, use M or Mi")
+	case quantity.Cmp(*resource.NewQuantity(math.MaxInt64, resource.BinarySI)) > 0:
+		d.invalid(at, "must be less than 8Ei")
 	default:
 		*into = quantity.Value()
 	}
@@ -137,7 +139,7 @@ func (d *decoder) number(at place, into *float64, most float64) {
 
 // words reads a list of different texts that check accepts; its answer says what is wrong, "" for nothing.
 func (d *decoder) words(at place, check func(word string) string) []string {
-	var seen []string
+	seen := map[string]bool{}
 	return readList(d, at, func(at place) (string, bool) {
 		word, ok := d.text(at)
 		if !ok {
@@ -147,11 +149,11 @@ func (d *decoder) words(at place, check func(word string) string) []string {
 			d.invalid(at, wrong)
 			return "", false
 		}
-		if slices.Contains(seen, word) {
+		if seen[word] {
 			d.mistake(at, field.Duplicate(at.path, shorten(word)))
 			return "", false
 		}
-		seen = append(seen, word)
+		seen[word] = true
 		return word, true
 	})
 }

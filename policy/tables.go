@@ -4,8 +4,6 @@
 package policy
 
 import (
-	"slices"
-
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -91,16 +89,14 @@ func unknownImageProperties() []property[UnknownImage] {
 }
 
 func (d *decoder) nodePools(at place) []NodePool {
-	var seen []string
+	seen := map[string]bool{}
 	return readList(d, at, func(at place) (NodePool, bool) {
 		pool := NodePool{Elastic: ElasticAuto}
 		readObject(d, at, &pool, nodePoolProperties())
-		if slices.Contains(seen, pool.Name) {
+		if seen[pool.Name] {
 			d.mistake(at, field.Duplicate(at.path.Child("name"), pool.Name))
 		}
-		if pool.Name != "" {
-			seen = append(seen, pool.Name)
-		}
+		seen[pool.Name] = pool.Name != ""
 		return pool, true
 	})
 }
