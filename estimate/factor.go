@@ -59,6 +59,14 @@ const (
 	up
 )
 
+// awayFromZero reports whether a magnitude that was cut off has to grow by one.
+func (r rounding) awayFromZero(negative, half, rest bool) bool {
+	if r == nearest {
+		return half
+	}
+	return (r == down) == negative && (half || rest)
+}
+
 // scale returns n*f, rounded and saturated. f is finite and not negative.
 //
 // Sizes above 2^53 don't fit a float64, so the product is taken in integers: f is mantissa*2^exponent, and n*mantissa
@@ -83,9 +91,7 @@ func scale(n int64, f float64, r rounding) int64 {
 		return signed(lo<<exponent, n < 0)
 	}
 	whole, half, rest := shiftRight(hi, lo, uint(-exponent))
-	// On a negative number, away from zero is down.
-	away := (r == up && n > 0 || r == down && n < 0) && (half || rest) || r == nearest && half
-	if away && whole < math.MaxUint64 {
+	if r.awayFromZero(n < 0, half, rest) && whole < math.MaxUint64 {
 		whole++
 	}
 	return signed(whole, n < 0)

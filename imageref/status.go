@@ -3,26 +3,23 @@
 
 package imageref
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // OfStatusNames returns the images that a node reports under these names, which are those of one entry of
 // node.status.images: repository digests and tags. Names that say nothing ("<none>@<none>", "<none>:<none>"), bare image
 // IDs and what doesn't parse are skipped, as are repetitions.
 func OfStatusNames(names []string) []Ref {
 	var refs []Ref
-next:
 	for _, name := range names {
 		if strings.Contains(name, "<none>") || bareID(name) {
 			continue
 		}
 		ref, err := Parse(name)
-		if err != nil {
+		if err != nil || slices.Contains(refs, ref) {
 			continue
-		}
-		for _, known := range refs {
-			if known == ref {
-				continue next
-			}
 		}
 		refs = append(refs, ref)
 	}
