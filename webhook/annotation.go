@@ -69,7 +69,7 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 }
 
 func (h *Handler) policyText(mode policy.Mode) string {
-	text := string(mode)
+	text := modeLabel(mode)
 	if h.PolicyVersion != nil {
 		if version := h.PolicyVersion(); version != "" {
 			text += "@" + version

@@ -112,11 +112,7 @@ func (m *Metrics) initialize() {
 }
 
 func (m *Metrics) decided(d fit.Decision) {
-	mode := unknownMode
-	if slices.Contains(policy.Modes(), d.Mode) {
-		mode = string(d.Mode)
-	}
-	m.decisions.WithLabelValues(verdictLabel(d.Verdict), mode, string(d.Action)).Inc()
+	m.decisions.WithLabelValues(verdictLabel(d.Verdict), modeLabel(d.Mode), string(d.Action)).Inc()
 	if d.Reason != "" && d.Reason != fit.NoImages {
 		m.undecided(d.Reason)
 	}
@@ -157,4 +153,11 @@ func verdictLabel(v verdict.Verdict) string {
 		return string(verdict.Unknown)
 	}
 	return string(v)
+}
+
+func modeLabel(m policy.Mode) string {
+	if !slices.Contains(policy.Modes(), m) {
+		return unknownMode
+	}
+	return string(m)
 }
