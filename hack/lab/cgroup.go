@@ -76,7 +76,7 @@ func createCgroupV2(name string) error {
 	return nil
 }
 
-// cgroupHierarchies are the folders of all version 1 hierarchies.
+// cgroupHierarchies are the folders of all hierarchies: several of version 1, and on a hybrid machine one of version 2.
 func cgroupHierarchies() ([]string, error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -85,13 +85,13 @@ func cgroupHierarchies() ([]string, error) {
 	return parseHierarchies(string(mounts)), nil
 }
 
-// parseHierarchies reads the version 1 hierarchies below cgroupMount from a mountinfo file.
+// parseHierarchies reads the hierarchies right below cgroupMount from a mountinfo file.
 func parseHierarchies(mountinfo string) []string {
 	var dirs []string
 	for line := range strings.Lines(mountinfo) {
 		_, fs, _ := strings.Cut(line, " - ")
 		point, ok := mountPoint(line)
-		if ok && strings.HasPrefix(fs, "cgroup ") && filepath.Dir(point) == cgroupMount && !slices.Contains(dirs, point) {
+		if ok && strings.HasPrefix(fs, "cgroup") && filepath.Dir(point) == cgroupMount && !slices.Contains(dirs, point) {
 			dirs = append(dirs, point)
 		}
 	}

@@ -179,3 +179,6 @@ func Open(dir string) (*ControlPlane, error) {
 	c.CAFile = c.authority.caFile()
 	return c, nil
 }
+
+// State is what the lab has on this machine now.
+func (c *ControlPlane) State() State { return c.state.read() }

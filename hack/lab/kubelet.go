@@ -49,7 +49,7 @@ func kubeletConfig(o NodeOptions, f kubeletFiles) *kubeletconfig.KubeletConfigur
 
 		CgroupDriver:           "cgroupfs",
 		CgroupRoot:             "/" + f.cgroup,
-		CgroupsPerQOS:          new(false),
+		CgroupsPerQOS:          new(true), // or pods would end up in a group outside of the root
 		EnforceNodeAllocatable: []string{"none"},
 		FailSwapOn:             new(false),
 		OOMScoreAdj:            new(int32(0)), // a lower one needs CAP_SYS_RESOURCE

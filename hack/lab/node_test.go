@@ -163,8 +163,37 @@ func wantGone(t *testing.T, n NodeState) {
 	if _, err := net.InterfaceByName(n.Interface); err == nil {
 		t.Errorf("interface %s is still there", n.Interface)
 	}
+	if users := usersOf(t, n.Folder); len(users) > 0 {
+		t.Errorf("these still use the node's disk: %v", users)
+	}
 	groups, err := filepath.Glob(filepath.Join(cgroupMount, "*", n.Cgroup))
 	if err != nil || len(groups) > 0 {
 		t.Errorf("control groups are still there: %v, %v", groups, err)
 	}
+}
+
+// usersOf lists the processes, in whatever namespace, and the loop devices that still use something below a folder. The kernel
+// may take a moment to let go of a loop device.
+func usersOf(t *testing.T, folder string) []string {
+	t.Helper()
+	var users []string
+	for range 50 {
+		users = users[:0]
+		for _, pattern := range []string{"/proc/[0-9]*/mountinfo", "/sys/block/loop*/loop/backing_file"} {
+			files, err := filepath.Glob(pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				if content, err := os.ReadFile(file); err == nil && strings.Contains(string(content), folder+"/") {
+					users = append(users, file)
+				}
+			}
+		}
+		if len(users) == 0 {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return users
 }

@@ -45,6 +45,10 @@ func (n *Node) ready(ctx context.Context, since time.Time) error {
 			return fmt.Errorf("it still has the taint %s", taint.ToString())
 		}
 	}
+	// The status may be that of the kubelet before this one, so this one has to answer, too.
+	if err := client.CoreV1().RESTClient().Get().Resource("nodes").Name(n.Name).SubResource("proxy").Suffix("healthz").Do(ctx).Error(); err != nil {
+		return fmt.Errorf("its kubelet does not answer: %w", err)
+	}
 	return n.label(ctx, client, node)
 }
 
