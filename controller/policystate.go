@@ -1,0 +1,89 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/policy"
+)
+
+// PolicyOrigin says where the policy in force comes from. It is a closed set, fit to be the label of a metric.
+type PolicyOrigin string
+
+const (
+	// PolicyPending is before the first answer of the API server: the defaults in mode Audit.
+	PolicyPending PolicyOrigin = "pending"
+	// PolicyConfigMap is a valid text of the ConfigMap, the latest or an earlier one.
+	PolicyConfigMap PolicyOrigin = "configmap"
+	// PolicyDefaults is for no ConfigMap.
+	PolicyDefaults PolicyOrigin = "defaults"
+	// PolicyFallback is for an invalid text and none before it: the defaults in mode Audit.
+	PolicyFallback PolicyOrigin = "fallback"
+)
+
+// PolicyOrigins returns every origin.
+func PolicyOrigins() []PolicyOrigin {
+	return []PolicyOrigin{PolicyPending, PolicyConfigMap, PolicyDefaults, PolicyFallback}
+}
+
+// PolicyState is about the policy in force.
+type PolicyState struct {
+	Source PolicyOrigin
+	// Version names the policy in force: twelve hexadecimal digits of its text's hash, "defaults" or, in mode Audit for
+	// lack of a valid one, "fallback". Equal on all replicas that have read the same ConfigMap.
+	Version string
+	// Valid is false while the ConfigMap's text is not the one in force because it isn't valid, and before the first read.
+	Valid bool
+	// Problem says what is wrong with it, with field paths; "" when Valid.
+	Problem string
+	// ResourceVersion is that of the latest ConfigMap seen; "" without one.
+	ResourceVersion string
+}
+
+// PolicyLoads counts what became of the texts seen.
+type PolicyLoads struct {
+	Valid, Invalid, Deleted uint64
+}
+
+// loaded is a policy with its state, swapped as one.
+type loaded struct {
+	policy *policy.Policy
+	state  PolicyState
+}
+
+func defaults() *loaded {
+	return &loaded{policy: policy.Default(), state: PolicyState{Source: PolicyDefaults, Version: string(PolicyDefaults), Valid: true}}
+}
+
+func auditDefaults(source PolicyOrigin, problem string) *loaded {
+	p := policy.Default()
+	p.Mode = policy.Audit
+	return &loaded{policy: p, state: PolicyState{Source: source, Version: string(source), Problem: problem}}
+}
+
+// loadConfigMap reads the text that a ConfigMap holds. One without the key is not valid: a misspelt key must not look
+// like a wish for the defaults.
+func loadConfigMap(c *corev1.ConfigMap) (*policy.Policy, []string, error) {
+	text, found := c.Data[policy.ConfigMapKey]
+	if !found {
+		return nil, nil, fmt.Errorf("the ConfigMap has no key %q: put the policy there, or delete the ConfigMap for the defaults", policy.ConfigMapKey)
+	}
+	return policy.Load([]byte(text), false)
+}
+
+func sameText(a, b *corev1.ConfigMap) bool {
+	x, foundX := a.Data[policy.ConfigMapKey]
+	y, foundY := b.Data[policy.ConfigMapKey]
+	return x == y && foundX == foundY
+}
+
+func versionOf(c *corev1.ConfigMap) string {
+	digest := sha256.Sum256([]byte(c.Data[policy.ConfigMapKey]))
+	return hex.EncodeToString(digest[:6])
+}

@@ -1,0 +1,84 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"net"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/kubelet"
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// NotAsked says why a node's kubelet is not asked at all. It is a closed set, fit to be the label of a metric. Such a node
+// falls to the next tier.
+type NotAsked string
+
+const (
+	// NoAddress is a node without an InternalIP.
+	NoAddress NotAsked = "no_address"
+	// WindowsNode is a node whose kubelet reports another kind of image file system.
+	WindowsNode NotAsked = "windows"
+	// VirtualNode is a node without a kubelet of its own.
+	VirtualNode NotAsked = "virtual"
+)
+
+// TargetOf returns where the kubelet of n is asked, or why it isn't. A kubelet that is asked through the API server needs
+// no address.
+func TargetOf(n *corev1.Node, viaAPIServer bool) (target kubelet.Target, reason NotAsked) {
+	target = kubelet.Target{Node: n.Name, Port: int(n.Status.DaemonEndpoints.KubeletEndpoint.Port)}
+	if target.Port < 1 || target.Port > 65535 {
+		target.Port = kubelet.DefaultPort
+	}
+	for _, address := range n.Status.Addresses {
+		// Only literal addresses: a name would be resolved by whoever runs the cluster's DNS.
+		if address.Type == corev1.NodeInternalIP && net.ParseIP(address.Address) != nil {
+			target.Address = address.Address
+			break
+		}
+	}
+	switch {
+	case isVirtual(n):
+		return target, VirtualNode
+	case firstNonEmpty(n.Status.NodeInfo.OperatingSystem, n.Labels[corev1.LabelOSStable]) == string(corev1.Windows):
+		return target, WindowsNode
+	case target.Address == "" && !viaAPIServer:
+		return target, NoAddress
+	default:
+		return target, ""
+	}
+}
+
+// isVirtual knows the marks of virtual-kubelet and of KWOK.
+func isVirtual(n *corev1.Node) bool {
+	if kind := n.Labels["type"]; kind == "virtual-kubelet" || kind == "kwok" {
+		return true
+	}
+	for i := range n.Spec.Taints {
+		if n.Spec.Taints[i].Key == "virtual-kubelet.io/provider" {
+			return true
+		}
+	}
+	return false
+}
+
+// linesOf returns the lines of one kubelet's configuration. Its threshold for containerfs.available is left out: that
+// signal only means something on a disk of its own for writable layers, where no images are.
+func linesOf(c kubelet.Config) ledger.Lines {
+	lines := ledger.Lines{
+		GCHighPercent:   c.ImageGCHighPercent,
+		GCLowPercent:    c.ImageGCLowPercent,
+		GCOff:           c.GCOff,
+		MaxImagesListed: c.NodeStatusMaxImages,
+	}
+	for _, t := range c.Thresholds {
+		signal := ledger.Signal(t.Signal)
+		if signal != ledger.ImageFSAvailable && signal != ledger.NodeFSAvailable {
+			continue
+		}
+		lines.Thresholds = append(lines.Thresholds, ledger.Threshold{Signal: signal, Percent: t.Percent, Bytes: t.Bytes, Soft: t.Soft})
+	}
+	return lines
+}

@@ -1,0 +1,198 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// SlimNode is a cache transform (k8s.io/client-go/tools/cache.TransformFunc) that keeps of a Node what this package
+// reads, and nothing else:
+//
+//   - name, UID, resourceVersion and labels: identity, what the reflector continues from, and what pods select by;
+//   - taints and unschedulable: where pods may land;
+//   - capacity of ephemeral-storage, and allocatable: the disk of the lowest tier, and room for pods;
+//   - type and status of the conditions Ready and DiskPressure. Their heartbeats change every few minutes on every node
+//     and would make each update look like a change;
+//   - the internal addresses and the kubelet's port: where the kubelet is asked;
+//   - nodeInfo's boot ID, runtime version, operating system and architecture;
+//   - the image list.
+//
+// Managed fields, annotations, volumes and machine IDs are about a quarter of a Node's bytes. What is not a Node passes
+// unchanged.
+func SlimNode(obj any) (any, error) {
+	n, ok := obj.(*corev1.Node)
+	if !ok {
+		return obj, nil
+	}
+	slim := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            n.Name,
+			UID:             n.UID,
+			ResourceVersion: n.ResourceVersion,
+			Labels:          n.Labels,
+		},
+		Spec: corev1.NodeSpec{
+			Taints:        n.Spec.Taints,
+			Unschedulable: n.Spec.Unschedulable,
+		},
+		Status: corev1.NodeStatus{
+			Allocatable:     n.Status.Allocatable,
+			DaemonEndpoints: n.Status.DaemonEndpoints,
+			NodeInfo: corev1.NodeSystemInfo{
+				BootID:                  n.Status.NodeInfo.BootID,
+				ContainerRuntimeVersion: n.Status.NodeInfo.ContainerRuntimeVersion,
+				OperatingSystem:         n.Status.NodeInfo.OperatingSystem,
+				Architecture:            n.Status.NodeInfo.Architecture,
+			},
+			Images: n.Status.Images,
+		},
+	}
+	if storage, told := n.Status.Capacity[corev1.ResourceEphemeralStorage]; told {
+		slim.Status.Capacity = corev1.ResourceList{corev1.ResourceEphemeralStorage: storage}
+	}
+	for i := range n.Status.Conditions {
+		if c := &n.Status.Conditions[i]; c.Type == corev1.NodeReady || c.Type == corev1.NodeDiskPressure {
+			slim.Status.Conditions = append(slim.Status.Conditions, corev1.NodeCondition{Type: c.Type, Status: c.Status})
+		}
+	}
+	for _, address := range n.Status.Addresses {
+		if address.Type == corev1.NodeInternalIP {
+			slim.Status.Addresses = append(slim.Status.Addresses, address)
+		}
+	}
+	return slim, nil
+}
+
+// SlimPod is a cache transform that keeps of a Pod what this package reads, and nothing else:
+//
+//   - namespace, name, UID, resourceVersion, deletionTimestamp: identity, and whether it is on its way out;
+//   - nodeName, nominatedNodeName, phase and the reason of the condition PodScheduled: where it is or will be;
+//   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
+//     of each image volume its source: what is pulled, and what the scheduler reserves;
+//   - overhead and the pod's own resources, for the same sum;
+//   - until it is bound: scheduling gates, node selector, required node affinity, tolerations, operating system: where it may land;
+//   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
+//     images: how far the node is with pulling.
+//
+// Environment, commands, probes, other volumes, annotations, labels, owners and managed fields go: nine tenths of most
+// pods. What is not a Pod passes unchanged.
+func SlimPod(obj any) (any, error) {
+	p, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil
+	}
+	slim := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:         p.Namespace,
+			Name:              p.Name,
+			UID:               p.UID,
+			ResourceVersion:   p.ResourceVersion,
+			DeletionTimestamp: p.DeletionTimestamp,
+		},
+		Spec: corev1.PodSpec{
+			NodeName:       p.Spec.NodeName,
+			Overhead:       p.Spec.Overhead,
+			Resources:      p.Spec.Resources,
+			InitContainers: slimContainers(p.Spec.InitContainers),
+			Containers:     slimContainers(p.Spec.Containers),
+			Volumes:        imageVolumes(p.Spec.Volumes),
+		},
+		Status: corev1.PodStatus{
+			Phase:                      p.Status.Phase,
+			NominatedNodeName:          p.Status.NominatedNodeName,
+			InitContainerStatuses:      slimStatuses(p.Status.InitContainerStatuses),
+			ContainerStatuses:          slimStatuses(p.Status.ContainerStatuses),
+			EphemeralContainerStatuses: slimStatuses(p.Status.EphemeralContainerStatuses),
+		},
+	}
+	for i := range p.Spec.EphemeralContainers {
+		c := &p.Spec.EphemeralContainers[i]
+		slim.Spec.EphemeralContainers = append(slim.Spec.EphemeralContainers, corev1.EphemeralContainer{
+			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy},
+		})
+	}
+	if p.Spec.NodeName == "" {
+		keepPlacement(slim, p)
+	}
+	return slim, nil
+}
+
+// keepPlacement copies what says where a pod may land, which nobody asks once it is bound.
+func keepPlacement(slim, p *corev1.Pod) {
+	slim.Spec.NodeSelector = p.Spec.NodeSelector
+	slim.Spec.Tolerations = p.Spec.Tolerations
+	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
+	slim.Spec.OS = p.Spec.OS
+	if p.Spec.Affinity != nil && p.Spec.Affinity.NodeAffinity != nil {
+		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}
+	}
+	for i := range p.Status.Conditions {
+		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {
+			slim.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason}}
+		}
+	}
+}
+
+func slimContainers(containers []corev1.Container) []corev1.Container {
+	var slim []corev1.Container
+	for i := range containers {
+		c := &containers[i]
+		slim = append(slim, corev1.Container{
+			Name:            c.Name,
+			Image:           c.Image,
+			ImagePullPolicy: c.ImagePullPolicy,
+			Resources:       corev1.ResourceRequirements{Requests: c.Resources.Requests},
+			RestartPolicy:   c.RestartPolicy,
+		})
+	}
+	return slim
+}
+
+func imageVolumes(volumes []corev1.Volume) []corev1.Volume {
+	var slim []corev1.Volume
+	for i := range volumes {
+		if v := &volumes[i]; v.Image != nil {
+			slim = append(slim, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{Image: v.Image}})
+		}
+	}
+	return slim
+}
+
+func slimStatuses(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {
+	var slim []corev1.ContainerStatus
+	for i := range statuses {
+		s := &statuses[i]
+		kept := corev1.ContainerStatus{
+			Name:                 s.Name,
+			ImageID:              s.ImageID,
+			State:                slimState(s.State),
+			LastTerminationState: slimState(s.LastTerminationState),
+		}
+		for _, mount := range s.VolumeMounts {
+			if mount.VolumeStatus != nil && mount.VolumeStatus.Image != nil {
+				kept.VolumeMounts = append(kept.VolumeMounts, corev1.VolumeMountStatus{Name: mount.Name, VolumeStatus: mount.VolumeStatus})
+			}
+		}
+		slim = append(slim, kept)
+	}
+	return slim
+}
+
+// slimState drops messages, which hold a container's last words, and everything else but reason and start.
+func slimState(s corev1.ContainerState) corev1.ContainerState {
+	var slim corev1.ContainerState
+	if s.Waiting != nil {
+		slim.Waiting = &corev1.ContainerStateWaiting{Reason: s.Waiting.Reason}
+	}
+	if s.Running != nil {
+		slim.Running = &corev1.ContainerStateRunning{StartedAt: s.Running.StartedAt}
+	}
+	if s.Terminated != nil {
+		slim.Terminated = &corev1.ContainerStateTerminated{StartedAt: s.Terminated.StartedAt}
+	}
+	return slim
+}
