@@ -1,0 +1,123 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Docker Hub is asked at another name than its images have.
+const (
+	dockerHub       = "docker.io"
+	dockerHubServer = "index.docker.io"
+)
+
+// Every host is asked at most so often, whatever its budget.
+const (
+	requestsPerSecond = 5
+	requestBurst      = 10
+	// longestPacing is how long a worker waits for its turn.
+	longestPacing = 2 * time.Second
+	// unreachablePause keeps one host that does not answer from taking all workers.
+	unreachablePause = 15 * time.Second
+	// limitedPause is for a 429 that does not say how long.
+	limitedPause = 5 * time.Minute
+)
+
+// hosts remembers how often each host may still be asked. There are as many as
+// the operator lists.
+type hosts struct {
+	budgets map[string]Budget
+
+	mu     sync.Mutex // guards byName
+	byName map[string]*host
+}
+
+type host struct {
+	pace   *rate.Limiter
+	budget *rate.Limiter // nil for none
+	until  time.Time     // not to be asked before
+	why    *Error
+}
+
+func newHosts(budgets map[string]Budget) *hosts {
+	return &hosts{budgets: budgets, byName: map[string]*host{}}
+}
+
+func (h *hosts) get(name string) *host {
+	if known, ok := h.byName[name]; ok {
+		return known
+	}
+	made := &host{pace: rate.NewLimiter(requestsPerSecond, requestBurst)}
+	if b, ok := h.budgets[name]; ok {
+		made.budget = rate.NewLimiter(rate.Limit(float64(b.Burst)/b.Per.Seconds()), b.Burst)
+	}
+	h.byName[name] = made
+	return made
+}
+
+// paused returns why a host is not asked now, nil if it may be.
+func (h *hosts) paused(name string, now time.Time) *Error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if known := h.get(name); now.Before(known.until) {
+		return known.why
+	}
+	return nil
+}
+
+// pause keeps a host from being asked for a while.
+func (h *hosts) pause(name string, until time.Time, why *Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if known := h.get(name); until.After(known.until) {
+		known.until, known.why = until, why
+	}
+}
+
+// take waits for the host's pace and takes one from its budget, if counted is set.
+func (h *hosts) take(ctx context.Context, name string, now time.Time, counted bool) error {
+	h.mu.Lock()
+	known := h.get(name)
+	if counted && known.budget != nil && !known.budget.AllowN(now, 1) {
+		until := now.Add(budgetDelay(known.budget, now))
+		h.mu.Unlock()
+		e := failure(RateLimited, nil, "the budget of questions to %s is used up until %s", name, until.UTC().Format(time.RFC3339))
+		e.until = until
+		return e
+	}
+	reservation := known.pace.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
+	if wait > longestPacing {
+		reservation.CancelAt(now)
+	}
+	h.mu.Unlock()
+	switch {
+	case wait > longestPacing:
+		e := failure(RateLimited, nil, "too many questions to %s at once", name)
+		e.until = now.Add(wait)
+		return e
+	case wait <= 0:
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// budgetDelay is the time until the budget has one again.
+func budgetDelay(l *rate.Limiter, now time.Time) time.Duration {
+	reservation := l.ReserveN(now, 1)
+	defer reservation.CancelAt(now)
+	return reservation.DelayFrom(now)
+}

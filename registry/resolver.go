@@ -1,0 +1,293 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+const (
+	// maxPlatforms bounds what is remembered for one image.
+	maxPlatforms = 16
+	// retryEvery is how often failures that may have passed are looked for.
+	retryEvery = 15 * time.Second
+	// interest is how long an image that failed is asked for again without being wanted again.
+	interest = 30 * time.Minute
+)
+
+// Resolver finds the sizes of images in registries. Run does the work.
+type Resolver struct {
+	o         Options
+	sink      Sink
+	hosts     *hosts
+	transport *http.Transport
+	queue     chan *entry
+	waiters   chan struct{}
+
+	// sinkMu makes the sink see changes in the order they were made. It is taken before mu.
+	sinkMu sync.Mutex
+
+	mu        sync.Mutex // guards the rest, entries included; never held while anything blocks
+	entries   *lru[imageref.Ref, *entry]
+	documents *lru[string, document]
+	counts    map[Outcome]uint64
+	changed   chan struct{} // closed at the next answer
+}
+
+// entry is one image.
+type entry struct {
+	ref        imageref.Ref
+	answers    map[imagesize.Platform]*verdict
+	wanted     map[imagesize.Platform]bool // to be asked for, or being asked for
+	busy       bool                        // in the queue or with a worker
+	lastWanted time.Time
+}
+
+// verdict is an answer and how long it stands.
+type verdict struct {
+	answer
+	until    time.Time // zero for ever
+	failures int       // in a row
+}
+
+// New returns a resolver that tells its answers to sink.
+func New(o Options, sink Sink) (*Resolver, error) {
+	if sink == nil {
+		return nil, errNoSink
+	}
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &Resolver{
+		o:         o,
+		sink:      sink,
+		hosts:     newHosts(o.Budgets),
+		queue:     make(chan *entry, o.QueueLength),
+		waiters:   make(chan struct{}, o.MaxWaiters),
+		entries:   newLRU[imageref.Ref, *entry](),
+		documents: newLRU[string, document](),
+		counts:    map[Outcome]uint64{},
+		changed:   make(chan struct{}),
+	}
+	r.transport = r.newTransport()
+	return r, nil
+}
+
+// Run asks registries until ctx ends, and returns nil.
+func (r *Resolver) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	for range r.o.Workers {
+		workers.Go(func() { r.work(ctx) })
+	}
+	ticker := time.NewTicker(retryEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+			r.retry()
+		}
+	}
+	workers.Wait()
+	r.transport.CloseIdleConnections()
+	return nil
+}
+
+func (r *Resolver) work(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-r.queue:
+			platforms := r.outstanding(e)
+			answers := r.ask(ctx, e.ref, platforms)
+			if ctx.Err() != nil {
+				return // What failed failed because of that.
+			}
+			r.finish(e, answers)
+		}
+	}
+}
+
+func (r *Resolver) outstanding(e *entry) []imagesize.Platform {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(e.wanted))
+}
+
+// Want asks for an image on some platforms, in the background. It never blocks:
+// what is known or under way is not asked for again, and when the queue is full
+// the call is dropped and counted.
+func (r *Resolver) Want(ref imageref.Ref, platforms ...imagesize.Platform) {
+	r.want(ref, platforms)
+}
+
+// want returns false if some platform has no answer and will get none.
+func (r *Resolver) want(ref imageref.Ref, platforms []imagesize.Platform) bool {
+	if ref.IsZero() || len(platforms) == 0 {
+		return true
+	}
+	listed := r.listed(ref.Host())
+	now := r.o.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !listed {
+		r.counts[DeniedHost]++
+		return true // That is the answer.
+	}
+	e, known := r.entries.get(ref)
+	if !known {
+		e = &entry{ref: ref, answers: map[imagesize.Platform]*verdict{}, wanted: map[imagesize.Platform]bool{}}
+	}
+	e.lastWanted = now
+	for _, p := range platforms {
+		if !e.due(p, now) || (len(e.wanted) >= maxPlatforms && !e.wanted[p]) {
+			continue
+		}
+		e.wanted[p] = true
+	}
+	if !r.enqueue(e) {
+		return false
+	}
+	if !known && e.busy {
+		r.entries.set(ref, e)
+	}
+	return true
+}
+
+// enqueue hands an entry to the workers if something is wanted of it. mu is held.
+func (r *Resolver) enqueue(e *entry) bool {
+	if e.busy || len(e.wanted) == 0 {
+		return true
+	}
+	select {
+	case r.queue <- e:
+		e.busy = true
+		return true
+	default:
+		r.counts[Dropped]++
+		clear(e.wanted)
+		return false
+	}
+}
+
+// due says whether to ask for a platform now.
+func (e *entry) due(p imagesize.Platform, now time.Time) bool {
+	v, known := e.answers[p]
+	return !known || (!v.until.IsZero() && !now.Before(v.until))
+}
+
+// finish writes down what was found, tells the sink, wakes those who wait, and
+// forgets what was not used for longest.
+func (r *Resolver) finish(e *entry, answers map[imagesize.Platform]answer) {
+	r.sinkMu.Lock()
+	defer r.sinkMu.Unlock()
+	now := r.o.Now()
+	var calls []func()
+	r.mu.Lock()
+	for p, a := range answers {
+		delete(e.wanted, p)
+		calls = append(calls, r.record(e, p, a, now)...)
+	}
+	e.busy = false
+	for _, old := range r.entries.trim(r.o.CacheEntries, func(e *entry) bool { return e.busy }) {
+		for p, v := range old.answers {
+			if v.err == nil {
+				calls = append(calls, func() { r.sink.DeleteManifest(old.ref, p) })
+			}
+		}
+	}
+	if _, kept := r.entries.byKey[e.ref]; kept {
+		// Other platforms may have been wanted meanwhile.
+		r.enqueue(e)
+	}
+	changed := r.changed
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	for _, call := range calls {
+		call()
+	}
+	// The sink knows before those who wait look at it.
+	close(changed)
+}
+
+// record writes one answer down and returns what to tell the sink. mu is held.
+func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Time) []func() {
+	old := e.answers[p]
+	if a.err == nil {
+		r.counts[Resolved]++
+		v := &verdict{answer: a}
+		if e.ref.Digest() == "" {
+			v.until = now.Add(r.o.TagTTL)
+		}
+		e.answers[p] = v
+		return []func(){func() { r.sink.SetManifest(e.ref, p, a.manifest) }}
+	}
+	r.counts[a.err.Outcome]++
+	failures := 1
+	if old != nil {
+		failures = old.failures + 1
+	}
+	// Asked again after 1, 2, 4, 8 and then each 16 times NegativeTTL.
+	until := now.Add(r.o.NegativeTTL << min(failures-1, 4))
+	if a.err.until.After(until) {
+		until = a.err.until
+	}
+	if old != nil && old.err == nil && a.err.temporary() {
+		// What was read a while ago is better than nothing.
+		old.until, old.failures = until, failures
+		return nil
+	}
+	e.answers[p] = &verdict{answer: a, until: until, failures: failures}
+	if old != nil && old.err == nil {
+		return []func(){func() { r.sink.DeleteManifest(e.ref, p) }}
+	}
+	return nil
+}
+
+// retry asks again for what failed for a reason that may have passed.
+func (r *Resolver) retry() {
+	now := r.o.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries.all(func(e *entry) {
+		if e.busy || now.Sub(e.lastWanted) > interest || !r.listed(e.ref.Host()) {
+			return
+		}
+		for p, v := range e.answers {
+			if v.err != nil && v.err.temporary() && e.due(p, now) {
+				e.wanted[p] = true
+			}
+		}
+		r.enqueue(e)
+	})
+}
+
+// listed says whether a host may be asked at all.
+func (r *Resolver) listed(host string) bool {
+	_, endpoint := r.o.Endpoints[host]
+	return endpoint || r.o.Allowed(host)
+}
+
+func (r *Resolver) document(key string) (document, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.documents.get(key)
+}
+
+func (r *Resolver) keepDocument(key string, d document) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.documents.set(key, d)
+	r.documents.trim(r.o.CacheEntries, func(document) bool { return false })
+}
