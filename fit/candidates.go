@@ -1,0 +1,146 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"time"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// survey is one evaluation under way: what has been learned from the candidate nodes so far.
+type survey struct {
+	snapshot *ledger.Snapshot
+	policy   *policy.Policy
+	request  *Request
+	images   []imageref.Image
+	sizes    *sizes
+	view     ledger.View
+
+	// possible are the nodes that the pod could ever land on, at their optimistic bound; ever the same ones at their likely
+	// value; ready those that could take it now, at their likely value.
+	possible, ever, ready tally
+	// pastIfHuge counts the possible nodes past denyAt if every unsized image were larger than any disk.
+	pastIfHuge int
+	// pools are those of the possible nodes.
+	pools map[*policy.NodePool]*pool
+	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
+	// certainly lacks.
+	unsized, waitFor []bool
+	platforms        map[Platform]bool
+	// autoscaled memoizes pointsToAutoscaler.
+	autoscaled *bool
+	// huge memoizes refusedIfHuge.
+	huge *bool
+}
+
+func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) *survey {
+	images := r.wanted()
+	v := &survey{
+		snapshot: s, policy: p, request: r, images: images,
+		sizes: newSizes(s, p, images),
+		pools: make(map[*policy.NodePool]*pool), platforms: make(map[Platform]bool),
+		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)),
+	}
+	refs := make([]imageref.Ref, len(images))
+	for i := range images {
+		refs[i] = images[i].Ref
+	}
+	v.view = view(v.sizes, p, now)
+	v.view.Pod, v.view.Namespace, v.view.Images = r.UID, r.Namespace, refs
+	v.possible.threshold = p.DenyAt
+	v.ready.threshold = warnAt(p)
+	v.ever.threshold = v.ready.threshold
+	return v
+}
+
+// view is how this package looks at nodes, for no pod yet.
+func view(z *sizes, p *policy.Policy, now time.Time) ledger.View {
+	return ledger.View{Now: now, Size: z.of, DeclaredBytes: z.declared, MaxStaleness: p.MaxStaleness}
+}
+
+// warnAt is the policy's, or denyAt where that is milder: what would be refused is always warned about.
+func warnAt(p *policy.Policy) verdict.Verdict {
+	if p.WarnAt.AtLeast(p.DenyAt) {
+		return p.DenyAt
+	}
+	return p.WarnAt
+}
+
+// run looks at every candidate. It reports whether the node that the request names, if any, is there.
+func (s *survey) run() bool {
+	startup := startupTaints(s.policy)
+	if name := s.request.nodeName(); name != "" {
+		row, known := s.snapshot.Node(name)
+		if !known {
+			return false
+		}
+		if possible, ready := s.lands(row, startup); possible {
+			s.add(row, ready)
+		}
+		return true
+	}
+	for row := range s.snapshot.Nodes() {
+		if possible, ready := s.lands(row, startup); possible {
+			s.add(row, ready)
+		}
+	}
+	return true
+}
+
+// lands reports whether the pod could ever be scheduled to the node, and whether it could be now.
+func (s *survey) lands(row *ledger.NodeRow, startup func(string) bool) (possible, ready bool) {
+	c := s.request.Placement
+	if c == nil {
+		return true, row.Ready && !row.Unschedulable
+	}
+	if !c.Possible(&row.Node.Node, startup) {
+		return false, false
+	}
+	return true, c.Likely(&row.Node.Node, row.Free())
+}
+
+func startupTaints(p *policy.Policy) func(string) bool {
+	keys := make(map[string]bool, len(p.StartupTaints))
+	for _, key := range p.StartupTaints {
+		keys[key] = true
+	}
+	return func(key string) bool { return keys[key] }
+}
+
+// add takes one possible node into account.
+func (s *survey) add(row *ledger.NodeRow, ready bool) {
+	account := s.snapshot.Account(row, s.view)
+	class := s.sizes.classOf(row)
+	d := s.demand(row, &account, class)
+	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
+	result := judge(row.Name, &account, d, margin, s.ready.threshold)
+	result.Likely = ready
+
+	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
+	s.possible.add(&result, result.Optimistic, optimistic(d.need.Low, &account), exact)
+	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
+		s.pastIfHuge++
+	}
+	expected := likely(d.need.Likely, margin, &account)
+	s.ever.add(&result, result.LikelyVerdict, expected, exact)
+	if ready {
+		s.ready.add(&result, result.LikelyVerdict, expected, exact)
+	}
+	s.addToPool(row, class, &account)
+}
+
+// marked returns the images that are marked.
+func (s *survey) marked(marks []bool) []imageref.Ref {
+	var refs []imageref.Ref
+	for i, marked := range marks {
+		if marked {
+			refs = append(refs, s.images[i].Ref)
+		}
+	}
+	return refs
+}

@@ -1,0 +1,163 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"maps"
+	"math"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// unbounded is a size that no disk holds.
+const unbounded = math.MaxInt64
+
+// AutoscalerLabels returns the keys of node labels that point to an autoscaler, or to a managed pool that has one: a closed
+// list. The caller owns the slice.
+func AutoscalerLabels() []string {
+	return []string{
+		"karpenter.sh/nodepool",
+		"karpenter.sh/provisioner-name",
+		"eks.amazonaws.com/nodegroup",
+		"alpha.eksctl.io/nodegroup-name",
+		"cloud.google.com/gke-nodepool",
+		"kubernetes.azure.com/agentpool",
+		"agentpool",
+		"doks.digitalocean.com/node-pool",
+		"k8s.scaleway.com/pool-name",
+		"lke.linode.com/pool-id",
+		"alibabacloud.com/nodepool-id",
+		"ibm-cloud.kubernetes.io/worker-pool-id",
+		"worker.gardener.cloud/pool",
+		"hcloud/node-group",
+	}
+}
+
+// pool is what an empty node of a pool could hold.
+type pool struct {
+	// room is the most that an empty node of a known disk holds before its eviction line; known is false before the first.
+	room  int64
+	known bool
+	// need is the least that the pod needs on an empty node; needIfHuge the same if images of unknown size are larger than
+	// any disk.
+	need, needIfHuge int64
+	// reachable says that the pod could go to a new node like one of these.
+	reachable bool
+}
+
+// addToPool takes a possible node into account for what a new node like it could hold.
+func (s *survey) addToPool(row *ledger.NodeRow, c *class, a *ledger.Account) {
+	p, known := s.pools[c.pool]
+	if !known {
+		p = &pool{need: unbounded, needIfHuge: unbounded}
+		s.pools[c.pool] = p
+	}
+	p.need, p.needIfHuge = min(p.need, c.empty), min(p.needIfHuge, c.emptyHuge)
+	p.reachable = p.reachable || s.twinMatches(row)
+	p.widen(a)
+}
+
+// twinMatches reports whether the pod could go to a node that differs from this one in nothing but its name. A pod with
+// spec.nodeName, one of a DaemonSet, or one that selects a host name can't.
+func (s *survey) twinMatches(row *ledger.NodeRow) bool {
+	if s.request.Placement == nil {
+		return true
+	}
+	twin := row.Node.Node
+	twin.Name = ""
+	twin.Labels = maps.Clone(twin.Labels)
+	delete(twin.Labels, corev1.LabelHostname)
+	return s.request.Placement.TiedTo(&twin)
+}
+
+func (p *pool) widen(a *ledger.Account) {
+	if blind(a) != "" {
+		return
+	}
+	if room := optimistic(0, a).room(verdict.NeverFits); !p.known || room > p.room {
+		p.room, p.known = room, true
+	}
+}
+
+// holds reports whether a new node of the pool could hold the pod, or may for all that is known.
+func (p *pool) holds(ifHuge bool) bool {
+	need := p.need
+	if ifHuge {
+		need = p.needIfHuge
+	}
+	return !p.known || need <= p.room
+}
+
+// newNodeHolds reports whether a node that an autoscaler adds could hold the pod.
+func (s *survey) newNodeHolds(ifHuge bool) bool {
+	growing := make(map[*policy.NodePool]*pool, len(s.pools))
+	for key, p := range s.pools {
+		if !p.reachable || !s.grows(key) {
+			continue
+		}
+		if p.holds(ifHuge) {
+			return true
+		}
+		growing[key] = p
+	}
+	if len(growing) == 0 {
+		return false
+	}
+	// The pool's largest disk may be on a node that this pod can't use.
+	for row := range s.snapshot.Nodes() {
+		p := growing[s.sizes.classOf(row).pool]
+		if p == nil {
+			continue
+		}
+		account := s.snapshot.Account(row, s.view)
+		if p.widen(&account); p.holds(ifHuge) {
+			return true
+		}
+	}
+	return false
+}
+
+// grows reports whether an autoscaler may add nodes to a pool; nil stands for the nodes that are in no pool.
+func (s *survey) grows(n *policy.NodePool) bool {
+	if n != nil {
+		switch n.Elastic {
+		case policy.ElasticTrue:
+			return true
+		case policy.ElasticFalse:
+			return false
+		case policy.ElasticAuto:
+		}
+	}
+	if s.autoscaled == nil {
+		s.autoscaled = new(pointsToAutoscaler(s.snapshot))
+	}
+	return *s.autoscaled
+}
+
+// grown reports whether new nodes were thought of.
+func (s *survey) grown() bool {
+	for key, p := range s.pools {
+		if p.reachable && s.grows(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// pointsToAutoscaler reports whether any node has one of the labels of AutoscalerLabels.
+func pointsToAutoscaler(s *ledger.Snapshot) bool {
+	keys := AutoscalerLabels()
+	for row := range s.Nodes() {
+		for _, key := range keys {
+			if _, found := row.Labels[key]; found {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,139 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// Evaluate decides about one pod. It is pure, total and deterministic; nothing it is given is changed. A nil snapshot is
+// one that is not synced; a nil policy is the default one in mode Audit, as for a process that has no valid policy.
+func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) Decision {
+	if p == nil {
+		p = policy.Default()
+		p.Mode = policy.Audit
+	}
+	d := Decision{Action: Allow, Verdict: verdict.Unknown, Invalid: slices.Clone(r.Invalid)}
+	mode, ignored := p.ModeFor(r.NamespaceMode)
+	if d.Mode = mode; ignored != nil {
+		d.ModeIgnored = ignored.Error()
+	}
+	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames}
+	if d.Reason = notJudged(s, &r, p, &d); d.Reason != "" {
+		d.Message = say.undecided(&d, &r)
+		return d
+	}
+	v := newSurvey(s, &r, p, now)
+	switch known := v.run(); {
+	case !known:
+		d.Reason = UnknownNode
+	case v.possible.nodes == 0:
+		d.Reason = NoCandidate
+	default:
+		v.decide(&d, say)
+		return d
+	}
+	d.Message = say.undecided(&d, &r)
+	return d
+}
+
+// notJudged returns the reason for which no node needs to be looked at, empty where there is none.
+func notJudged(s *ledger.Snapshot, r *Request, p *policy.Policy, d *Decision) Reason {
+	if d.Mode == policy.Off {
+		return ModeOff
+	}
+	if exemption, exempt := p.Exempt(r.Namespace, r.PriorityClass); exempt {
+		d.Exemption = exemption
+		return ExemptPod
+	}
+	nothing := !slices.ContainsFunc(r.Images, func(i imageref.Image) bool { return !i.Ref.IsZero() })
+	switch {
+	case s == nil || !s.Synced():
+		return NotSynced
+	case nothing && len(r.Invalid) > 0:
+		return InvalidImages
+	case nothing:
+		d.Verdict = verdict.Fits
+		return NoImages
+	default:
+		return ""
+	}
+}
+
+// decide fills in a decision about a pod that has candidates.
+func (s *survey) decide(d *Decision, say sentences) {
+	scope := s.scope()
+	d.Possible, d.Likely, d.Overloaded, d.Counts = s.possible.nodes, s.ready.nodes, scope.past, scope.counts
+	d.Unsized = s.marked(s.unsized)
+	overloads, newNode := s.overloadsAll()
+	switch {
+	case overloads && !newNode && d.Mode == policy.Enforce:
+		d.Action, d.Tier = Deny, s.possible.tier
+		d.CauseCode = causeCode(s.possible.pastBest.verdict)
+		d.about(&s.possible.pastBest)
+		d.Message = say.denial(s)
+		return
+	case scope.majority():
+		if d.Mode.AtLeast(policy.Warn) {
+			d.Action = Warn
+		}
+		d.about(&scope.pastBest)
+		d.Message = say.warning(s)
+	case scope.best.verdict.Severity() >= 0 && !scope.best.verdict.AtLeast(scope.threshold), scope.unknown == 0:
+		d.about(&scope.best)
+		d.Message = say.allowed(scope, s.ready.nodes == 0)
+	default:
+		// The nodes of which enough is known are overloaded, and the others may be or not.
+		d.about(&scope.unknownBest)
+		d.Message = say.noOpinion(s, scope)
+	}
+	d.Tier = scope.tier
+	d.Reason = s.heldBack(d, overloads && newNode)
+	s.wait(d)
+}
+
+// about makes r the node that the decision is about.
+func (d *Decision) about(r *ranked) {
+	d.Verdict, d.Best, d.Need = r.verdict, r.NodeResult, r.Need
+}
+
+// heldBack returns why no stronger action was taken.
+func (s *survey) heldBack(d *Decision, elastic bool) Reason {
+	t := &s.possible
+	switch {
+	case elastic:
+		return ElasticPool
+	case t.unknown > 0 && t.past+t.unknown == t.nodes:
+		return t.why()
+	case d.Verdict == verdict.Unknown:
+		return s.scope().why()
+	case s.refusedIfHuge():
+		return UnknownSize
+	case len(d.Invalid) > 0:
+		return InvalidImages
+	default:
+		return ""
+	}
+}
+
+// wait names the images that are worth a short wait.
+func (s *survey) wait(d *Decision) {
+	if d.Mode != policy.Enforce || !s.refusedIfHuge() {
+		return
+	}
+	d.WaitFor = s.marked(s.waitFor)
+	for p := range s.platforms {
+		d.WaitPlatforms = append(d.WaitPlatforms, p)
+	}
+	slices.SortFunc(d.WaitPlatforms, func(a, b Platform) int {
+		return cmp.Or(cmp.Compare(a.OS, b.OS), cmp.Compare(a.Architecture, b.Architecture))
+	})
+}

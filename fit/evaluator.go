@@ -1,0 +1,35 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"time"
+
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+)
+
+// Evaluator binds [Evaluate] to a live ledger and policy. All its fields must be safe for concurrent use; a nil one makes
+// every decision the one that Evaluate gives for a missing argument.
+type Evaluator struct {
+	Snapshot func() *ledger.Snapshot
+	Policy   func() *policy.Policy
+	Clock    func() time.Time
+}
+
+// Evaluate decides about one pod by what is known now.
+func (e Evaluator) Evaluate(r Request) Decision {
+	var (
+		s   *ledger.Snapshot
+		p   *policy.Policy
+		now time.Time
+	)
+	if e.Snapshot != nil && e.Clock != nil {
+		s, now = e.Snapshot(), e.Clock()
+	}
+	if e.Policy != nil {
+		p = e.Policy()
+	}
+	return Evaluate(s, r, p, now)
+}

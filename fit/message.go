@@ -1,0 +1,213 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// Every sentence that a person reads is in this file and in words.go. First comes what is wrong, then the numbers with their
+// units and the limit, then the scope. "~" marks an estimate. A denial speaks of what holds at the least and at the best, a
+// warning of what is likely.
+
+// sentences writes them with as much detail as the policy allows.
+type sentences struct {
+	// numbers allows figures, names names of nodes.
+	numbers, names bool
+}
+
+// denial is for a pod that is refused.
+func (w sentences) denial(s *survey) string {
+	t := &s.possible
+	v := t.pastBest.verdict
+	limit := limits[v.Severity()]
+	also := ""
+	if s.grown() {
+		also = ", nor can a new node"
+	}
+	switch {
+	case !w.numbers && t.nodes == 1:
+		return w.line("%s cannot hold the pod's images %s%s", w.single(t, false), limit, also)
+	case !w.numbers:
+		return w.line("no eligible node can hold the pod's images %s%s", limit, also)
+	}
+	need := "at least " + estimate.Format(t.least.bytes)
+	if t.least.exact {
+		need = estimate.Format(t.least.bytes)
+	}
+	switch room := t.rooms[v.Severity()]; {
+	case t.nodes == 1:
+		return w.line("needs %s; %s has %s %s%s", need, w.single(t, false), atBest(room), limit, also)
+	case !t.sameNeed():
+		return w.line("needs %s on a node; none of %d eligible nodes can hold what it needs there %s%s", need, t.nodes, limit, also)
+	default:
+		return w.line("needs %s on a node; none of %d eligible nodes can hold that %s%s (%s%s)",
+			need, t.nodes, limit, also, w.best(room, t.least), w.on(t))
+	}
+}
+
+// warning is for a pod that is admitted although it likely overloads most of the nodes that can take it.
+func (w sentences) warning(s *survey) string {
+	t := s.scope()
+	if !t.all() {
+		return w.partly(t, s.ready.nodes == 0)
+	}
+	v := t.pastBest.verdict
+	limit, unready := limits[v.Severity()], s.ready.nodes == 0
+	switch {
+	case !w.numbers && t.nodes == 1:
+		return w.line("%s does not have enough for the pod's images %s", w.single(t, unready), limit)
+	case !w.numbers:
+		return w.line("no eligible node%s has enough for the pod's images %s", aside(unready), limit)
+	}
+	switch room := t.rooms[v.Severity()]; {
+	case t.nodes == 1:
+		return w.line("needs %s; %s has %s %s", t.needs(), w.single(t, unready), room.text(), limit)
+	case !t.sameNeed():
+		return w.line("needs %s on a node; none of %d eligible nodes%s has what it needs there %s",
+			t.needs(), t.nodes, aside(unready), limit)
+	default:
+		return w.line("needs %s on a node; none of %d eligible nodes%s has that much %s (most: %s%s)",
+			t.needs(), t.nodes, aside(unready), limit, w.left(room, t.least), w.on(t))
+	}
+}
+
+// partly is for a pod that would do harm on most nodes, but not on all.
+func (w sentences) partly(t *tally, unready bool) string {
+	harm := harms[t.pastBest.verdict.Severity()]
+	if !w.numbers {
+		return w.line("the pod's images are too much for most eligible nodes%s: %s there", aside(unready), harm)
+	}
+	return w.line("needs %s on a node; that is too much on %d of %d eligible nodes%s: %s there",
+		t.needs(), t.past, t.nodes, aside(unready), harm)
+}
+
+// allowed is for the command line: the pod is admitted, and something is known about the best node.
+func (w sentences) allowed(t *tally, unready bool) string {
+	best := &t.best
+	where := fmt.Sprintf("the best of %d eligible nodes%s", t.nodes, aside(unready))
+	if t.nodes == 1 {
+		where = w.single(t, unready)
+	} else if !w.numbers {
+		where = "the best eligible node" + aside(unready)
+	}
+	switch need := (amount{best.Need.Likely, best.Need.IsExact()}); {
+	case need.bytes == 0 && need.exact:
+		return w.line("fits: nothing to pull on %s", where)
+	case best.verdict == verdict.Fits && need.bytes == 0:
+		return w.line("fits: likely nothing to pull on %s", where)
+	case best.verdict == verdict.Fits && !w.numbers:
+		return w.line("fits on %s", where)
+	case best.verdict == verdict.Fits:
+		free := amount{estimate.SaturatingAdd(best.slack, need.bytes), best.Account.Available.IsExact()}
+		return w.line("fits: needs %s; %s has %s %s", need, where, room{free, true}.text(), limits[verdict.TriggersGC.Severity()])
+	case !w.numbers:
+		return w.line("even on %s, %s", where, harms[best.verdict.Severity()])
+	default:
+		return w.line("needs %s; even on %s, %s", need, where, harms[best.verdict.Severity()])
+	}
+}
+
+// noOpinion is for a pod whose candidates can't be judged.
+func (w sentences) noOpinion(s *survey, t *tally) string {
+	count, of := 0, ""
+	switch t.why() {
+	case StaleSample:
+		count, of = t.stale, "what was measured on %s is too old"
+	case UnknownSize:
+		return w.line("no opinion: %s", w.unsized(s))
+	default:
+		count, of = t.unmeasured, "the image storage of %s is not measured"
+	}
+	which := fmt.Sprintf("%d of %d eligible nodes", count, t.nodes)
+	switch {
+	case t.nodes == 1:
+		which = w.nodeOf(t.unknownBest.Node, "the only eligible node")
+	case !w.numbers:
+		which = "eligible nodes"
+	}
+	return w.line("no opinion: "+of, which)
+}
+
+// unsized says which images have no size.
+func (w sentences) unsized(s *survey) string {
+	images := s.marked(s.unsized)
+	switch {
+	case len(images) == 1:
+		return "nobody knows the size of image " + shown(images[0].Familiar())
+	case w.numbers:
+		return fmt.Sprintf("nobody knows the size of %d images, such as %s", len(images), shown(images[0].Familiar()))
+	default:
+		return "nobody knows the size of some of the images"
+	}
+}
+
+// undecided is for a pod for which no node was looked at.
+func (w sentences) undecided(d *Decision, r *Request) string {
+	switch d.Reason {
+	case ModeOff:
+		return w.line("not judged: the mode in force is Off")
+	case ExemptPod:
+		if d.Exemption == "namespace" {
+			return w.line("not judged: the policy exempts namespace %s", shown(r.Namespace))
+		}
+		return w.line("not judged: the policy exempts priority class %s", shown(r.PriorityClass))
+	case NotSynced:
+		return w.line("no opinion: the cluster's nodes and pods have not all been read yet")
+	case NoImages:
+		return w.line("fits: the pod pulls no image")
+	case InvalidImages:
+		return w.line("no opinion: the image name in %s does not parse", shown(r.Invalid[0].Field))
+	case UnknownNode:
+		return w.line("no opinion: %s is not known", w.nodeOf(r.nodeName(), "the pod's node"))
+	case NoCandidate:
+		return w.line("no opinion: no node can take the pod")
+	case UnknownSize, NotMeasured, StaleSample, ElasticPool:
+	}
+	return w.line("no opinion")
+}
+
+// line returns one line that starts with what it is about.
+func (w sentences) line(format string, args ...any) string {
+	return cut(clean("image storage: "+fmt.Sprintf(format, args...)), maxRunes)
+}
+
+// single names the only node of t.
+func (w sentences) single(t *tally, unready bool) string {
+	return w.nodeOf(t.best.Node, "the only eligible node") + strings.Replace(aside(unready), "all ", "", 1)
+}
+
+// nodeOf names a node where that is allowed.
+func (w sentences) nodeOf(name, otherwise string) string {
+	if w.names && name != "" {
+		return "node " + shown(name)
+	}
+	return otherwise
+}
+
+// on says where the best node is.
+func (w sentences) on(t *tally) string {
+	if !w.names {
+		return ""
+	}
+	return " on " + shown(t.pastBest.Node)
+}
+
+// best is the room there is at an optimistic bound.
+func (w sentences) best(r room, need amount) string {
+	r.exact = true
+	return "at best " + w.left(r, need)
+}
+
+// left is the room there is, in words where its figure would be the same as that of the need.
+func (w sentences) left(r room, need amount) string {
+	if r.bytes > 0 && estimate.Format(r.bytes) == estimate.Format(need.bytes) {
+		return "slightly less"
+	}
+	return r.text()
+}

@@ -1,0 +1,69 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// demand is what a pod adds to one node.
+type demand struct {
+	need estimate.Bytes
+	// unsized: some image that is wanted there has a size that nobody even assumes.
+	unsized bool
+	// huge: some image that the node certainly lacks has a size that nobody told.
+	huge bool
+}
+
+// demand returns what the pod's distinct images add to the node, and marks those without a size.
+func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand {
+	var d demand
+	for i := range s.images {
+		image, size := &s.images[i], c.wanted[i]
+		// What is being pulled there for another pod is in the account already.
+		if neverPulled(image) || slices.Contains(a.Pulling, image.Ref) {
+			continue
+		}
+		presence := row.Presence(image.Ref)
+		d.need = d.need.Plus(cost(image, presence, size))
+		if size.Known() || presence == ledger.Present {
+			continue
+		}
+		s.unsized[i] = true
+		d.unsized = d.unsized || size.Source != imagesize.SourceAssumed
+		if presence == ledger.Absent {
+			s.waitFor[i], d.huge = true, true
+			s.platforms[c.platform] = true
+		}
+	}
+	return d
+}
+
+func neverPulled(image *imageref.Image) bool { return image.PullPolicy == corev1.PullNever }
+
+// cost returns what one image adds to a disk.
+func cost(image *imageref.Image, presence ledger.Presence, size imagesize.Size) estimate.Bytes {
+	full := size.Disk.AtLeastZero()
+	switch presence {
+	case ledger.Absent:
+		return full
+	case ledger.Present:
+		// A tag may have moved; a digest never does.
+		if image.PullPolicy == corev1.PullAlways && image.Ref.Digest() == "" {
+			return estimate.Between(0, 0, full.High)
+		}
+		return estimate.Bytes{}
+	case ledger.PresenceUnsure:
+		return estimate.Between(0, full.Likely, full.High)
+	default:
+		return estimate.Between(0, full.Likely, full.High)
+	}
+}

@@ -1,0 +1,31 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+// Reason says why there is no opinion, or why a stronger action was not taken.
+// It is a metric label and an audit annotation: a closed set, see [Reasons].
+type Reason string
+
+// The reasons.
+const (
+	NotSynced     Reason = "not-synced"    // the ledger has not seen the first lists
+	NoCandidate   Reason = "no-candidate"  // no node could ever take the pod
+	UnknownNode   Reason = "unknown-node"  // spec.nodeName names a node that is not in the ledger
+	UnknownSize   Reason = "unknown-size"  // an image whose size nobody told decides
+	NotMeasured   Reason = "not-measured"  // a candidate's capacity is assumed or unknown
+	StaleSample   Reason = "stale"         // a candidate's sample is older than maxStaleness
+	ElasticPool   Reason = "elastic-pool"  // a new node of an elastic pool could take it
+	ExemptPod     Reason = "exempt"        // the policy exempts its namespace or priority class
+	ModeOff       Reason = "off"           // the policy's mode is Off
+	NoImages      Reason = "no-images"     // nothing to pull
+	InvalidImages Reason = "invalid-image" // an image name that does not parse: left out of the sum
+)
+
+// Reasons returns every reason. The caller owns the slice.
+func Reasons() []Reason {
+	return []Reason{
+		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, ExemptPod, ModeOff, NoImages,
+		InvalidImages,
+	}
+}

@@ -1,0 +1,28 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import "slices"
+
+// The rule for refusing: on every node that the pod could ever land on, even the optimistic bound is at or past denyAt. An
+// Unknown is at no threshold, so one of them admits. Where an autoscaler may add nodes, a new and empty one must be too
+// small as well: a pod that is refused is a pod that the autoscaler never sees.
+
+// overloadsAll reports whether every possible node is too full, and whether a new node of some elastic pool may hold the pod
+// nevertheless.
+func (s *survey) overloadsAll() (overloads, newNode bool) {
+	if !s.possible.all() {
+		return false, false
+	}
+	return true, s.newNodeHolds(false)
+}
+
+// refusedIfHuge reports whether the pod would be refused if every image that nobody told the size of were larger than any
+// disk. It is false where that makes no difference.
+func (s *survey) refusedIfHuge() bool {
+	if s.huge == nil {
+		s.huge = new(slices.Contains(s.waitFor, true) && s.pastIfHuge == s.possible.nodes && !s.newNodeHolds(true))
+	}
+	return *s.huge
+}

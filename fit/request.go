@@ -1,0 +1,67 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/placement"
+)
+
+// Request is what a decision needs to know about a pod.
+type Request struct {
+	UID             types.UID
+	Namespace, Name string
+	// NamespaceMode is the value of the namespace's headroom.dev/mode label, empty for none.
+	NamespaceMode string
+	PriorityClass string
+	Images        []imageref.Image
+	Invalid       []imageref.Invalid
+	// Placement is which nodes the pod can land on; nil stands for all.
+	Placement *placement.Constraints
+}
+
+// RequestOf reads a request from a pod as the API server admits it. A nil pod is one without images.
+func RequestOf(pod *corev1.Pod) Request {
+	if pod == nil {
+		return Request{}
+	}
+	images, invalid := imageref.OfPod(&pod.Spec)
+	return Request{
+		UID: pod.UID, Namespace: pod.Namespace, Name: pod.Name,
+		PriorityClass: pod.Spec.PriorityClassName,
+		Images:        images, Invalid: invalid,
+		Placement: placement.Of(&pod.Spec),
+	}
+}
+
+// wanted returns the images that the pod may pull, each once, in the order of first use.
+func (r *Request) wanted() []imageref.Image {
+	wanted := make([]imageref.Image, 0, len(r.Images))
+	seen := make(map[imageref.Ref]int, len(r.Images))
+	for _, image := range r.Images {
+		if image.Ref.IsZero() {
+			continue
+		}
+		i, again := seen[image.Ref]
+		switch {
+		case !again:
+			seen[image.Ref] = len(wanted)
+			wanted = append(wanted, image)
+		case image.PullPolicy == corev1.PullAlways, wanted[i].PullPolicy == corev1.PullNever:
+			wanted[i].PullPolicy = image.PullPolicy
+		}
+	}
+	return wanted
+}
+
+// nodeName is spec.nodeName: the one node that counts, whatever the other constraints say. Empty for the scheduler's choice.
+func (r *Request) nodeName() string {
+	if r.Placement == nil {
+		return ""
+	}
+	return r.Placement.NodeName()
+}

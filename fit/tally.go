@@ -1,0 +1,143 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// tally sums up nodes from one point of view: possible nodes at their optimistic bound, or likely ones at their likely
+// value. Nodes are not kept, so that a decision costs the same memory in a cluster of any size.
+type tally struct {
+	threshold verdict.Verdict
+
+	nodes, past, unknown int
+	// stale, unmeasured and unsized say why nodes are unknown.
+	stale, unmeasured, unsized int
+	counts                     Counts
+	tier                       ledger.Tier
+
+	// best is the best of all nodes, pastBest of those past the threshold, unknownBest of those without an opinion.
+	best, pastBest, unknownBest ranked
+	// rooms holds, by severity, the most room before each verdict on the nodes past the threshold.
+	rooms [6]room
+	// least and most are the extremes of the needs on the nodes past the threshold.
+	least, most amount
+}
+
+// amount is a figure and whether there is no doubt in it.
+type amount struct {
+	bytes int64
+	exact bool
+}
+
+// room is an amount that need not be there.
+type room struct {
+	amount
+	known bool
+}
+
+// ranked is a node's result with what it is ranked by.
+type ranked struct {
+	NodeResult
+	verdict verdict.Verdict
+	slack   int64
+	set     bool
+}
+
+// add counts a node that has the verdict v by these figures.
+func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool) {
+	t.nodes++
+	t.counts.add(v)
+	if t.nodes == 1 || tierRank(result.Account.Tier) > tierRank(t.tier) {
+		t.tier = result.Account.Tier
+	}
+	if v.Severity() < 0 {
+		t.unknown++
+		switch result.Why {
+		case StaleSample:
+			t.stale++
+		case UnknownSize:
+			t.unsized++
+		default:
+			t.unmeasured++
+		}
+	}
+	slack := estimate.SaturatingSub(f.room(v), f.need)
+	if v.Severity() < 0 {
+		t.unknownBest.offer(result, v, slack)
+	}
+	t.best.offer(result, v, slack)
+	if !v.AtLeast(t.threshold) {
+		return
+	}
+	t.past++
+	t.pastBest.offer(result, v, slack)
+	need := amount{f.need, result.Need.IsExact()}
+	if t.past == 1 || need.bytes < t.least.bytes {
+		t.least = need
+	}
+	if t.past == 1 || need.bytes > t.most.bytes {
+		t.most = need
+	}
+	for _, at := range verdict.All()[1:6] {
+		if r := &t.rooms[at.Severity()]; !r.known || f.room(at) > r.bytes {
+			*r = room{amount{f.room(at), exact}, true}
+		}
+	}
+}
+
+// all reports whether there are nodes and every one is past the threshold.
+func (t *tally) all() bool { return t.nodes > 0 && t.past == t.nodes }
+
+// why returns the reason that the unknown nodes give, empty where there is none.
+func (t *tally) why() Reason {
+	switch {
+	case t.stale > 0:
+		return StaleSample
+	case t.unmeasured > 0:
+		return NotMeasured
+	case t.unsized > 0:
+		return UnknownSize
+	default:
+		return ""
+	}
+}
+
+// offer replaces r by a better result: a known verdict, a milder one, more slack, and the first name among equals.
+func (r *ranked) offer(result *NodeResult, v verdict.Verdict, slack int64) {
+	if r.set && !better(v, slack, result.Node, r) {
+		return
+	}
+	*r = ranked{NodeResult: *result, verdict: v, slack: slack, set: true}
+}
+
+func better(v verdict.Verdict, slack int64, node string, than *ranked) bool {
+	switch a, b := position(v), position(than.verdict); {
+	case a != b:
+		return a < b
+	case slack != than.slack:
+		return slack > than.slack
+	default:
+		return node < than.Node
+	}
+}
+
+// tierRank orders tiers, best first.
+func tierRank(t ledger.Tier) int {
+	switch t {
+	case ledger.Measured:
+		return 0
+	case ledger.Declared:
+		return 1
+	case ledger.Assumed:
+		return 2
+	case ledger.NoTier:
+		return 3
+	default:
+		return 3
+	}
+}

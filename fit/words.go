@@ -1,0 +1,120 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/headroom-dev/headroom/estimate"
+)
+
+const (
+	// maxRunes is where the API server cuts a warning.
+	maxRunes = 256
+	// maxShown is how much of a name a sentence holds, in runes.
+	maxShown = 63
+)
+
+// limits says, by severity, which line the pod is held against: "needs 10Gi; the node has 3Gi ...".
+var limits = [...]string{
+	"",
+	"before unused images are trimmed",
+	"before disk pressure",
+	"before pods are evicted",
+	"even with all unused images deleted",
+	"even on an empty disk",
+}
+
+// harms says, by severity, what would happen.
+var harms = [...]string{
+	"nothing would happen",
+	"unused images would be trimmed",
+	"disk pressure would keep new pods away",
+	"pods would be evicted",
+	"pulls would run out of disk space",
+	"the disk is too small",
+}
+
+// aside is for nodes of which none can take a pod now.
+func aside(unready bool) string {
+	if unready {
+		return " (all unschedulable now)"
+	}
+	return ""
+}
+
+// String returns the figure for people.
+func (a amount) String() string {
+	if a.exact {
+		return estimate.Format(a.bytes)
+	}
+	return "~" + estimate.Format(a.bytes)
+}
+
+// text is the room there is, "none" where there is no positive one.
+func (r room) text() string {
+	if r.bytes <= 0 {
+		return "none"
+	}
+	return r.String()
+}
+
+// atBest is the room there is at an optimistic bound.
+func atBest(r room) string {
+	switch {
+	case r.bytes <= 0:
+		return "no room"
+	case r.exact:
+		return "room for " + estimate.Format(r.bytes)
+	default:
+		return "room for at most " + estimate.Format(r.bytes)
+	}
+}
+
+// sameNeed reports whether the need is the same on all nodes past the threshold, as far as people can see.
+func (t *tally) sameNeed() bool { return t.least.String() == t.most.String() }
+
+// needs is the need on the nodes past the threshold.
+func (t *tally) needs() string {
+	if t.sameNeed() {
+		return t.least.String()
+	}
+	return t.least.String() + " to " + t.most.String()
+}
+
+// shown returns a name as a sentence may hold it: one that someone chose to do harm is cut and cleaned.
+func shown(name string) string {
+	// Only the start is looked at: names come in any length.
+	if len(name) > 4*(maxShown+1) {
+		name = name[:4*(maxShown+1)]
+	}
+	return cut(clean(name), maxShown)
+}
+
+// clean replaces what does not print on one line.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// cut returns at most limit runes of s.
+func cut(s string, limit int) string {
+	n := 0
+	end := 0
+	for i := range s {
+		if n == limit-3 {
+			end = i
+		}
+		if n == limit {
+			return s[:end] + "..."
+		}
+		n++
+	}
+	return s
+}
