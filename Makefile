@@ -1,0 +1,74 @@
+# Headroom: what a developer runs. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -o errexit -o nounset -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LAB     := go run ./hack/lab/cmd/lab
+LINT    := go tool -modfile=hack/tools/go.mod golangci-lint
+
+# How long one package's tests may take: real kubelets pull real images there.
+TEST_TIMEOUT ?= 40m
+
+##@ Start here
+
+.PHONY: demo
+demo: ## The main job, no cluster needed: a control plane, simulated nodes, a warning, a refusal (ONCE=1 tears it down)
+	@hack/demo.sh
+
+.PHONY: test
+test: ## Every test: unit, race detector, real API server, and real nodes where root is there
+	@hack/test.sh
+
+##@ Build
+
+.PHONY: build
+build: ## bin/headroom
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/headroom ./cmd/headroom
+
+.PHONY: image
+image: ## The container image, with buildah
+	buildah build --build-arg VERSION=$(VERSION) -t headroom:$(VERSION) .
+
+##@ Check
+
+.PHONY: lint
+lint: ## golangci-lint with the import arrows, gofmt, tidy modules
+	$(LINT) run ./...
+	go mod tidy -diff
+	cd hack/tools && go mod tidy -diff
+
+.PHONY: unit
+unit: ## The tests that need neither root nor a control plane
+	go test -short -race ./...
+
+.PHONY: e2e
+e2e: ## Real kubelets and containerd only (root)
+	go test -count=1 -v -timeout $(TEST_TIMEOUT) ./test/e2e/...
+
+.PHONY: bench
+bench: ## Benchmarks of the core
+	go test -run '^$$' -bench . -benchmem ./estimate/... ./ledger/... ./fit/... ./webhook/...
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FUZZTIME (default 30s)
+	@hack/fuzz.sh $${FUZZTIME:-30s}
+
+.PHONY: update
+update: ## Everything generated: docs/reference, golden files
+	grep -rl 'flag.Bool("update"' --include='*_test.go' . | xargs -n1 dirname | sort -u | xargs -I{} go test {} -update
+
+##@ Lab: a real control plane and real nodes
+
+.PHONY: lab-up
+lab-up: ## Start it (NODES=2 DISK=2Gi); prints the kubeconfig's path
+	$(LAB) up --nodes $${NODES:-2} --disk $${DISK:-2Gi}
+
+.PHONY: lab-down
+lab-down: ## Stop it and undo every mount, namespace and process
+	$(LAB) down
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

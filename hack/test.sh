@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Every test of the project: what `make test` runs.
+#
+# The control plane's programs are built first (about six minutes on two cores
+# the first time, seconds after), so that no test's time limit pays for it.
+# Real nodes need root and a few Debian packages; where they are missing, the
+# tests that want them say so and are skipped. With CI=true a skip is a failure.
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
+
+step "the lab's programs: control plane, kubelet, containerd"
+go run ./hack/lab/cmd/lab build
+
+step "manifests: they render, and agree with the code"
+kustomize_bin="$(go run ./hack/lab/cmd/lab build --print-folder)/kubectl"
+"$kustomize_bin" kustomize manifests/base >/dev/null
+"$kustomize_bin" kustomize manifests/dev >/dev/null
+
+step "unit tests, race detector, real API server"
+mapfile -t packages < <(go list ./... | grep -v /test/e2e)
+go test -race -shuffle=on -timeout 20m "${packages[@]}"
+
+step "real nodes"
+go test -count=1 -v -timeout "${TEST_TIMEOUT:-40m}" ./test/e2e/...
