@@ -1,0 +1,127 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// Account draws up a node's image storage as seen from v.
+func (s *Snapshot) Account(row *NodeRow, v View) Account {
+	a := accountant{s: s, node: row, row: row.row, view: &v}
+	a.measure()
+	if a.result.Tier == NoTier {
+		return a.result
+	}
+	a.claims()
+	a.reservations()
+	a.reclaimable()
+	r := &a.result
+	r.Available = r.Measured.Minus(r.Settled).Minus(r.Pending).Minus(r.Reserved)
+	return a.result
+}
+
+// accountant draws up one account.
+type accountant struct {
+	s      *Snapshot
+	node   *NodeRow
+	row    *row
+	view   *View
+	result Account
+}
+
+// size is what an image takes on this node when none of it is there.
+func (a *accountant) size(ref imageref.Ref) imagesize.Size {
+	size := a.unboundedSize(ref)
+	size.Disk = size.Disk.AtLeastZero()
+	return size
+}
+
+func (a *accountant) unboundedSize(ref imageref.Ref) imagesize.Size {
+	if a.view.Size != nil {
+		return a.view.Size(a.node, ref)
+	}
+	return a.s.Evidence(ref, a.node.Runtime, platformOf(a.node.Node)).OnDisk(a.node.Runtime, nil)
+}
+
+// measure finds the tier, the capacity, what is available and the lines.
+func (a *accountant) measure() {
+	r := &a.result
+	r.Tier, r.LinesAssumed = NoTier, a.row.lines.Assumed
+	shared := false
+	if m := a.row.measurement; m != nil {
+		r.SampleAge = max(m.AgeAtReceipt+a.view.Now.Sub(m.ReceivedAt), 0)
+		r.Stale = a.view.MaxStaleness > 0 && r.SampleAge > a.view.MaxStaleness
+		shared = m.SharedWithNodeFS
+		if !r.Stale {
+			r.Tier, r.CapacityBytes = Measured, m.CapacityBytes
+			r.Measured = estimate.Exactly(m.AvailableBytes)
+		}
+	}
+	if r.Tier != Measured {
+		if a.view.DeclaredBytes != nil {
+			r.CapacityBytes = max(a.view.DeclaredBytes(a.node), 0)
+		}
+		switch {
+		case r.CapacityBytes > 0:
+			r.Tier = Declared
+		case a.node.EphemeralStorageBytes > 0:
+			// ephemeral-storage is the disk of the kubelet's root: if images are
+			// on it, so is nodefs.
+			r.Tier, r.CapacityBytes, shared = Assumed, a.node.EphemeralStorageBytes, true
+		default:
+			return
+		}
+		r.Measured = a.fromList()
+	}
+	r.GCLineBytes = a.row.lines.GCLineBytes(r.CapacityBytes)
+	r.EvictionLineBytes = a.row.lines.EvictionLineBytes(r.CapacityBytes, shared)
+}
+
+// fromList estimates what is available from the images listed: they may share all
+// layers with the largest one, or none, and others may use the rest of the disk.
+func (a *accountant) fromList() estimate.Bytes {
+	largest, total := int64(0), int64(0)
+	for i := range a.row.list.images {
+		disk := a.listedSize(i)
+		largest = max(largest, disk.Low)
+		total = estimate.SaturatingAdd(total, disk.Likely)
+	}
+	capacity := a.result.CapacityBytes
+	high := max(capacity-largest, 0)
+	return estimate.Between(0, min(max(estimate.SaturatingSub(capacity, total), 0), high), high)
+}
+
+// listedSize is what an entry of the node's list takes on its disk.
+func (a *accountant) listedSize(i int) estimate.Bytes {
+	image := &a.row.list.images[i]
+	if len(image.Refs) > 0 {
+		return a.size(image.Refs[0]).Disk
+	}
+	// It has no name that anybody could know it by.
+	reported := imagesize.Evidence{Reported: estimate.Exactly(image.ReportedBytes)}
+	return reported.OnDisk(a.node.Runtime, nil).Disk.AtLeastZero()
+}
+
+// reclaimable finds what the eviction manager could free: the images that no pod
+// which is not finished uses. They may share every layer with one that is used.
+func (a *accountant) reclaimable() {
+	likely, high := int64(0), int64(0)
+	for _, i := range a.row.facts.unused {
+		if pinned(a.row.list.images[i]) {
+			continue
+		}
+		disk := a.listedSize(i)
+		likely = estimate.SaturatingAdd(likely, disk.Likely)
+		high = estimate.SaturatingAdd(high, disk.High)
+	}
+	used := max(a.result.CapacityBytes-a.result.Measured.Low, 0)
+	if a.node.ListCut() {
+		high = used
+	}
+	high = min(high, used)
+	a.result.Reclaimable = estimate.Between(0, min(likely, high), high)
+}

@@ -1,0 +1,169 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// Ledger takes rows from writers and gives snapshots to readers. See the package
+// comment for its concurrency. The values that writers hand over are kept: maps
+// and slices in them must not be changed afterwards.
+type Ledger struct {
+	published atomic.Pointer[Snapshot]
+
+	// mu guards everything below. Only writers take it.
+	mu     sync.Mutex
+	synced bool
+
+	nodes     map[string]*nodeState // known nodes and ghosts
+	pods      map[types.UID]*podState
+	manifests map[manifestKey]imagesize.Manifest
+	// reports counts, for each image, which size how many nodes report.
+	reports   map[reportKey][]reportCount
+	platforms map[imagesize.Platform]int
+	groups    map[string]*group // of unbound pods, by placement.Constraints.Key
+
+	deadPods, deadNodes *tombstones
+	nodeSlots           slots
+	groupSlots          slots
+
+	// next is what will be published. It is only built once synced.
+	next contents
+	// changed says that next differs from what is published.
+	changed bool
+}
+
+// New returns an empty ledger that is not synced.
+func New() *Ledger {
+	l := &Ledger{
+		nodes:     make(map[string]*nodeState),
+		pods:      make(map[types.UID]*podState),
+		manifests: make(map[manifestKey]imagesize.Manifest),
+		reports:   make(map[reportKey][]reportCount),
+		platforms: make(map[imagesize.Platform]int),
+		groups:    make(map[string]*group),
+		deadPods:  newTombstones(tombstoneLimit),
+		deadNodes: newTombstones(tombstoneLimit),
+		next:      emptyContents(),
+	}
+	l.published.Store(&Snapshot{contents: l.next})
+	return l
+}
+
+// Snapshot returns the ledger as it is after every write that has returned. It
+// never waits, and is the same pointer while nothing has changed. Before
+// MarkSynced it is empty and says that it is not synced.
+func (l *Ledger) Snapshot() *Snapshot { return l.published.Load() }
+
+// MarkSynced says that the first lists of nodes and pods have been written. From
+// here on a pod that is seen bound for the first time was bound just now.
+func (l *Ledger) MarkSynced() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.synced {
+		return
+	}
+	l.synced, l.changed = true, true
+	l.next.synced = true
+	l.buildAll()
+	l.publish()
+}
+
+// buildAll makes the contents from nothing but the writers' state.
+func (l *Ledger) buildAll() {
+	var known []*row
+	for _, n := range l.nodes {
+		if n.node != nil {
+			n.facts = newFacts(n)
+			known = append(known, newRow(n))
+		}
+	}
+	slices.SortFunc(known, func(a, b *row) int { return cmp.Compare(a.node.Name, b.node.Name) })
+	// New tables, because the ones of the empty snapshot have been published.
+	fresh := emptyContents()
+	l.next.reports, l.next.manifests, l.next.unbound = fresh.reports, fresh.manifests, fresh.unbound
+	l.next.rows = rowsOf(known)
+	l.next.platforms = l.sortedPlatforms()
+	for key, counts := range l.reports {
+		l.next.reports.fill(key, summary(counts))
+	}
+	for key, manifest := range l.manifests {
+		l.next.manifests.fill(key, &manifest)
+	}
+	for _, p := range l.pods {
+		if p.pod.NodeName == "" {
+			l.reserve(p)
+		}
+	}
+}
+
+// publish makes what has changed visible to readers. Every write ends with it.
+func (l *Ledger) publish() {
+	if !l.changed || !l.synced {
+		return
+	}
+	l.changed = false
+	l.next.generation++
+	l.published.Store(&Snapshot{contents: l.next})
+}
+
+// SetManifest writes what a registry told about an image for one platform.
+func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize.Manifest) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := manifestKey{ref, p}
+	if old, found := l.manifests[key]; found && old.Digest == m.Digest && old.CompressedBytes == m.CompressedBytes && slices.Equal(old.Layers, m.Layers) {
+		return
+	}
+	l.manifests[key] = m
+	if l.synced {
+		l.next.manifests = l.next.manifests.with(key, &m)
+		l.changed = true
+	}
+	l.publish()
+}
+
+// DeleteManifest forgets what a registry told, such as when a tag's answer is
+// too old to be believed.
+func (l *Ledger) DeleteManifest(ref imageref.Ref, p imagesize.Platform) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := manifestKey{ref, p}
+	if _, found := l.manifests[key]; !found {
+		return
+	}
+	delete(l.manifests, key)
+	if l.synced {
+		l.next.manifests = l.next.manifests.without(key)
+		l.changed = true
+	}
+	l.publish()
+}
+
+// slots hands out small numbers and takes them back.
+type slots struct {
+	free []int
+	used int
+}
+
+func (s *slots) take() int {
+	if n := len(s.free); n > 0 {
+		slot := s.free[n-1]
+		s.free = s.free[:n-1]
+		return slot
+	}
+	s.used++
+	return s.used - 1
+}
+
+func (s *slots) release(slot int) { s.free = append(s.free, slot) }

@@ -1,0 +1,276 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// clockStep is how much later than the sample held a sample must arrive for its
+// earlier sample time to mean that the node's clock was set back. Kubelets serve
+// samples that are some 20 seconds old at most, so it can't have been overtaken.
+const clockStep = 2 * time.Minute
+
+// nodeState is what writers know about one node. It is a ghost, and in no
+// snapshot, while node is nil.
+type nodeState struct {
+	name string
+	node *Node
+	list *imageList
+	slot int
+
+	measurement *Measurement
+	lines       *Lines // nil: defaults
+	linesUID    types.UID
+	// lostBytes is the sum of the decreases of AvailableBytes between samples.
+	lostBytes int64
+
+	pods  map[types.UID]*podState
+	facts *facts // of pods and list; nil until synced
+}
+
+func (l *Ledger) nodeNamed(name string) *nodeState {
+	n := l.nodes[name]
+	if n == nil {
+		n = &nodeState{name: name, pods: make(map[types.UID]*podState)}
+		l.nodes[name] = n
+	}
+	return n
+}
+
+// forgetUnused drops a ghost that holds nothing.
+func (l *Ledger) forgetUnused(n *nodeState) {
+	if n.node == nil && len(n.pods) == 0 && n.measurement == nil && n.lines == nil {
+		delete(l.nodes, n.name)
+	}
+}
+
+// SetNode writes a node's row. A node with another UID than the one held is a
+// new node of the same name: nothing that was measured or seen of the old one is
+// kept but its pods. A node that has been deleted or replaced stays so.
+func (l *Ledger) SetNode(node Node) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if node.Name == "" || l.deadNodes.has(node.UID) {
+		return
+	}
+	n := l.nodeNamed(node.Name)
+	old := n.node
+	switch {
+	case old == nil:
+		n.slot = l.nodeSlots.take()
+		n.dropForeign(node.UID)
+	case old.UID != node.UID:
+		l.deadNodes.bury(old.UID)
+		n.reset()
+	case sameNode(old, &node):
+		return
+	}
+	if old == nil || old.UID != node.UID || !sameImages(old.Images, node.Images) {
+		n.list = newImageList(node.Images)
+		n.facts = nil
+	}
+	n.node = &node
+	l.count(old, &node)
+	l.candidacy(n, old)
+	l.changeRow(n)
+	l.publish()
+}
+
+// DeleteNode takes a node away. Its pods are kept: they may be deleted later, or
+// the node may come back under another UID. An empty uid means whichever node has
+// that name; another UID than the one held is a late event and ignored.
+func (l *Ledger) DeleteNode(name string, uid types.UID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deadNodes.bury(uid)
+	n := l.nodes[name]
+	if n == nil {
+		return
+	}
+	if n.node == nil {
+		if m := n.measurement; m != nil && m.NodeUID == uid {
+			n.measurement = nil
+			n.restartLoss()
+			l.forgetUnused(n)
+		}
+		return
+	}
+	if uid != "" && uid != n.node.UID {
+		return
+	}
+	old := n.node
+	l.deadNodes.bury(old.UID)
+	n.reset()
+	n.node, n.list = nil, nil
+	l.count(old, nil)
+	l.candidacy(n, old)
+	l.nodeSlots.release(n.slot)
+	if l.synced {
+		l.next.rows = l.next.rows.without(name)
+		l.changed = true
+	}
+	l.forgetUnused(n)
+	l.publish()
+}
+
+// dropForeign forgets what arrived before the node itself and was of another one.
+func (n *nodeState) dropForeign(uid types.UID) {
+	if m := n.measurement; m != nil && m.NodeUID != "" && m.NodeUID != uid {
+		n.measurement = nil
+		n.restartLoss()
+	}
+	if n.lines != nil && n.linesUID != "" && n.linesUID != uid {
+		n.lines = nil
+	}
+}
+
+// restartLoss counts the lost bytes from zero: those so far were another node's.
+func (n *nodeState) restartLoss() {
+	n.lostBytes, n.facts = 0, nil
+	for _, p := range n.pods {
+		for i := range p.latches {
+			p.latches[i].baselineBytes, p.latches[i].endBytes = 0, 0
+		}
+	}
+}
+
+// reset forgets what belonged to the node object that is gone.
+func (n *nodeState) reset() {
+	n.measurement, n.lines, n.linesUID, n.lostBytes = nil, nil, "", 0
+	n.facts = nil
+	for _, p := range n.pods {
+		for i := range p.latches {
+			old := p.latches[i]
+			p.latches[i] = unwatched(&p.pod.Images[i], 0)
+			p.latches[i].failingSince, p.latches[i].pulledAt = old.failingSince, old.pulledAt
+		}
+	}
+}
+
+// SetMeasurement writes a sample. One of another node of the same name, and one
+// taken before the sample held, is ignored; so is one without a capacity.
+func (l *Ledger) SetMeasurement(node string, m Measurement) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if node == "" || m.CapacityBytes <= 0 || l.deadNodes.has(m.NodeUID) {
+		return
+	}
+	n := l.nodeNamed(node)
+	if n.node != nil && m.NodeUID != "" && m.NodeUID != n.node.UID {
+		return
+	}
+	m.AvailableBytes = max(m.AvailableBytes, 0)
+	switch old := n.measurement; {
+	case old == nil:
+	case old.NodeUID != "" && m.NodeUID != "" && old.NodeUID != m.NodeUID:
+		n.restartLoss() // Only where the node itself is not known.
+	default:
+		if !m.SampledAt.After(old.SampledAt) && m.ReceivedAt.Sub(old.ReceivedAt) < clockStep {
+			return
+		}
+		n.lostBytes = estimate.SaturatingAdd(n.lostBytes, max(old.AvailableBytes-m.AvailableBytes, 0))
+	}
+	n.measurement = &m
+	for _, p := range n.pods {
+		if n.settle(p) {
+			n.facts = nil
+		}
+	}
+	l.changeRow(n)
+	l.publish()
+}
+
+// ForgetMeasurement drops the sample of a node that is not asked any more. What
+// its disk has lost so far stays known.
+func (l *Ledger) ForgetMeasurement(node string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.nodes[node]
+	if n == nil || n.measurement == nil {
+		return
+	}
+	n.measurement = nil
+	l.changeRow(n)
+	l.forgetUnused(n)
+	l.publish()
+}
+
+// SetLines writes a kubelet's thresholds; those for another UID than the node
+// held are ignored, an empty uid means whichever node has the name.
+func (l *Ledger) SetLines(node string, uid types.UID, lines Lines) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if node == "" || l.deadNodes.has(uid) {
+		return
+	}
+	n := l.nodeNamed(node)
+	if n.node != nil && uid != "" && uid != n.node.UID || n.lines != nil && n.linesUID == uid && n.lines.equal(lines) {
+		return
+	}
+	lines.Thresholds = slices.Clone(lines.Thresholds)
+	n.lines, n.linesUID = &lines, uid
+	l.changeRow(n)
+	l.publish()
+}
+
+// changeRow puts the node's row, made anew, into what will be published.
+func (l *Ledger) changeRow(n *nodeState) {
+	if !l.synced || n.node == nil {
+		return
+	}
+	if n.facts == nil {
+		n.facts = newFacts(n)
+	}
+	l.next.rows = l.next.rows.with(newRow(n))
+	l.changed = true
+}
+
+// count keeps reports and platforms in step with a node's change from old to new.
+func (l *Ledger) count(old, node *Node) {
+	if old != nil && node != nil && old.Runtime == node.Runtime && platformOf(old) == platformOf(node) && sameImages(old.Images, node.Images) {
+		return
+	}
+	before := len(l.platforms)
+	if node != nil {
+		l.platforms[platformOf(node)]++
+		l.report(node, 1)
+	}
+	if old != nil {
+		p := platformOf(old)
+		if l.platforms[p]--; l.platforms[p] == 0 {
+			delete(l.platforms, p)
+			before = -1
+		}
+		l.report(old, -1)
+	}
+	if l.synced && before != len(l.platforms) {
+		l.next.platforms = l.sortedPlatforms()
+	}
+}
+
+func platformOf(n *Node) imagesize.Platform {
+	return imagesize.Platform{OS: n.OS, Architecture: n.Architecture}
+}
+
+func sameTaints(a, b []corev1.Taint) bool {
+	return slices.EqualFunc(a, b, func(x, y corev1.Taint) bool { // TimeAdded is nobody's concern.
+		return x.Key == y.Key && x.Value == y.Value && x.Effect == y.Effect
+	})
+}
+
+func sameNode(a, b *Node) bool {
+	return a.UID == b.UID && a.BootID == b.BootID && a.Runtime == b.Runtime &&
+		a.EphemeralStorageBytes == b.EphemeralStorageBytes && a.Unschedulable == b.Unschedulable &&
+		a.Ready == b.Ready && a.DiskPressure == b.DiskPressure && a.Allocatable.Equal(b.Allocatable) &&
+		a.OS == b.OS && a.Architecture == b.Architecture && maps.Equal(a.Labels, b.Labels) && sameTaints(a.Taints, b.Taints) && sameImages(a.Images, b.Images)
+}

@@ -1,0 +1,128 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// failingGrace is how long an image may fail to be pulled before it no longer
+// counts as on its way.
+const failingGrace = 2 * time.Minute
+
+// due is a claim as one view sees it.
+type due struct {
+	*claim
+
+	baselineBytes int64
+	// certain says that the pull can't have begun before the baseline; doubtful
+	// that it may never go on.
+	certain, doubtful bool
+	// own says that a pod of the view's namespace, or the one judged, wants it.
+	own bool
+}
+
+// claims accounts for images that are settled or pending.
+func (a *accountant) claims() {
+	if len(a.row.facts.claims) == 0 {
+		return
+	}
+	dues := make([]due, 0, len(a.row.facts.claims))
+	for i := range a.row.facts.claims {
+		if d, concerned := a.due(&a.row.facts.claims[i]); concerned {
+			dues = append(dues, d)
+		}
+	}
+	slices.SortFunc(dues, func(x, y due) int {
+		return cmp.Or(cmp.Compare(x.baselineBytes, y.baselineBytes), strings.Compare(x.ref.String(), y.ref.String()))
+	})
+	// The lost bytes are a line on which every image has its part: from its
+	// baseline on, as much as it likely costs, behind what older ones have taken.
+	taken := int64(0)
+	for i := range dues {
+		d := &dues[i]
+		size := a.size(d.ref)
+		share := int64(0)
+		if !d.doubtful {
+			from := max(taken, d.baselineBytes)
+			share = max(min(size.Disk.Likely, a.lostUntil(d)-from), 0)
+			if share > 0 {
+				taken = from + share
+			}
+		}
+		a.add(d, size, share)
+	}
+	slices.SortFunc(a.result.Pulling, func(x, y imageref.Ref) int { return strings.Compare(x.String(), y.String()) })
+}
+
+// due looks at a claim from the view: the pod judged wants nothing, and what only
+// it wants is no claim.
+func (a *accountant) due(c *claim) (due, bool) {
+	d := due{claim: c, baselineBytes: c.baselineBytes}
+	if c.state != pending {
+		// Below tier Measured there is no sample that a settled image could be
+		// missing in: the list has it in a minute, and the likely value with it.
+		return d, a.result.Tier == Measured
+	}
+	d.own = slices.Contains(a.view.Images, c.ref)
+	d.certain, d.doubtful = true, true
+	found := false
+	for i := range c.wanters {
+		w := &c.wanters[i]
+		if w.pod == a.view.Pod && w.pod != "" {
+			continue
+		}
+		if !found || w.baselineBytes < d.baselineBytes {
+			d.baselineBytes = w.baselineBytes
+		}
+		found = true
+		d.certain = d.certain && w.watched
+		d.own = d.own || w.namespace == a.view.Namespace
+		// A pull that has begun may end, though its pod is going.
+		failing := !w.failingSince.IsZero() && a.view.Now.Sub(w.failingSince) >= failingGrace
+		d.doubtful = d.doubtful && (failing || w.deleting)
+	}
+	return d, found
+}
+
+// lostUntil is what the node had lost when the claim's bytes were last seen to grow.
+func (a *accountant) lostUntil(d *due) int64 {
+	switch {
+	case a.result.Tier != Measured:
+		return d.baselineBytes
+	case d.state == spent:
+		return d.endBytes
+	default:
+		return a.row.lostBytes
+	}
+}
+
+// add counts one image whose likely cost has shown on the disk by share bytes.
+func (a *accountant) add(d *due, size imagesize.Size, share int64) {
+	cost := size.Disk
+	switch {
+	case d.state == spent:
+	case d.state == settled:
+		a.result.Settled = a.result.Settled.Plus(estimate.Between(0, max(cost.Likely-share, 0), cost.High))
+	case d.doubtful:
+		// Where the pod judged needs it too, its need counts all of it.
+		if !slices.Contains(a.view.Images, d.ref) {
+			a.result.Pending = a.result.Pending.Plus(estimate.Between(0, 0, cost.High))
+		}
+	default:
+		low := int64(0)
+		if d.certain && (d.own || size.Source != imagesize.SourceRegistry) && a.node.Presence(d.ref) == Absent {
+			low = max(cost.Low-max(a.lostUntil(d)-d.baselineBytes, 0), 0)
+		}
+		a.result.Pending = a.result.Pending.Plus(estimate.Between(low, max(cost.Likely-share, low), cost.High))
+		a.result.Pulling = append(a.result.Pulling, d.ref)
+	}
+}

@@ -1,0 +1,105 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/placement"
+)
+
+// podState is what writers know about one pod.
+type podState struct {
+	pod *Pod
+	// latches belong to pod.Images, one each, while the pod is bound.
+	latches []latch
+	// group and wants are set while the pod reserves: not bound, not finished.
+	group *group
+}
+
+// SetPod writes a pod's row. now is our clock. A pod is known by its UID: one
+// that has been deleted stays so, and one that was bound stays bound, whatever a
+// late event says. A row without a UID is ignored.
+func (l *Ledger) SetPod(pod Pod, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if pod.UID == "" || l.deadPods.has(pod.UID) {
+		return
+	}
+	p := l.pods[pod.UID]
+	if p != nil && (p.pod.NodeName != "" && pod.NodeName == "" || samePod(p.pod, &pod)) {
+		return
+	}
+	if p == nil {
+		p = &podState{}
+		l.pods[pod.UID] = p
+	} else if p.pod.NodeName != pod.NodeName {
+		l.detach(p)
+	}
+	if pod.NodeName == "" {
+		l.unreserve(p)
+		p.pod = &pod
+		l.reserve(p)
+	} else {
+		n := l.nodeNamed(pod.NodeName)
+		p.latches = l.latches(n, p, &pod, now)
+		p.pod = &pod
+		n.settle(p)
+		n.pods[pod.UID] = p
+		n.facts = nil
+		l.changeRow(n)
+	}
+	l.publish()
+}
+
+// DeletePod takes a pod away, for good.
+func (l *Ledger) DeletePod(uid types.UID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deadPods.bury(uid)
+	p := l.pods[uid]
+	if p == nil {
+		return
+	}
+	l.detach(p)
+	delete(l.pods, uid)
+	l.publish()
+}
+
+// detach takes a pod out of where it is: its node, or the pods that wait.
+func (l *Ledger) detach(p *podState) {
+	if p.pod.NodeName == "" {
+		l.unreserve(p)
+		return
+	}
+	p.latches = nil
+	n := l.nodes[p.pod.NodeName]
+	delete(n.pods, p.pod.UID)
+	n.facts = nil
+	l.changeRow(n)
+	l.forgetUnused(n)
+}
+
+func samePod(a, b *Pod) bool {
+	return a.UID == b.UID && a.Namespace == b.Namespace && a.Name == b.Name &&
+		a.NodeName == b.NodeName && a.NominatedNodeName == b.NominatedNodeName &&
+		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
+		slices.EqualFunc(a.Images, b.Images, samePodImage) &&
+		a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement)
+}
+
+func samePodImage(a, b PodImage) bool {
+	return a.Ref == b.Ref && a.PullPolicy == b.PullPolicy && a.ImageID == b.ImageID &&
+		a.Pulled == b.Pulled && a.Failing == b.Failing && a.StartedAt.Equal(b.StartedAt)
+}
+
+func keyOf(c *placement.Constraints) string {
+	if c == nil {
+		return ""
+	}
+	return c.Key()
+}

@@ -1,0 +1,215 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/placement"
+)
+
+// group is the unbound pods that may run on the same nodes.
+type group struct {
+	slot        int
+	constraints *placement.Constraints
+	pods        int
+}
+
+// candidates are the nodes of a group, by slot. They never change.
+type candidates struct {
+	possible, tied bitset
+	// possibleCount is how many nodes the pods could land on, and tiedCount how
+	// many they could by name, selector and affinity alone.
+	possibleCount, tiedCount int
+}
+
+// reservation is who waits to pull one image anywhere. It never changes.
+type reservation struct {
+	ref   imageref.Ref
+	wants []want
+}
+
+// want is how many unbound pods of a group and namespace want an image.
+type want struct {
+	group                int // slot
+	namespace, nominated string
+	// eager pods may be bound any time; held ones are gated or unschedulable.
+	eager, held int
+}
+
+// waits reports whether a pod reserves anything.
+func (p *Pod) waits() bool { return p.NodeName == "" && !p.Finished && !p.Deleting }
+
+// reserve adds an unbound pod to those that wait.
+func (l *Ledger) reserve(p *podState) {
+	if !l.synced || !p.pod.waits() {
+		return
+	}
+	constraints := p.pod.Placement
+	if constraints == nil {
+		constraints = placement.Of(nil)
+	}
+	g := l.groups[constraints.Key()]
+	if g == nil {
+		g = &group{slot: l.groupSlots.take(), constraints: constraints}
+		l.groups[constraints.Key()] = g
+		l.setCandidates(g.slot, l.candidatesOf(constraints))
+	}
+	g.pods++
+	p.group = g
+	l.want(p, 1)
+	l.next.unbound = l.next.unbound.with(p.pod.UID, unboundPod{p.pod, g.slot})
+	l.changed = true
+}
+
+// unreserve takes an unbound pod from those that wait.
+func (l *Ledger) unreserve(p *podState) {
+	if p.group == nil {
+		return
+	}
+	l.want(p, -1)
+	if p.group.pods--; p.group.pods == 0 {
+		delete(l.groups, p.group.constraints.Key())
+		l.setCandidates(p.group.slot, nil)
+		l.groupSlots.release(p.group.slot)
+	}
+	p.group = nil
+	l.next.unbound = l.next.unbound.without(p.pod.UID)
+	l.changed = true
+}
+
+// want changes, by one pod, what the pod's images are wanted for.
+func (l *Ledger) want(p *podState, change int) {
+	for i := range p.pod.Images {
+		image := &p.pod.Images[i]
+		if image.PullPolicy == corev1.PullNever {
+			continue
+		}
+		place, found := slices.BinarySearchFunc(l.next.reservations, image.Ref, func(r *reservation, ref imageref.Ref) int {
+			return cmp.Compare(r.ref.String(), ref.String())
+		})
+		changed := &reservation{ref: image.Ref}
+		if found {
+			changed.wants = l.next.reservations[place].wants
+		}
+		changed.wants = withPod(changed.wants, p, change)
+		reservations := slices.Clone(l.next.reservations)
+		switch {
+		case !found:
+			reservations = slices.Insert(reservations, place, changed)
+		case len(changed.wants) == 0:
+			reservations = slices.Delete(reservations, place, place+1)
+		default:
+			reservations[place] = changed
+		}
+		l.next.reservations = reservations
+	}
+}
+
+func withPod(wants []want, p *podState, change int) []want {
+	wants = slices.Clone(wants)
+	i := slices.IndexFunc(wants, func(w want) bool { return w.ofPod(p.pod, p.group.slot) })
+	if i < 0 {
+		i = len(wants)
+		wants = append(wants, want{group: p.group.slot, namespace: p.pod.Namespace, nominated: p.pod.NominatedNodeName})
+	}
+	if p.pod.Gated || p.pod.Unschedulable {
+		wants[i].held += change
+	} else {
+		wants[i].eager += change
+	}
+	if wants[i].eager == 0 && wants[i].held == 0 {
+		wants = slices.Delete(wants, i, i+1)
+	}
+	return wants
+}
+
+func (w *want) ofPod(p *Pod, group int) bool {
+	return w.group == group && w.namespace == p.Namespace && w.nominated == p.NominatedNodeName
+}
+
+// candidatesOf looks at every known node.
+func (l *Ledger) candidatesOf(c *placement.Constraints) *candidates {
+	set := &candidates{}
+	for _, n := range l.nodes {
+		if n.node != nil {
+			set.judge(c, n)
+		}
+	}
+	return set
+}
+
+// judge writes what the constraints say about one node; nil nodes are none.
+func (s *candidates) judge(c *placement.Constraints, n *nodeState) {
+	possible := n.node != nil && c.Possible(&n.node.Node, nil)
+	tied := n.node != nil && c.TiedTo(&n.node.Node)
+	s.possibleCount += s.possible.set(n.slot, possible)
+	s.tiedCount += s.tied.set(n.slot, tied)
+}
+
+// candidacy looks at a changed node again for every group. old is its row before.
+func (l *Ledger) candidacy(n *nodeState, old *Node) {
+	if !l.synced || old != nil && n.node != nil && samePlace(old, n.node) {
+		return
+	}
+	for _, g := range l.groups {
+		set := *l.next.candidates[g.slot]
+		set.possible, set.tied = slices.Clone(set.possible), slices.Clone(set.tied)
+		set.judge(g.constraints, n)
+		l.setCandidates(g.slot, &set)
+	}
+}
+
+func (l *Ledger) setCandidates(slot int, set *candidates) {
+	all := slices.Clone(l.next.candidates)
+	for len(all) <= slot {
+		all = append(all, nil)
+	}
+	all[slot] = set
+	l.next.candidates = all
+	l.changed = true
+}
+
+// samePlace reports whether two rows of one node are the same to
+// placement.Constraints.Possible and TiedTo, which don't look at a node's state.
+func samePlace(a, b *Node) bool {
+	return a.OS == b.OS && maps.Equal(a.Labels, b.Labels) && sameTaints(lasting(a), lasting(b))
+}
+
+func lasting(n *Node) []corev1.Taint {
+	var taints []corev1.Taint
+	for i := range n.Taints {
+		if placement.Lasting(&n.Taints[i], nil) {
+			taints = append(taints, n.Taints[i])
+		}
+	}
+	return taints
+}
+
+// bitset holds small numbers.
+type bitset []uint64
+
+func (b bitset) has(i int) bool {
+	return i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0
+}
+
+// set writes bit i and returns by how much the number of bits has changed.
+func (b *bitset) set(i int, on bool) int {
+	if b.has(i) == on {
+		return 0
+	}
+	for len(*b) <= i/64 {
+		*b = append(*b, 0)
+	}
+	(*b)[i/64] ^= 1 << (i % 64)
+	if on {
+		return 1
+	}
+	return -1
+}

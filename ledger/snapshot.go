@@ -1,0 +1,136 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// contents are what a snapshot holds. Every field is replaced, never changed.
+type contents struct {
+	synced       bool
+	generation   uint64
+	rows         rows
+	reports      table[reportKey, estimate.Bytes]
+	manifests    table[manifestKey, *imagesize.Manifest]
+	platforms    []imagesize.Platform
+	unbound      table[types.UID, unboundPod]
+	candidates   []*candidates // by slot of the group
+	reservations []*reservation
+}
+
+// unboundPod is a pod that waits, and the slot of its group.
+type unboundPod struct {
+	pod   *Pod
+	group int
+}
+
+func emptyContents() contents {
+	return contents{
+		reports:   newTable[reportKey, estimate.Bytes](),
+		manifests: newTable[manifestKey, *imagesize.Manifest](),
+		unbound:   newTable[types.UID, unboundPod](),
+	}
+}
+
+// Snapshot is the ledger at one moment. It never changes and may be read by any
+// number of goroutines; nothing reached through it may be changed.
+type Snapshot struct {
+	contents
+
+	// once guards handles: readers build them, and wait for each other only.
+	once    sync.Once
+	handles []NodeRow
+}
+
+// Synced reports whether the first lists of nodes and pods are in. Without that,
+// a snapshot is empty.
+func (s *Snapshot) Synced() bool { return s.synced }
+
+// Generation grows with every change.
+func (s *Snapshot) Generation() uint64 { return s.generation }
+
+// Len returns the number of nodes.
+func (s *Snapshot) Len() int { return s.rows.count }
+
+// Nodes returns all nodes by name.
+func (s *Snapshot) Nodes() iter.Seq[*NodeRow] {
+	s.once.Do(func() {
+		s.handles = make([]NodeRow, 0, s.rows.count)
+		for _, chunk := range s.rows.chunks {
+			for _, r := range chunk {
+				s.handles = append(s.handles, NodeRow{Node: r.node, row: r, snapshot: s})
+			}
+		}
+	})
+	return func(yield func(*NodeRow) bool) {
+		for i := range s.handles {
+			if !yield(&s.handles[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Node returns the node of that name.
+func (s *Snapshot) Node(name string) (*NodeRow, bool) {
+	r, found := s.rows.get(name)
+	if !found {
+		return nil, false
+	}
+	return &NodeRow{Node: r.node, row: r, snapshot: s}, true
+}
+
+// Platforms returns the platforms of the nodes, sorted.
+func (s *Snapshot) Platforms() []imagesize.Platform { return slices.Clone(s.platforms) }
+
+// Evidence returns what nodes of one runtime and platform report about an image,
+// and what a registry does. The policy's part of it is the caller's to add.
+func (s *Snapshot) Evidence(ref imageref.Ref, rt imagesize.Runtime, p imagesize.Platform) imagesize.Evidence {
+	reported, _ := s.reports.get(reportKey{ref, rt, p})
+	manifest, _ := s.manifests.get(manifestKey{ref, p})
+	return imagesize.Evidence{Reported: reported, Manifest: manifest}
+}
+
+// UnboundPods returns the pods that wait to be bound, by namespace and name: not
+// those that are finished or being deleted.
+func (s *Snapshot) UnboundPods() iter.Seq[*Pod] {
+	var pods []*Pod
+	s.unbound.each(func(_ types.UID, u unboundPod) { pods = append(pods, u.pod) })
+	slices.SortFunc(pods, func(a, b *Pod) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	})
+	return slices.Values(pods)
+}
+
+// UnboundPod returns the pod of that UID if it waits to be bound.
+func (s *Snapshot) UnboundPod(uid types.UID) (*Pod, bool) {
+	u, found := s.unbound.get(uid)
+	return u.pod, found
+}
+
+// reportedAtLeast returns the least size, in the unit of the node's runtime, that
+// anybody knows for the image; 0 for unknown.
+func (s *Snapshot) reportedAtLeast(ref imageref.Ref, n *Node) int64 {
+	if reported, found := s.reports.get(reportKey{ref, n.Runtime, platformOf(n)}); found {
+		return reported.Low
+	}
+	if n.Runtime != imagesize.Containerd {
+		return 0
+	}
+	if manifest, found := s.manifests.get(manifestKey{ref, platformOf(n)}); found {
+		return manifest.CompressedBytes
+	}
+	return 0
+}

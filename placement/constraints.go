@@ -1,0 +1,110 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package placement
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+)
+
+// Constraints is what a pod spec says about where the pod may run. It is made by
+// [Of], never changes, and keeps nothing of the spec alive or shared.
+type Constraints struct {
+	key         string
+	nodeName    string
+	os          string
+	selector    map[string]string
+	affinity    *nodeaffinity.LazyErrorNodeSelector // nil: no required affinity
+	tolerations []corev1.Toleration
+	requests    Resources
+	// named are the only nodes that every term of the affinity names in
+	// matchFields, as those of DaemonSet pods do; nil when some term names none.
+	// It is a short cut: what it lets through is matched in full.
+	named map[string]struct{}
+}
+
+// Of returns the constraints of a pod, or of a workload's pod template. A nil
+// spec has none.
+func Of(spec *corev1.PodSpec) *Constraints {
+	if spec == nil {
+		spec = &corev1.PodSpec{}
+	}
+	c := &Constraints{
+		nodeName:    spec.NodeName,
+		selector:    maps.Clone(spec.NodeSelector),
+		tolerations: slices.Clone(spec.Tolerations),
+		requests:    RequestsOf(spec),
+	}
+	if spec.OS != nil {
+		c.os = string(spec.OS.Name)
+	}
+	required := requiredAffinity(spec)
+	if required != nil {
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(required)
+		c.named = namedNodes(required)
+	}
+	c.key = keyOf(c, required)
+	return c
+}
+
+// Key is equal for pods that may run on the same nodes for the same reasons: the
+// pods of one template, and all that ask for nothing special. Requests are not
+// part of it: they don't decide where a pod could ever land. It is 64 bytes long.
+func (c *Constraints) Key() string { return c.key }
+
+// NodeName is spec.nodeName, empty for a pod that is not bound.
+func (c *Constraints) NodeName() string { return c.nodeName }
+
+// Requests are what the scheduler sets aside for the pod. Callers must not
+// change the map in it.
+func (c *Constraints) Requests() Resources { return c.requests }
+
+func requiredAffinity(spec *corev1.PodSpec) *corev1.NodeSelector {
+	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil {
+		return nil
+	}
+	return spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+}
+
+// namedNodes returns the names that the terms, of which one must match, allow;
+// nil when a term allows any name.
+func namedNodes(required *corev1.NodeSelector) map[string]struct{} {
+	names := map[string]struct{}{}
+	for i := range required.NodeSelectorTerms {
+		named := false
+		for _, r := range required.NodeSelectorTerms[i].MatchFields {
+			if r.Key == metav1.ObjectNameField && r.Operator == corev1.NodeSelectorOpIn {
+				named = true
+				for _, name := range r.Values {
+					names[name] = struct{}{}
+				}
+			}
+		}
+		if !named {
+			return nil
+		}
+	}
+	return names
+}
+
+// keyOf hashes all that [Constraints.Possible] and [Constraints.TiedTo] read.
+// JSON writes maps in the order of their keys, so equal wishes give equal text.
+func keyOf(c *Constraints, required *corev1.NodeSelector) string {
+	// These types hold nothing that JSON can't express, so there is no error.
+	text, _ := json.Marshal(struct {
+		NodeName, OS string
+		Selector     map[string]string
+		Affinity     *corev1.NodeSelector
+		Tolerations  []corev1.Toleration
+	}{c.nodeName, c.os, c.selector, required, c.tolerations})
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

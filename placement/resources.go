@@ -1,0 +1,105 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package placement
+
+import (
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/resource"
+
+	"github.com/headroom-dev/headroom/estimate"
+)
+
+// Resources are what a pod requests or a node has left. Units: thousandths of
+// a core, bytes, and the resource's own unit for all others.
+type Resources struct {
+	MilliCPU    int64
+	MemoryBytes int64
+	Pods        int64
+	// Extended holds every other resource: devices, huge pages (bytes),
+	// ephemeral-storage (bytes). Nil when there is none.
+	Extended map[corev1.ResourceName]int64
+}
+
+// RequestsOf returns what the scheduler sets aside for a pod: containers, init
+// containers and sidecars, pod-level requests and overhead, and one pod.
+func RequestsOf(spec *corev1.PodSpec) Resources {
+	if spec == nil {
+		return Resources{Pods: 1}
+	}
+	r := ResourcesOf(resource.PodRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}))
+	r.Pods = 1
+	return r
+}
+
+// ResourcesOf converts a resource list, such as a node's status.allocatable.
+// Fractions are rounded up, as the scheduler does.
+func ResourcesOf(list corev1.ResourceList) Resources {
+	var r Resources
+	for name, quantity := range list {
+		switch name {
+		case corev1.ResourceCPU:
+			r.MilliCPU = quantity.MilliValue()
+		case corev1.ResourceMemory:
+			r.MemoryBytes = quantity.Value()
+		case corev1.ResourcePods:
+			r.Pods = quantity.Value()
+		default:
+			if r.Extended == nil {
+				r.Extended = make(map[corev1.ResourceName]int64)
+			}
+			r.Extended[name] = quantity.Value()
+		}
+	}
+	return r
+}
+
+// Cover reports whether r is enough for what is requested. What is not requested
+// may be missing, or overdrawn.
+func (r Resources) Cover(requested Resources) bool {
+	if short(r.MilliCPU, requested.MilliCPU) || short(r.MemoryBytes, requested.MemoryBytes) || short(r.Pods, requested.Pods) {
+		return false
+	}
+	for name, n := range requested.Extended {
+		if short(r.Extended[name], n) {
+			return false
+		}
+	}
+	return true
+}
+
+func short(have, want int64) bool { return want > 0 && have < want }
+
+// Plus returns r + o; what would overflow saturates.
+func (r Resources) Plus(o Resources) Resources { return r.combine(o, estimate.SaturatingAdd) }
+
+// Minus returns r - o, which may be negative; what would overflow saturates.
+func (r Resources) Minus(o Resources) Resources { return r.combine(o, estimate.SaturatingSub) }
+
+// combine shares r's map with the result where o has no such resource.
+func (r Resources) combine(o Resources, f func(a, b int64) int64) Resources {
+	result := Resources{
+		MilliCPU:    f(r.MilliCPU, o.MilliCPU),
+		MemoryBytes: f(r.MemoryBytes, o.MemoryBytes),
+		Pods:        f(r.Pods, o.Pods),
+		Extended:    r.Extended,
+	}
+	if len(o.Extended) == 0 {
+		return result
+	}
+	result.Extended = maps.Clone(r.Extended)
+	if result.Extended == nil {
+		result.Extended = make(map[corev1.ResourceName]int64, len(o.Extended))
+	}
+	for name, n := range o.Extended {
+		result.Extended[name] = f(result.Extended[name], n)
+	}
+	return result
+}
+
+// Equal reports whether both are the same amounts.
+func (r Resources) Equal(o Resources) bool {
+	return r.MilliCPU == o.MilliCPU && r.MemoryBytes == o.MemoryBytes && r.Pods == o.Pods && maps.Equal(r.Extended, o.Extended)
+}
