@@ -21,7 +21,7 @@ const (
 	// retryEvery is how often failures that may have passed are looked for.
 	retryEvery = 15 * time.Second
 	// interest is how long an image that failed is asked for again without being wanted again.
-	interest = 30 * time.Minute
+	interest = 6 * time.Hour
 )
 
 // Resolver finds the sizes of images in registries. Run does the work.
