@@ -1,0 +1,127 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+func labelled(n node, key, value string) node {
+	n.labels = map[string]string{key: value}
+	return n
+}
+
+// An elastic pool refuses only what an empty node of it could not hold.
+func TestElasticPools(t *testing.T) {
+	managed := labelled(full("a"), "eks.amazonaws.com/nodegroup", "x")
+	elastic := func(e policy.Elastic) func(*policy.Policy) {
+		return func(p *policy.Policy) { p.NodePools[0].Elastic = e }
+	}
+	factor := &estimate.Factor{Low: 1, Likely: 1, High: 1}
+	pools := func(rest policy.Elastic) func(*policy.Policy) {
+		return func(p *policy.Policy) {
+			p.NodePools = []policy.NodePool{
+				{Name: "gpu", Selector: metav1.LabelSelector{MatchLabels: map[string]string{"pool": "gpu"}}, Elastic: policy.ElasticFalse, DiskFactor: factor},
+				{Name: "rest", Elastic: rest, DiskFactor: factor},
+			}
+		}
+	}
+	affine := func(p *corev1.Pod) {
+		p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+				MatchFields: []corev1.NodeSelectorRequirement{{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{"a"}}},
+			}}},
+		}}
+	}
+	never := map[string]int64{"app": 851}
+	large := node{name: "large", capacity: 2000, available: 300, labels: map[string]string{"pool": "large"}}
+	gpu := labelled(full("g"), "pool", "gpu")
+	run(t, map[string]situation{
+		"nothing points to an autoscaler":            {nodes: []node{full("a")}, action: Deny, verdict: verdict.EvictsPods},
+		"a label does":                               {nodes: []node{managed}, action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"a label of any node does":                   {nodes: []node{full("b"), managed}, pod: selects("no", "such"), action: Allow, verdict: verdict.Unknown, reason: NoCandidate},
+		"in mode Warn, too":                          {nodes: []node{managed}, policy: mode(policy.Warn), action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"the policy says it is not elastic":          {nodes: []node{managed}, policy: elastic(policy.ElasticFalse), action: Deny, verdict: verdict.EvictsPods},
+		"the policy says it is":                      {nodes: []node{full("a")}, policy: elastic(policy.ElasticTrue), action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"an empty node could not hold it":            {nodes: []node{managed}, registry: never, action: Deny, verdict: verdict.NeverFits},
+		"an empty node could just hold it":           {nodes: []node{managed}, registry: map[string]int64{"app": 850}, action: Warn, verdict: verdict.FillsDisk, reason: ElasticPool},
+		"the pod names its node":                     {nodes: []node{managed}, pod: func(p *corev1.Pod) { p.Spec.NodeName = "a" }, action: Deny, verdict: verdict.EvictsPods},
+		"the pod selects its node by host name":      {nodes: []node{managed}, pod: selects(corev1.LabelHostname, "a"), action: Deny, verdict: verdict.EvictsPods},
+		"the pod is one of a DaemonSet":              {nodes: []node{managed}, pod: affine, action: Deny, verdict: verdict.EvictsPods},
+		"the pod selects what a new node has":        {nodes: []node{managed}, pod: selects("eks.amazonaws.com/nodegroup", "x"), action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"the largest disk is where the pod can't go": {nodes: []node{managed, large}, registry: never, pod: selects("eks.amazonaws.com/nodegroup", "x"), action: Warn, verdict: verdict.NeverFits, reason: ElasticPool},
+		"nodes of no pool are elastic": {
+			nodes:  []node{labelled(node{name: "a", capacity: 1000, available: 0}, "karpenter.sh/nodepool", "x")},
+			policy: func(p *policy.Policy) { p.NodePools = nil }, action: Warn, verdict: verdict.FillsDisk, reason: ElasticPool,
+		},
+		"one of two pools is elastic":         {nodes: []node{gpu, full("b")}, policy: pools(policy.ElasticTrue), action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"the pod goes to the other":           {nodes: []node{gpu, full("b")}, policy: pools(policy.ElasticTrue), pod: selects("pool", "gpu"), action: Deny, verdict: verdict.EvictsPods},
+		"neither is elastic":                  {nodes: []node{gpu, full("b")}, policy: pools(policy.ElasticFalse), action: Deny, verdict: verdict.EvictsPods},
+		"the elastic one could never hold it": {nodes: []node{gpu, full("b")}, policy: pools(policy.ElasticTrue), registry: never, action: Deny, verdict: verdict.NeverFits},
+		"images that are there count on a new node": {
+			nodes:    []node{{name: "a", capacity: 1000, available: 200, images: map[string]int64{"base": 800}, labels: managed.labels}},
+			registry: map[string]int64{"app": 60}, pod: func(p *corev1.Pod) { *p = *podOf("app", "base") },
+			ledger: func(l *ledger.Ledger) {
+				l.SetPod(ledger.Pod{UID: "u", Namespace: "x", Name: "u", NodeName: "a", Images: []ledger.PodImage{{Ref: ref(t, "base"), Pulled: true}}}, epoch)
+			},
+			action: Deny, verdict: verdict.EvictsPods,
+		},
+	})
+	for _, label := range AutoscalerLabels() {
+		d := (&situation{nodes: []node{full("a"), labelled(node{name: "z", capacity: 1, available: 1}, label, "x")}}).evaluate(t)
+		if d.Reason != ElasticPool {
+			t.Errorf("label %s: %s, %q", label, d.Action, d.Reason)
+		}
+	}
+}
+
+func TestImagesWorthAWait(t *testing.T) {
+	none := map[string]int64{"b": 1}
+	always := func(p *corev1.Pod) { *p = *podOf("app", "b") }
+	managed := labelled(roomy("a"), "cloud.google.com/gke-nodepool", "x")
+	stale := roomy("a")
+	stale.age = 1 << 50
+	for what, c := range map[string]struct {
+		situation situation
+		want      []string
+	}{
+		"a size decides":                    {situation{nodes: available(900), registry: none}, []string{"app"}},
+		"not in mode Warn":                  {situation{nodes: available(900), registry: none, policy: mode(policy.Warn)}, nil},
+		"not where it is known":             {situation{nodes: available(900)}, nil},
+		"not where it is refused anyway":    {situation{nodes: available(100), registry: map[string]int64{"b": 100}, pod: always}, nil},
+		"only those that are not known":     {situation{nodes: available(900), registry: none, pod: always}, []string{"app"}},
+		"not where a node has it":           {situation{nodes: []node{{name: "a", capacity: 1000, images: map[string]int64{"app": 0}}}, registry: none}, nil},
+		"not where one node of two has it":  {situation{nodes: []node{roomy("b"), {name: "a", capacity: 1000, images: map[string]int64{"app": 0}}}, registry: none}, nil},
+		"not where a node is not known":     {situation{nodes: []node{roomy("b"), stale}, registry: none}, nil},
+		"not where it is never pulled":      {situation{nodes: available(900), registry: none, pod: pull(corev1.PullNever)}, nil},
+		"also where a pool is elastic":      {situation{nodes: []node{managed}, registry: none}, []string{"app"}},
+		"also where one is assumed":         {situation{nodes: available(900), registry: none, policy: func(p *policy.Policy) { p.UnknownImage.HighBytes = 10 }}, []string{"app"}},
+		"one node is full, the other needs": {situation{nodes: []node{full("b"), roomy("a")}, registry: map[string]int64{"b": 100}, pod: always}, []string{"app"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := c.situation.evaluate(t)
+			var want []imageref.Ref
+			var platforms []Platform
+			for _, name := range c.want {
+				want, platforms = append(want, ref(t, name)), []Platform{linux}
+			}
+			if diff := cmp.Diff(want, d.WaitFor, cmp.Comparer(func(a, b imageref.Ref) bool { return a == b })); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", d.Message, diff)
+			}
+			if diff := cmp.Diff(platforms, d.WaitPlatforms); diff != "" {
+				t.Errorf("platforms (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
