@@ -37,31 +37,30 @@ type apiServerFiles struct {
 // startAPIServer starts kube-apiserver on a free port and waits until it is ready. Another server on that port is never
 // mistaken for it: it could not show a certificate of this lab's authority.
 func (c *ControlPlane) startAPIServer(ctx context.Context, etcd string, o ControlPlaneOptions) error {
-	ports, err := freePorts(o.ListenAddress, 1)
-	if err != nil {
-		return err
-	}
 	files, err := c.apiServerFiles(o.ListenAddress)
 	if err != nil {
 		return err
 	}
-	c.Host = "https://" + net.JoinHostPort(o.ListenAddress, ports[0])
-	if c.Kubeconfig, err = c.kubeconfigFor(adminKubeconfig, "lab-admin", "system:masters"); err != nil {
-		return err
-	}
-	r, err := c.start("kube-apiserver", append(apiServerArgs(c, etcd, o.ListenAddress, ports[0], files), o.APIServerArgs...)...)
-	if err != nil {
-		return err
-	}
-	config, err := c.RESTConfig()
-	if err != nil {
-		return err
-	}
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return err
-	}
-	return r.until(ctx, 3*time.Minute, func(ctx context.Context) error { return healthy(ctx, client, c.Host+"/readyz") })
+	return withFreePorts(o.ListenAddress, 1, func(ports []string) (err error) {
+		c.Host = "https://" + net.JoinHostPort(o.ListenAddress, ports[0])
+		if c.Kubeconfig, err = c.kubeconfigFor(adminKubeconfig, "lab-admin", "system:masters"); err != nil {
+			return err
+		}
+		config, err := c.RESTConfig()
+		if err != nil {
+			return err
+		}
+		client, err := rest.HTTPClientFor(config)
+		if err != nil {
+			return err
+		}
+		args := append(apiServerArgs(c, etcd, o.ListenAddress, ports[0], files), o.APIServerArgs...)
+		r, err := c.start("kube-apiserver", args...)
+		if err != nil {
+			return err
+		}
+		return r.until(ctx, 3*time.Minute, func(ctx context.Context) error { return healthy(ctx, client, c.Host+"/readyz") })
+	})
 }
 
 // apiServerFiles writes what the API server needs.

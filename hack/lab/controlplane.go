@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -128,7 +129,7 @@ func (c *ControlPlane) startAll(ctx context.Context, o ControlPlaneOptions) erro
 	if err := c.startAPIServer(ctx, etcd, o); err != nil {
 		return err
 	}
-	if err := c.state.update(func(s *State) { s.Host = c.Host }); err != nil {
+	if err := c.state.update(func(s *State) { s.Host, s.BinDir = c.Host, c.BinDir }); err != nil {
 		return err
 	}
 	if o.Scheduler {
@@ -170,13 +171,18 @@ func Open(dir string) (*ControlPlane, error) {
 		return nil, err
 	}
 	c := &ControlPlane{
-		Dir: state.s.Dir, Host: state.s.Host, AuditLog: filepath.Join(state.s.Dir, "audit.log"),
+		Dir: state.s.Dir, Host: state.s.Host, BinDir: state.s.BinDir, AuditLog: filepath.Join(state.s.Dir, "audit.log"),
 		Kubeconfig: filepath.Join(state.s.Dir, adminKubeconfig), state: state, detached: state.s.Detached, out: io.Discard,
 	}
 	if c.authority, err = openAuthority(filepath.Join(c.Dir, "certificates")); err != nil {
 		return nil, err
 	}
 	c.CAFile = c.authority.caFile()
+	server, err := url.Parse(c.Host)
+	if err != nil {
+		return nil, err
+	}
+	c.Address = server.Hostname()
 	return c, nil
 }
 

@@ -11,30 +11,31 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // startEtcd starts etcd on a free port of the loopback interface and returns its URL. It never syncs to disk: what it holds is
 // thrown away.
-func (c *ControlPlane) startEtcd(ctx context.Context) (string, error) {
-	ports, err := freePorts("127.0.0.1", 2)
-	if err != nil {
-		return "", err
-	}
-	client, peer := "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
-	r, err := c.start("etcd",
-		"--data-dir="+filepath.Join(c.Dir, "etcd"),
-		"--unsafe-no-fsync",
-		"--listen-client-urls="+client, "--advertise-client-urls="+client,
-		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer,
-		"--log-level=warn",
-	)
-	if err != nil {
-		return "", err
-	}
-	return client, r.until(ctx, time.Minute, func(ctx context.Context) error {
-		return healthy(ctx, http.DefaultClient, client+"/health")
+func (c *ControlPlane) startEtcd(ctx context.Context) (url string, err error) {
+	err = withFreePorts("127.0.0.1", 2, func(ports []string) error {
+		client, peer := "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
+		r, err := c.start("etcd",
+			"--data-dir="+filepath.Join(c.Dir, "etcd"),
+			"--unsafe-no-fsync",
+			"--listen-client-urls="+client, "--advertise-client-urls="+client,
+			"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer,
+			"--log-level=warn",
+		)
+		if err != nil {
+			return err
+		}
+		url = client
+		return r.until(ctx, time.Minute, func(ctx context.Context) error {
+			return healthy(ctx, http.DefaultClient, client+"/health")
+		})
 	})
+	return url, err
 }
 
 // healthy asks a health endpoint.
@@ -55,6 +56,20 @@ func healthy(ctx context.Context, client *http.Client, url string) error {
 		return fmt.Errorf("%s answers %s: %s", url, response.Status, body)
 	}
 	return nil
+}
+
+// withFreePorts tries with n free ports, and with others when another program was faster to take one.
+func withFreePorts(address string, n int, try func(ports []string) error) error {
+	for attempt := 1; ; attempt++ {
+		ports, err := freePorts(address, n)
+		if err != nil {
+			return err
+		}
+		err = try(ports)
+		if err == nil || attempt == 3 || !strings.Contains(err.Error(), "address already in use") {
+			return err
+		}
+	}
 }
 
 // freePorts finds n ports of an address that nothing listens on now.

@@ -61,7 +61,7 @@ func TestNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		runPod(t, cp, "app", RegistryHost+"/"+image.Name)
+		runPod(t, cp, "app", RegistryHost+"/"+image.Name, "node1")
 		_, after, err := node.Statfs()
 		if err != nil {
 			t.Fatal(err)
@@ -98,6 +98,34 @@ func TestNode(t *testing.T) {
 			t.Errorf("nodes with the label: %q, %v", out, err)
 		}
 	})
+	t.Run("a node that discards unpacked layers keeps half of that", func(t *testing.T) {
+		other, err := StartNode(t.Context(), cp, registry, NodeOptions{Name: "node2", DiskBytes: 1 << 30, DiscardUnpackedLayers: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, before, err := other.Statfs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		runPod(t, cp, "discarded", RegistryHost+"/"+image.Name, "node2")
+		var used int64
+		for range 100 { // the content is collected a moment after the pull
+			_, after, err := other.Statfs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if used = before - after; used < size+8<<20 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if used < size || used > size+8<<20 {
+			t.Errorf("the image of %d random bytes took %d bytes, want little more than its size", size, used)
+		}
+		if err := other.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("its kubelet stops and starts", func(t *testing.T) {
 		if err := node.StopKubelet(); err != nil {
 			t.Fatal(err)
@@ -124,11 +152,11 @@ func TestNode(t *testing.T) {
 	})
 }
 
-// runPod creates a pod and waits until it runs.
-func runPod(t *testing.T, cp *ControlPlane, name, image string) {
+// runPod creates a pod for a node and waits until it runs.
+func runPod(t *testing.T, cp *ControlPlane, name, image, node string) {
 	t.Helper()
 	pod := fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q},"spec":{"terminationGracePeriodSeconds":0,
-		"containers":[{"name":"main","image":%q}]}}`, name, image)
+		"nodeSelector":{"kubernetes.io/hostname":%q},"containers":[{"name":"main","image":%q}]}}`, name, node, image)
 	if _, _, err := cp.KubectlInput(t.Context(), pod, "create", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ type State struct {
 	Owner    Process `json:"owner"`
 	Detached bool    `json:"detached,omitempty"`
 
+	BinDir          string      `json:"binDir,omitempty"`          // folder with kubectl
 	Host            string      `json:"host,omitempty"`            // URL of the API server
 	RegistryAddress string      `json:"registryAddress,omitempty"` // host:port
 	Bridge          string      `json:"bridge,omitempty"`          // network interface that nodes are attached to
