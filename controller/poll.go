@@ -75,7 +75,7 @@ func (p *Poller) setLines(ctx context.Context, node *polledNode, bootID string, 
 // sample writes to the ledger and tells the listeners. The ledger ignores a sample of a node that is gone.
 func (p *Poller) sample(node *polledNode, m ledger.Measurement) {
 	p.mu.Lock()
-	name, lines, gone := node.target.Node, node.lines, node.gone
+	name, lines, gone := node.target.Node, node.lines, node.gone || node.notAsked != ""
 	p.mu.Unlock()
 	if gone {
 		return
@@ -105,6 +105,7 @@ func (p *Poller) finish(ctx context.Context, node *polledNode, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	node.inFlight = false
+	p.settled(node)
 	if node.gone || node.notAsked != "" {
 		return
 	}

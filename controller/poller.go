@@ -38,6 +38,8 @@ type Kubelets interface {
 type SampleWriter interface {
 	SetMeasurement(node string, m ledger.Measurement)
 	SetLines(node string, uid types.UID, lines ledger.Lines)
+	// ForgetMeasurement drops the sample of a node that is not asked any more.
+	ForgetMeasurement(node string)
 }
 
 // SampleListener is told about every sample after the ledger is. Calls for one node never overlap; those for different
@@ -88,6 +90,8 @@ type Poller struct {
 	schedule schedule
 	pulls    pulls
 	errors   map[kubelet.Reason]uint64
+	// newcomers is how many nodes wait for their first poll.
+	newcomers int
 }
 
 // polledNode is all that is known about polling one node. A node that was deleted and made again is another one.
@@ -100,6 +104,8 @@ type polledNode struct {
 	// gone is set when the node was deleted, for a worker that is just asking it.
 	gone     bool
 	inFlight bool
+	// newcomer is set while the node counts as waiting for its first poll.
+	newcomer bool
 	// soon asks for a poll at the pending interval once more: pulls began or ended.
 	soon bool
 
@@ -229,22 +235,41 @@ func (p *Poller) NodeSet(n *corev1.Node, _ ledger.Node) {
 	}
 	moved := node.target != target
 	if notAsked != "" && node.notAsked != notAsked {
+		p.ledger.ForgetMeasurement(n.Name)
 		p.options.Log.Info("Kubelet is not asked", "node", n.Name, "reason", notAsked)
 	}
 	node.target, node.notAsked, node.bootID = target, notAsked, n.Status.NodeInfo.BootID
 	switch {
 	case notAsked != "":
+		p.settled(node)
 		p.schedule.remove(&node.scheduled)
 	case node.inFlight:
 		// The worker schedules it.
 	case !node.queued:
-		// Soon, but not all nodes of a large cluster at once.
-		spread := min(p.options.Interval, time.Second+time.Duration(len(p.nodes))*5*time.Millisecond)
-		p.schedule.at(&node.scheduled, time.Now().Add(time.Duration(float64(spread)*p.options.Random())))
+		p.schedule.at(&node.scheduled, time.Now().Add(p.firstDelay(node)))
 		p.poked()
 	case moved:
 		p.schedule.at(&node.scheduled, time.Now())
 		p.poked()
+	}
+}
+
+// firstDelay is short, but the nodes of a large cluster don't come all at once: after those that wait for their first
+// poll already, 200 each second, within one interval. The caller holds mu.
+func (p *Poller) firstDelay(node *polledNode) time.Duration {
+	delay := time.Duration(float64(time.Second)*p.options.Random()) + time.Duration(p.newcomers)*5*time.Millisecond
+	if !node.newcomer && node.lastPoll.IsZero() {
+		node.newcomer = true
+		p.newcomers++
+	}
+	return min(delay, p.options.Interval)
+}
+
+// settled takes a node off the count of those that wait for their first poll. The caller holds mu.
+func (p *Poller) settled(node *polledNode) {
+	if node.newcomer {
+		node.newcomer = false
+		p.newcomers--
 	}
 }
 
@@ -264,6 +289,7 @@ func (p *Poller) NodeDeleted(name string, uid types.UID) {
 func (p *Poller) forget(node *polledNode) {
 	if node != nil {
 		node.gone = true
+		p.settled(node)
 		p.schedule.remove(&node.scheduled)
 	}
 }

@@ -1,0 +1,184 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/registry"
+)
+
+const metricPrefix = "headroom"
+
+// CollectorOptions are what a Collector reads. Only Snapshot and Account are needed; what is nil gives no metrics.
+type CollectorOptions struct {
+	Snapshot func() *ledger.Snapshot
+	// Account draws up a node's account by the policy in force.
+	Account func(s *ledger.Snapshot, row *ledger.NodeRow, now time.Time) ledger.Account
+	// PerNode adds gauges with the label node: four series for each node.
+	PerNode    bool
+	Poller     *Poller
+	Policy     *PolicySource
+	Alert      *Alert
+	Events     *Events
+	Registries func() registry.Stats
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Collector is a prometheus.Collector. It reads the ledger at scrape time, so that what it shows can't drift from what
+// pods are judged by.
+type Collector struct {
+	options CollectorOptions
+
+	synced, nodes, capacity, available, pending, age                       *prometheus.Desc
+	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
+	policyInfo, policyValid, policyLoads                                   *prometheus.Desc
+	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
+}
+
+// NewCollector returns a collector. It registers nothing.
+func NewCollector(o CollectorOptions) *Collector {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(metricPrefix, "", name), help, labels, nil)
+	}
+	return &Collector{
+		options:   o,
+		synced:    desc("ledger_synced", "Whether the first lists of nodes and pods are in the ledger: 1 or 0."),
+		nodes:     desc("ledger_nodes", "Nodes in the ledger, by how good their data is: Measured, Declared, Assumed, None.", "tier"),
+		capacity:  desc("node_image_capacity_bytes", "Size of the file system that holds a node's images.", "node"),
+		available: desc("node_image_available_bytes", "What is available there, as measured, before pending pulls are taken off.", "node"),
+		pending:   desc("node_image_pending_bytes", "What the images of pods bound to a node will still take there, likely value.", "node"),
+		age:       desc("node_image_sample_age_seconds", "Age of a node's last sample. Absent where there is none.", "node"),
+
+		pollErrors:    desc("kubelet_poll_errors_total", "Questions to kubelets that failed, by reason.", "reason"),
+		notAsked:      desc("kubelet_nodes_not_asked", "Nodes whose kubelet is not asked, by reason: no_address, windows, virtual.", "reason"),
+		changes:       desc("node_image_changes_total", "Changes of a node's image storage that were logged, by what changed: listed, measured.", "what"),
+		eventsDropped: desc("events_dropped_total", "Events that could not be written to the API server."),
+
+		policyInfo: desc("policy_info", "The policy in force, always 1: where it comes from (pending, configmap, defaults, fallback), its version and mode.",
+			"source", "version", "mode"),
+		policyValid: desc("policy_valid", "Whether the text in the policy's ConfigMap is valid and in force: 1 or 0."),
+		policyLoads: desc("policy_loads_total", "Versions of the policy's ConfigMap seen, by result: valid, invalid, deleted.", "result"),
+
+		registryRequests:   desc("registry_requests_total", "Questions to registries, by outcome.", "outcome"),
+		registryQueued:     desc("registry_queued_images", "Images that wait for a registry to be asked."),
+		registryRemembered: desc("registry_remembered_images", "Images whose answer is remembered, or on its way."),
+		registryDeferred:   desc("registry_waiting_requests", "Admission requests that wait for a registry's answer."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		c.synced, c.nodes, c.capacity, c.available, c.pending, c.age, c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
+		c.policyInfo, c.policyValid, c.policyLoads, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	out := emitter{ch}
+	c.collectLedger(out)
+	if p := c.options.Poller; p != nil {
+		c.collectPoller(out, p)
+	}
+	if p := c.options.Policy; p != nil {
+		c.collectPolicy(out, p)
+	}
+	if a := c.options.Alert; a != nil {
+		listed, measured := a.Changes()
+		out.counter(c.changes, listed, "listed")
+		out.counter(c.changes, measured, "measured")
+	}
+	if e := c.options.Events; e != nil {
+		out.counter(c.eventsDropped, e.Dropped())
+	}
+	if c.options.Registries != nil {
+		stats := c.options.Registries()
+		for outcome, n := range stats.Outcomes {
+			out.counter(c.registryRequests, n, string(outcome))
+		}
+		out.gauge(c.registryQueued, float64(stats.Queued))
+		out.gauge(c.registryRemembered, float64(stats.Remembered))
+		out.gauge(c.registryDeferred, float64(stats.Waiting))
+	}
+}
+
+func (c *Collector) collectLedger(out emitter) {
+	s, now := c.options.Snapshot(), c.options.Now()
+	out.truth(c.synced, s.Synced())
+	tiers := map[ledger.Tier]int{ledger.Measured: 0, ledger.Declared: 0, ledger.Assumed: 0, ledger.NoTier: 0}
+	for row := range s.Nodes() {
+		account := c.options.Account(s, row, now)
+		tiers[account.Tier]++
+		if !c.options.PerNode {
+			continue
+		}
+		if account.Tier != ledger.NoTier {
+			out.gauge(c.capacity, float64(account.CapacityBytes), row.Name)
+			out.gauge(c.available, float64(account.Measured.Likely), row.Name)
+		}
+		out.gauge(c.pending, float64(account.Pending.Likely), row.Name)
+		if account.Tier == ledger.Measured || account.Stale {
+			out.gauge(c.age, account.SampleAge.Seconds(), row.Name)
+		}
+	}
+	for tier, n := range tiers {
+		out.gauge(c.nodes, float64(n), string(tier))
+	}
+}
+
+func (c *Collector) collectPoller(out emitter, p *Poller) {
+	for reason, n := range p.Errors() {
+		out.counter(c.pollErrors, n, string(reason))
+	}
+	counts := map[NotAsked]int{NoAddress: 0, WindowsNode: 0, VirtualNode: 0}
+	for _, state := range p.States() {
+		if state.NotAsked != "" {
+			counts[state.NotAsked]++
+		}
+	}
+	for reason, n := range counts {
+		out.gauge(c.notAsked, float64(n), string(reason))
+	}
+}
+
+func (c *Collector) collectPolicy(out emitter, p *PolicySource) {
+	inForce, loads := p.inForce.Load(), p.Loads()
+	out.gauge(c.policyInfo, 1, string(inForce.state.Source), inForce.state.Version, string(inForce.policy.Mode))
+	out.truth(c.policyValid, inForce.state.Valid)
+	out.counter(c.policyLoads, loads.Valid, "valid")
+	out.counter(c.policyLoads, loads.Invalid, "invalid")
+	out.counter(c.policyLoads, loads.Deleted, "deleted")
+}
+
+// emitter writes constant metrics.
+type emitter struct {
+	ch chan<- prometheus.Metric
+}
+
+func (e emitter) gauge(d *prometheus.Desc, value float64, labels ...string) {
+	e.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+}
+
+func (e emitter) counter(d *prometheus.Desc, n uint64, labels ...string) {
+	e.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+func (e emitter) truth(d *prometheus.Desc, fact bool) {
+	value := 0.0
+	if fact {
+		value = 1
+	}
+	e.gauge(d, value)
+}
