@@ -39,7 +39,7 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("image %q: %w; write it as repository:tag", img.Name, err)
 	}
-	program, err := r.program(ctx)
+	base, err := r.programLayer(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +49,7 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 	}
 	images := make([]v1.Image, len(platforms))
 	for i, platform := range platforms {
-		if images[i], err = r.image(img.Layers, program, platform, uint64(i)); err != nil { //nolint:gosec // a small index
+		if images[i], err = r.image(base, img.Layers, platform, uint64(i)); err != nil { //nolint:gosec // a small index
 			return "", fmt.Errorf("image %q: %w", img.Name, err)
 		}
 	}
@@ -70,14 +70,10 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 }
 
 // image makes the image of one platform.
-func (r *Registry) image(layers []Layer, program []byte, platform string, variant uint64) (v1.Image, error) {
+func (r *Registry) image(base v1.Layer, layers []Layer, platform string, variant uint64) (v1.Image, error) {
 	p, err := v1.ParsePlatform(platform)
 	if err != nil || p.OS == "" || p.Architecture == "" {
 		return nil, fmt.Errorf("platform %q is not of the form linux/amd64", platform)
-	}
-	base, err := newProgramLayer(program)
-	if err != nil {
-		return nil, err
 	}
 	all := []v1.Layer{base}
 	for _, spec := range layers {
@@ -119,19 +115,23 @@ func (r *Registry) layer(spec Layer) (v1.Layer, error) {
 	return &madeUpLayer{spec: spec, described: d}, nil
 }
 
-// program is the pause program, built when it is first needed.
-func (r *Registry) program(ctx context.Context) ([]byte, error) {
+// programLayer is the layer with the pause program, built when it is first needed.
+func (r *Registry) programLayer(ctx context.Context) (v1.Layer, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pause != nil {
-		return r.pause, nil
+	if r.base != nil {
+		return r.base, nil
 	}
 	path, err := buildPause(ctx, io.Discard)
 	if err != nil {
 		return nil, err
 	}
-	r.pause, err = os.ReadFile(path) //nolint:gosec // what was just built
-	return r.pause, err
+	program, err := os.ReadFile(path) //nolint:gosec // what was just built
+	if err != nil {
+		return nil, err
+	}
+	r.base, err = newProgramLayer(program)
+	return r.base, err
 }
 
 // indexOf puts the images of several platforms under one name.

@@ -154,7 +154,10 @@ func newProgramLayer(program []byte) (v1.Layer, error) {
 		return nil, err
 	}
 	diffID := sha256.Sum256(plain.Bytes())
-	compressed := gzip.NewWriter(&content)
+	compressed, err := gzip.NewWriterLevel(&content, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := plain.WriteTo(compressed); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // RegistryHost is the made-up host name that images are pulled from: nodes of the lab ask the lab's registry in its place.
@@ -28,7 +29,7 @@ type Registry struct {
 	server *http.Server // nil when it runs in another process
 	mu     sync.Mutex
 	known  map[Layer]described // guarded by mu; what was pushed before isn't made again only to learn its digest
-	pause  []byte              // guarded by mu; the program every image runs
+	base   v1.Layer            // guarded by mu; the program every image runs
 }
 
 // StartRegistry starts a registry in this process, with its blobs below dir; it ends with Stop or with the process. The address
