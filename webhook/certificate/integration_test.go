@@ -6,6 +6,7 @@ package certificate_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,6 +40,17 @@ type refuseAll struct{}
 
 func (refuseAll) Evaluate(fit.Request) fit.Decision {
 	return fit.Decision{Action: fit.Deny, Verdict: verdict.NeverFits, Mode: policy.Enforce, Message: "image storage: no", CauseCode: "NeverFits"}
+}
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// Connections that a client of the API server keeps for its next request.
+		goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*ClientConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		// klog's own.
+		goleak.IgnoreAnyFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"),
+	)
 }
 
 // TestRealAPIServer serves a webhook with our own certificates to a real API server, which calls it by URL.
@@ -70,8 +85,13 @@ func TestRealAPIServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	handler := webhook.NewHandler(webhook.HandlerOptions{Evaluator: refuseAll{}})
 	mux := http.NewServeMux()
-	mux.Handle(webhook.PodsPath, webhook.NewHandler(webhook.HandlerOptions{Evaluator: refuseAll{}}))
+	mux.HandleFunc(webhook.PodsPath, func(w http.ResponseWriter, r *http.Request) {
+		// Each request is to verify the certificate anew.
+		w.Header().Set("Connection", "close")
+		handler.ServeHTTP(w, r)
+	})
 	server := &webhook.Server{Listener: listener, GetCertificate: source.GetCertificate, Handler: mux}
 	process := &registration.Process{Client: client, Target: target, CA: func(ctx context.Context) ([]byte, error) {
 		return certificate.WaitForCA(ctx, client, policy.Namespace)
@@ -82,6 +102,17 @@ func TestRealAPIServer(t *testing.T) {
 	endProcess := run(t, process.Start)
 
 	within(t, 20*time.Second, "the webhook refuses a pod", func() bool { return refused(t, client) })
+
+	t.Run("the API server has nothing to default", func(t *testing.T) {
+		c, err := configurations(client).Get(ctx, registration.ConfigurationName, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := webhook.PodsWebhook(c.Webhooks[0].ClientConfig)
+		if diff := cmp.Diff([]admissionregistrationv1.ValidatingWebhook{want}, c.Webhooks); diff != "" {
+			t.Errorf("webhooks (-made +read back):\n%s", diff)
+		}
+	})
 
 	t.Run("a bundle that was spoiled is healed", func(t *testing.T) {
 		spoil := []byte(`{"webhooks":[{"name":"pods.headroom.dev","clientConfig":{"caBundle":null}}]}`)
@@ -94,11 +125,11 @@ func TestRealAPIServer(t *testing.T) {
 
 	t.Run("a rotation of the CA loses no request", func(t *testing.T) {
 		before := bundle(t, client)
-		leaf, err := source.GetCertificate(nil)
-		if err != nil {
+		if err := client.CoreV1().Secrets(policy.Namespace).Delete(ctx, certificate.SecretName, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := client.CoreV1().Secrets(policy.Namespace).Delete(ctx, certificate.SecretName, metav1.DeleteOptions{}); err != nil {
+		newCA, err := certificate.WaitForCA(ctx, client, policy.Namespace)
+		if err != nil {
 			t.Fatal(err)
 		}
 		requests := 0
@@ -107,8 +138,7 @@ func TestRealAPIServer(t *testing.T) {
 				t.Fatalf("after %d requests, one did not get to the webhook", requests)
 			}
 			requests++
-			now, err := source.GetCertificate(nil)
-			return err == nil && !bytes.Equal(now.Certificate[0], leaf.Certificate[0])
+			return issuedBy(t, source, newCA)
 		})
 		for range 20 {
 			if !refused(t, client) {
@@ -215,6 +245,23 @@ func refused(t *testing.T, client kubernetes.Interface) bool {
 		t.Fatalf("unexpected error: %v", err)
 	}
 	return true
+}
+
+// issuedBy reports whether the certificate being served is one of this CA.
+func issuedBy(t *testing.T, source *certificate.Source, caPEM []byte) bool {
+	t.Helper()
+	served, err := source.GetCertificate(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(served.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(caPEM)
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots})
+	return err == nil
 }
 
 func configurations(client kubernetes.Interface) typedadmission.ValidatingWebhookConfigurationInterface {
