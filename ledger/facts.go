@@ -95,4 +95,3 @@ func unusedOf(list *imageList, f *facts) []int {
 	}
 	return unused
 }
-
