@@ -77,6 +77,9 @@ func thresholds(k *kubeletv1beta1.KubeletConfiguration) ([]Threshold, error) {
 		}
 	}
 	all = slices.DeleteFunc(all, func(t Threshold) bool { return t.Percent == 0 && t.Bytes == 0 })
+	if len(all) == 0 {
+		return nil, nil
+	}
 	for i := range all {
 		reclaim, set := k.EvictionMinimumReclaim[all[i].Signal]
 		if !set {

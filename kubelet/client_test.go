@@ -1,0 +1,297 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const token = "a-token"
+
+func fixedToken(context.Context) (string, error) { return token, nil }
+
+// fakeKubelet is a TLS server on this machine and the client that trusts it.
+func fakeKubelet(t *testing.T, handler http.HandlerFunc, adjust func(*DirectOptions)) (*Client, Target) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	o := DirectOptions{
+		CAPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		Token: fixedToken, Subject: `ServiceAccount "a/b"`, Timeout: 5 * time.Second,
+	}
+	if adjust != nil {
+		adjust(&o)
+	}
+	c, err := Direct(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c, target(t, server.URL)
+}
+
+func target(t *testing.T, serverURL string) Target {
+	t.Helper()
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Target{Node: "n1", Address: u.Hostname(), Port: port}
+}
+
+// kubelet answers as a real one.
+func kubelet(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", "Sun, 01 Mar 2026 12:00:07 GMT")
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+token:
+		w.WriteHeader(http.StatusUnauthorized)
+	case r.URL.Path == "/stats/summary":
+		_, _ = w.Write([]byte(wholeNode))
+	case r.URL.Path == "/configz":
+		_, _ = w.Write([]byte(`{"kubeletconfig":{"evictionHard":{"imagefs.available":"15%"}}}`))
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func TestDirect(t *testing.T) {
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(kubelet))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Direct(DirectOptions{CAFile: file, Token: fixedToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	for range 3 {
+		s, err := c.Stats(t.Context(), target(t, server.URL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.AvailableBytes != 600 || s.Age != 7*time.Second {
+			t.Errorf("%+v: want 600 bytes available, 7 s old by the node's clock", s)
+		}
+		k, err := c.Config(t.Context(), target(t, server.URL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(k.Thresholds) != 1 {
+			t.Errorf("%+v", k)
+		}
+	}
+	if got := connections.Load(); got != 1 {
+		t.Errorf("%d connections for six questions in a row, want 1", got)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	answer := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "https://169.254.169.254/")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	tests := map[string]struct {
+		handler http.HandlerFunc
+		adjust  func(*DirectOptions)
+		want    Reason
+		says    string
+	}{
+		"401":            {answer(401, ""), nil, ReasonUnauthorized, "authentication.webhook.enabled"},
+		"403":            {answer(403, "Forbidden (user=x)"), nil, ReasonForbidden, `refuses "get nodes/stats": grant it to ServiceAccount "a/b"`},
+		"404":            {answer(404, ""), nil, ReasonOther, "status 404"},
+		"500":            {answer(500, ""), nil, ReasonOther, "status 500"},
+		"a redirect":     {answer(307, ""), nil, ReasonOther, "not followed"},
+		"a web page":     {answer(200, "<html>"), nil, ReasonMalformed, "check the address and port"},
+		"no image fs":    {answer(200, "{}"), nil, ReasonNoImageFS, "reports no image file system capacity"},
+		"an unknown CA":  {kubelet, func(o *DirectOptions) { o.CAPEM = otherCA(t) }, ReasonTLS, "name the CA"},
+		"a small limit":  {kubelet, func(o *DirectOptions) { o.MaxBodyBytes = 20 }, ReasonTooLarge, "more than 20 bytes"},
+		"an empty token": {kubelet, func(o *DirectOptions) { o.Token = func(context.Context) (string, error) { return "", nil } }, ReasonUnauthorized, "n1"},
+		"no token": {kubelet, func(o *DirectOptions) {
+			o.Token = func(context.Context) (string, error) { return "", errors.New("gone") }
+		}, ReasonOther, "gone"},
+		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(o *DirectOptions) { o.Timeout = 50 * time.Millisecond }, ReasonTimeout, "did not answer in time"},
+		"a slow body": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(200)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, func(o *DirectOptions) { o.Timeout = 50 * time.Millisecond }, ReasonTimeout, "did not answer in time"},
+		"an endless body": {func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 4096)); err != nil {
+					return
+				}
+			}
+		}, func(o *DirectOptions) { o.MaxBodyBytes = 1 << 16 }, ReasonTooLarge, "not read"},
+	}
+	for what, test := range tests {
+		t.Run(what, func(t *testing.T) {
+			c, target := fakeKubelet(t, test.handler, test.adjust)
+			_, err := c.Stats(t.Context(), target)
+			if ReasonOf(err) != test.want || !strings.Contains(err.Error(), test.says) {
+				t.Fatalf("%v (%s), want %q (%s)", err, ReasonOf(err), test.says, test.want)
+			}
+			if !strings.HasPrefix(err.Error(), `node "n1": `) || strings.Contains(err.Error(), token) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func otherCA(t *testing.T) []byte {
+	t.Helper()
+	// Not the one that httptest gives to every server: that one's own root.
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: selfSigned(t)})
+}
+
+func TestNothingListens(t *testing.T) {
+	c, where := fakeKubelet(t, kubelet, nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := target(t, "https://"+listener.Addr().String())
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Stats(t.Context(), closed); ReasonOf(err) != ReasonRefused {
+		t.Errorf("%v", err)
+	}
+	where.Address = "bad host\x00"
+	if _, err := c.Stats(t.Context(), where); ReasonOf(err) != ReasonOther {
+		t.Errorf("%v", err)
+	}
+	plain := httptest.NewServer(http.HandlerFunc(kubelet))
+	defer plain.Close()
+	if _, err := c.Stats(t.Context(), target(t, plain.URL)); ReasonOf(err) == "" {
+		t.Error("asked over plain HTTP")
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	c, err := Direct(DirectOptions{InsecureTLS: true, Token: fixedToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.url(Target{Address: "fd00::7"}, "configz"); got != "https://[fd00::7]:10250/configz" {
+		t.Error(got)
+	}
+	listener, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 here")
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(kubelet))
+	_ = server.Listener.Close()
+	server.Listener = listener
+	server.StartTLS()
+	defer server.Close()
+	defer c.CloseIdleConnections()
+	if _, err := c.Stats(t.Context(), target(t, server.URL)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestViaAPIServer(t *testing.T) {
+	var status int
+	var body string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status != 0 {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+			return
+		}
+		prefix := "/base/api/v1/nodes/n1/proxy"
+		if !strings.HasPrefix(r.URL.Path, prefix) {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		http.StripPrefix(prefix, http.HandlerFunc(kubelet)).ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	c, err := ViaAPIServer(server.Client(), server.URL+"/base/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := c.Stats(t.Context(), Target{Node: "n1"}); err != nil || s.Age != 7*time.Second {
+		t.Errorf("%+v %v", s, err)
+	}
+	if _, err := c.Config(t.Context(), Target{Node: "n1"}); err != nil {
+		t.Error(err)
+	}
+	for _, test := range []struct {
+		status int
+		body   string
+		want   Reason
+		says   string
+	}{
+		{403, `{"kind":"Status"}`, ReasonForbidden, `"get nodes/proxy": grant it to the user of this kubeconfig`},
+		{403, "Forbidden (user=kube-apiserver)", ReasonForbidden, "kubelet client certificate"},
+		{401, "", ReasonUnauthorized, "log in"},
+		{503, `{"kind":"Status"}`, ReasonRefused, "can't reach the kubelet"},
+		{504, "", ReasonTimeout, "in time"},
+	} {
+		status, body = test.status, test.body
+		if _, err := c.Stats(t.Context(), Target{Node: "n1"}); ReasonOf(err) != test.want || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%d: %v", test.status, err)
+		}
+	}
+	if _, err := ViaAPIServer(server.Client(), "://"); err == nil {
+		t.Error("a host that is no URL is accepted")
+	}
+}
+
+func TestDirectRefusesOptions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, o := range map[string]DirectOptions{
+		"no token":          {InsecureTLS: true},
+		"no way to check":   {Token: fixedToken},
+		"both ways":         {Token: fixedToken, InsecureTLS: true, CAFile: file},
+		"an empty CA file":  {Token: fixedToken, CAFile: file},
+		"a missing CA file": {Token: fixedToken, CAFile: file + "x"},
+		"an empty CA":       {Token: fixedToken, CAPEM: []byte("no")},
+	} {
+		if _, err := Direct(o); err == nil {
+			t.Errorf("%s is accepted", what)
+		}
+	}
+}

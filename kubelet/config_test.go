@@ -1,0 +1,116 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseConfigz(t *testing.T) {
+	defaults := func(change func(*Config)) Config {
+		c := Config{
+			ImageGCHighPercent: 85, ImageGCLowPercent: 80, PressureTransition: 5 * time.Minute,
+			NodeStatusMaxImages: 50, SerializeImagePulls: true,
+		}
+		change(&c)
+		return c
+	}
+	image15 := Threshold{Signal: SignalImageFSAvailable, Percent: 15}
+	node10 := Threshold{Signal: SignalNodeFSAvailable, Percent: 10}
+	tests := map[string]struct {
+		fields string
+		want   Config
+	}{
+		"a kubelet's defaults": {
+			`"imageGCHighThresholdPercent":85,"imageGCLowThresholdPercent":80,"imageMinimumGCAge":"2m0s","nodeStatusMaxImages":50,
+			"serializeImagePulls":true,"evictionPressureTransitionPeriod":"5m0s","containerRuntimeEndpoint":"unix:///run/c.sock",
+			"evictionHard":{"imagefs.available":"15%","imagefs.inodesFree":"5%","memory.available":"100Mi","nodefs.available":"10%","nodefs.inodesFree":"5%"}`,
+			defaults(func(c *Config) {
+				c.ImageMinimumGCAge, c.RuntimeEndpoint = 2*time.Minute, "unix:///run/c.sock"
+				c.Thresholds = []Threshold{image15, node10}
+			}),
+		},
+		"nothing told": {``, defaults(func(*Config) {})},
+		"one signal set leaves the others without a threshold": {
+			`"evictionHard":{"nodefs.available":"1Gi"}`,
+			defaults(func(c *Config) { c.Thresholds = []Threshold{{Signal: SignalNodeFSAvailable, Bytes: 1 << 30}} }),
+		},
+		"unless defaults are merged": {
+			`"mergeDefaultEvictionSettings":true,"evictionHard":{"nodefs.available":"12.3%"}`,
+			defaults(func(c *Config) {
+				c.Thresholds = []Threshold{image15, {Signal: SignalNodeFSAvailable, Percent: 12.3}}
+			}),
+		},
+		"0% and 100% are no thresholds": {`"evictionHard":{"imagefs.available":"0%","nodefs.available":"100%"}`, defaults(func(*Config) {})},
+		"a soft threshold with its grace": {
+			`"evictionHard":{"nodefs.available":"10%"},"evictionSoft":{"imagefs.available":"20%"},"evictionSoftGracePeriod":{"imagefs.available":"1m30s"}`,
+			defaults(func(c *Config) {
+				c.Thresholds = []Threshold{node10, {Signal: SignalImageFSAvailable, Percent: 20, Soft: true, Grace: 90 * time.Second}}
+			}),
+		},
+		"minimum reclaim": {
+			`"evictionHard":{"imagefs.available":"15%","nodefs.available":"10%"},"evictionMinimumReclaim":{"imagefs.available":"2Gi","nodefs.available":"5%"}`,
+			defaults(func(c *Config) {
+				c.Thresholds = []Threshold{
+					{Signal: SignalImageFSAvailable, Percent: 15, MinReclaimBytes: 2 << 30},
+					{Signal: SignalNodeFSAvailable, Percent: 10, MinReclaimPercent: 5},
+				}
+			}),
+		},
+		"image GC off":                       {`"imageGCHighThresholdPercent":100`, defaults(func(c *Config) { c.ImageGCHighPercent, c.GCOff = 100, true })},
+		"image GC by age only is not off":    {`"imageGCHighThresholdPercent":100,"imageMaximumGCAge":"24h0m0s"`, defaults(func(c *Config) { c.ImageGCHighPercent, c.ImageMaximumGCAge = 100, 24*time.Hour })},
+		"no cap on the list, parallel pulls": {`"nodeStatusMaxImages":-1,"serializeImagePulls":false,"maxParallelImagePulls":3`, defaults(func(c *Config) { c.NodeStatusMaxImages, c.SerializeImagePulls, c.MaxParallelImagePulls = -1, false, 3 })},
+	}
+	for what, test := range tests {
+		t.Run(what, func(t *testing.T) {
+			got, err := ParseConfigz([]byte(`{"kubeletconfig":{` + test.fields + `}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseConfigzRefuses(t *testing.T) {
+	tests := map[string]string{
+		"nothing":                    ``,
+		"no kubelet":                 `{"kubeschedulerconfig":{}}`,
+		"a threshold of words":       `{"kubeletconfig":{"evictionHard":{"imagefs.available":"much"}}}`,
+		"a percentage above all":     `{"kubeletconfig":{"evictionHard":{"imagefs.available":"101%"}}}`,
+		"a percentage of nothing":    `{"kubeletconfig":{"evictionHard":{"imagefs.available":"NaN%"}}}`,
+		"a size below zero":          `{"kubeletconfig":{"evictionHard":{"imagefs.available":"-1Gi"}}}`,
+		"a grace that is none":       `{"kubeletconfig":{"evictionSoft":{"imagefs.available":"5%"},"evictionSoftGracePeriod":{"imagefs.available":"soon"}}}`,
+		"a GC line above everything": `{"kubeletconfig":{"imageGCHighThresholdPercent":101}}`,
+	}
+	for what, body := range tests {
+		if c, err := ParseConfigz([]byte(body)); ReasonOf(err) != ReasonMalformed {
+			t.Errorf("%s: %+v, %v", what, c, err)
+		}
+	}
+}
+
+func FuzzParseConfigz(f *testing.F) {
+	f.Add([]byte(`{"kubeletconfig":{"evictionHard":{"imagefs.available":"15%","nodefs.available":"1Gi"},"imageGCHighThresholdPercent":85}}`))
+	f.Add([]byte(`{"kubeletconfig":{"evictionSoft":{"imagefs.available":"1e3%"},"evictionMinimumReclaim":{"imagefs.available":"1Ei"}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c, err := ParseConfigz(body)
+		if err != nil {
+			if ReasonOf(err) != ReasonMalformed {
+				t.Fatal(err)
+			}
+			return
+		}
+		for _, th := range c.Thresholds {
+			if !(0 <= th.Percent && th.Percent <= 100) || th.Bytes < 0 || (th.Percent > 0) == (th.Bytes > 0) || th.Grace < 0 {
+				t.Fatalf("%+v", th)
+			}
+		}
+	})
+}
