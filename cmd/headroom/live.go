@@ -1,0 +1,188 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/pager"
+
+	"github.com/headroom-dev/headroom/controller"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+)
+
+// liveOptions say how a one-shot command looks at a cluster.
+type liveOptions struct {
+	connection connection
+	kubelets   kubeletOptions
+	registries registryOptions
+	// images are those that will be asked about: the ones no node reports are
+	// looked up in registries.
+	images []imageref.Ref
+}
+
+func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
+	o.connection.addFlags(flags)
+	flags.StringVarP(&o.connection.namespace, "namespace", "n", "", "Namespace of objects that name none. Empty means the kubeconfig's.")
+	o.kubelets = newKubeletOptions()
+	o.kubelets.via = kubeletViaAPIServer
+	o.kubelets.addFlags(flags)
+	o.registries = newRegistryOptions()
+	o.registries.addFlags(flags)
+}
+
+// liveCluster is one look at a cluster: the same ledger that `headroom serve`
+// keeps, built once.
+type liveCluster struct {
+	snapshot *ledger.Snapshot
+	policy   *policy.Policy
+	// namespaceModes are the headroom.dev/mode labels of namespaces.
+	namespaceModes map[string]string
+	now            time.Time
+}
+
+// look lists nodes and pods, reads the policy, asks every kubelet once and, for
+// images that nobody has, the registries. What could not be learned is written
+// to notes, one line each; only a cluster whose nodes or pods can't be listed
+// is an error.
+func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, error) {
+	if err := o.kubelets.validate(); err != nil {
+		return nil, err
+	}
+	if err := o.registries.validate(); err != nil {
+		return nil, err
+	}
+	config, err := o.connection.config()
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	l := ledger.New()
+	nodes, err := listInto(ctx, client, l)
+	if err != nil {
+		return nil, plain(err)
+	}
+	l.MarkSynced()
+	p := readPolicy(ctx, client, notes)
+	if err := o.askKubelets(ctx, config, client, nodes, l, notes); err != nil {
+		return nil, err
+	}
+	if err := o.registries.resolve(ctx, l, p, o.images, notes); err != nil {
+		return nil, err
+	}
+	return &liveCluster{
+		snapshot: l.Snapshot(), policy: p, now: time.Now(),
+		namespaceModes: namespaceModes(ctx, client, notes),
+	}, nil
+}
+
+// listInto fills l page by page, so that a large cluster is never whole in memory.
+func listInto(ctx context.Context, client kubernetes.Interface, l *ledger.Ledger) (nodes []*corev1.Node, err error) {
+	now := time.Now()
+	err = pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return client.CoreV1().Nodes().List(ctx, options)
+	}).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
+		node := object.(*corev1.Node)
+		l.SetNode(controller.NodeOf(node))
+		nodes = append(nodes, node)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return nodes, pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, options)
+	}).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
+		l.SetPod(controller.PodOf(object.(*corev1.Pod)), now)
+		return nil
+	})
+}
+
+func readPolicy(ctx context.Context, client kubernetes.Interface, notes io.Writer) *policy.Policy {
+	configMap, err := client.CoreV1().ConfigMaps(policy.Namespace).Get(ctx, policy.ConfigMapName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return policy.Default()
+	}
+	if err != nil {
+		fmt.Fprintf(notes, "note: the policy can't be read, the defaults are used: %v\n", plain(err))
+		return policy.Default()
+	}
+	p, warnings, err := policy.Load([]byte(configMap.Data[policy.ConfigMapKey]), false)
+	for _, warning := range warnings {
+		fmt.Fprintf(notes, "note: policy: %s\n", warning)
+	}
+	if err != nil {
+		fmt.Fprintf(notes, "note: the policy is not valid, the defaults are used: %v\n", err)
+		return policy.Default()
+	}
+	return p
+}
+
+func namespaceModes(ctx context.Context, client kubernetes.Interface, notes io.Writer) map[string]string {
+	modes := map[string]string{}
+	namespaces, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: policy.ModeLabel})
+	if err != nil {
+		fmt.Fprintf(notes, "note: namespace labels can't be read, %s is taken to be unset: %v\n", policy.ModeLabel, plain(err))
+		return modes
+	}
+	for _, namespace := range namespaces.Items {
+		modes[namespace.Name] = namespace.Labels[policy.ModeLabel]
+	}
+	return modes
+}
+
+// askKubelets takes one sample of every node, and notes which kubelets did not answer.
+func (o *liveOptions) askKubelets(ctx context.Context, config *rest.Config, client kubernetes.Interface, nodes []*corev1.Node, l *ledger.Ledger, notes io.Writer) error {
+	kubelets, err := o.kubelets.client(config, client)
+	if err != nil || kubelets == nil {
+		return err
+	}
+	defer kubelets.CloseIdleConnections()
+	failures := controller.SampleOnce(ctx, kubelets, nodes, l, o.kubelets.via == kubeletViaAPIServer, o.kubelets.concurrency)
+	noteFailures(notes, failures)
+	return nil
+}
+
+// noteFailures writes each reason once, with the nodes it holds for.
+func noteFailures(notes io.Writer, failures map[string]error) {
+	byText := map[string][]string{}
+	for node, err := range failures {
+		text := strings.TrimPrefix(err.Error(), fmt.Sprintf("node %q: ", node))
+		byText[text] = append(byText[text], node)
+	}
+	for text, nodes := range byText {
+		slices.Sort(nodes)
+		shown := nodes[:min(3, len(nodes))]
+		more := ""
+		if len(nodes) > len(shown) {
+			more = fmt.Sprintf(" and %d more", len(nodes)-len(shown))
+		}
+		fmt.Fprintf(notes, "note: not measured: %s%s: %s\n", strings.Join(shown, ", "), more, text)
+	}
+}
+
+// plain turns an API error into one sentence that says who needs what.
+func plain(err error) error {
+	if sentence, missing := controller.MissingPermission(err); missing {
+		return fmt.Errorf("%s", sentence)
+	}
+	return err
+}

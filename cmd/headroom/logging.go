@@ -1,0 +1,48 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+)
+
+// logOptions say what the process logs and how.
+type logOptions struct {
+	format    string // text | json
+	verbosity int    // 0 what an admin acts on; 1 warnings and denials; 2 every decision; 4 every ledger write
+}
+
+func (o *logOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.format, "log-format", "text", "How log lines are written: text or json.")
+	flags.IntVarP(&o.verbosity, "verbosity", "v", 0, "How much is logged: 0 what an admin acts on, 1 warnings and denials, 2 every decision, 4 every ledger write.")
+}
+
+func (o *logOptions) validate() error {
+	if o.format != "text" && o.format != "json" {
+		return fmt.Errorf("--log-format: must be text or json, got %q", o.format)
+	}
+	if o.verbosity < 0 {
+		return fmt.Errorf("--verbosity: must be 0 or more, got %d", o.verbosity)
+	}
+	return nil
+}
+
+// logger makes the one logger of the process, and gives it to klog, which
+// client-go writes to.
+func (o *logOptions) logger(out io.Writer) logr.Logger {
+	options := &slog.HandlerOptions{Level: slog.Level(-o.verbosity)}
+	var handler slog.Handler = slog.NewTextHandler(out, options)
+	if o.format == "json" {
+		handler = slog.NewJSONHandler(out, options)
+	}
+	log := logr.FromSlogHandler(handler)
+	klog.SetSlogLogger(slog.New(handler))
+	return log
+}

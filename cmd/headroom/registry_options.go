@@ -1,0 +1,142 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/registry"
+)
+
+// registryOptions say whether and how registries are asked for sizes.
+type registryOptions struct {
+	mode      string // on | off
+	endpoints []string
+	tagTTL    time.Duration
+}
+
+func newRegistryOptions() registryOptions {
+	return registryOptions{mode: "on", tagTTL: 10 * time.Minute}
+}
+
+func (o *registryOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.mode, "registry", o.mode, "Whether registries of the policy's list are asked for the size of images that no node has: on or off.")
+	flags.StringArrayVar(&o.endpoints, "registry-endpoint", nil, "HOST=URL: ask URL in place of HOST, for mirrors and plain-HTTP registries. Lists HOST, too. May be given several times.")
+	flags.DurationVar(&o.tagTTL, "registry-tag-ttl", o.tagTTL, "How long a tag's answer counts before the registry is asked again. A digest's counts for ever.")
+}
+
+func (o *registryOptions) validate() error {
+	var errs []error
+	if o.mode != "on" && o.mode != "off" {
+		errs = append(errs, fmt.Errorf("--registry: must be on or off, got %q", o.mode))
+	}
+	if o.tagTTL <= 0 {
+		errs = append(errs, fmt.Errorf("--registry-tag-ttl: must be positive, got %v", o.tagTTL))
+	}
+	_, err := o.parseEndpoints()
+	return errors.Join(append(errs, err)...)
+}
+
+func (o *registryOptions) parseEndpoints() (map[string]registry.Endpoint, error) {
+	endpoints := map[string]registry.Endpoint{}
+	for _, text := range o.endpoints {
+		host, endpoint, err := registry.ParseEndpoint(text)
+		if err != nil {
+			return nil, fmt.Errorf("--registry-endpoint: %w", err)
+		}
+		endpoints[host] = endpoint
+	}
+	return endpoints, nil
+}
+
+// resolver makes the resolver; nil when registries are not to be asked.
+func (o *registryOptions) resolver(current func() *policy.Policy, sink registry.Sink, maxWaiters int) (*registry.Resolver, error) {
+	if o.mode == "off" {
+		return nil, nil
+	}
+	endpoints, err := o.parseEndpoints()
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(registry.Options{
+		Allowed:    func(host string) bool { return slices.Contains(current().Registries, host) },
+		Endpoints:  endpoints,
+		TagTTL:     o.tagTTL,
+		MaxWaiters: maxWaiters,
+		UserAgent:  "headroom/" + version,
+	}, sink)
+}
+
+// oneShotWait bounds how long a one-shot command waits for registries.
+const oneShotWait = 15 * time.Second
+
+// resolve asks registries for those of images that no node of the cluster reports.
+func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *policy.Policy, images []imageref.Ref, notes io.Writer) error {
+	platforms := l.Snapshot().Platforms()
+	wanted := unseen(l.Snapshot(), images)
+	if len(wanted) == 0 {
+		return nil
+	}
+	resolver, err := o.resolver(func() *policy.Policy { return p }, l, 1)
+	if err != nil || resolver == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, oneShotWait)
+	defer cancel()
+	done := make(chan error, 1)
+	running, stop := context.WithCancel(ctx)
+	go func() { done <- resolver.Run(running) }()
+	for _, ref := range wanted {
+		resolver.Want(ref, platforms...)
+	}
+	resolver.Wait(ctx, wanted, platforms)
+	stop()
+	<-done
+	for _, ref := range wanted {
+		for _, platform := range platforms {
+			if _, err := resolver.State(ref, platform); err != nil {
+				fmt.Fprintf(notes, "note: size not known: %s: %v\n", ref.Familiar(), err)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// unseen are the images that some kind of node of the cluster has no report of, in
+// order, each once.
+func unseen(s *ledger.Snapshot, images []imageref.Ref) []imageref.Ref {
+	type kind struct {
+		runtime  imagesize.Runtime
+		platform imagesize.Platform
+	}
+	kinds := map[kind]bool{}
+	for row := range s.Nodes() {
+		kinds[kind{row.Runtime, imagesize.Platform{OS: row.OS, Architecture: row.Architecture}}] = true
+	}
+	var wanted []imageref.Ref
+	for _, ref := range images {
+		if slices.Contains(wanted, ref) {
+			continue
+		}
+		for k := range kinds {
+			if s.Evidence(ref, k.runtime, k.platform).Reported.IsZero() {
+				wanted = append(wanted, ref)
+				break
+			}
+		}
+	}
+	return wanted
+}

@@ -1,0 +1,119 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/registry"
+	"github.com/headroom-dev/headroom/webhook"
+	"github.com/headroom-dev/headroom/webhook/certificate"
+	"github.com/headroom-dev/headroom/webhook/registration"
+)
+
+// serviceName is the Service of manifests/base.
+const serviceName = "headroom"
+
+// addWebhook makes the server, its certificate and what tells the API server about both.
+func (p *parts) addWebhook(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, resolver *registry.Resolver) error {
+	configuration := webhook.ConfigurationName
+	names := certificate.ServiceNames(serviceName, policy.Namespace)
+	if o.registered != nil {
+		configuration = registration.ConfigurationName
+		var err error
+		if names, err = certificate.URLNames(o.registered); err != nil {
+			return err
+		}
+	}
+	source, err := p.certificates(o, log, config, client, configuration, names)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(webhook.PodsPath, p.handler(o, log, resolver))
+	p.webhook = &webhook.Server{
+		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: mux,
+		DrainDelay: o.shutdownDelay, Log: log,
+	}
+	p.runnables = append(p.runnables, source, p.webhook)
+	if o.registered != nil {
+		p.runnables = append(p.runnables, &registration.Process{
+			Client: client, Target: o.registered, Log: log,
+			CA: func(ctx context.Context) ([]byte, error) { return p.authority(ctx, o, client) },
+		})
+	}
+	return nil
+}
+
+// certificates is Headroom's own, kept with its caBundle, or the given files'.
+func (p *parts) certificates(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, configuration string, names []string) (*certificate.Source, error) {
+	if o.certFile != "" {
+		return certificate.FromFiles(o.certFile, o.keyFile)
+	}
+	keeper := &certificate.Keeper{Client: client, Configuration: configuration, SecretNamespace: policy.Namespace, Log: log}
+	p.runnables = append(p.runnables, keeper)
+	return certificate.SelfSigned(certificate.Options{Config: config, Namespace: policy.Namespace, Names: names, Trusted: keeper.Trusts})
+}
+
+// authority is whom the API server is to trust. It waits until this process has
+// something to say: nobody should be sent to a ledger that is empty.
+func (p *parts) authority(ctx context.Context, o *serveOptions, client kubernetes.Interface) ([]byte, error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !p.ledger.Snapshot().Synced() || p.webhook.Check(nil) != nil {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-tick.C:
+		}
+	}
+	if o.certFile != "" {
+		return os.ReadFile(o.certFile)
+	}
+	return certificate.WaitForCA(ctx, client, policy.Namespace)
+}
+
+func (p *parts) handler(o *serveOptions, log logr.Logger, resolver *registry.Resolver) *webhook.Handler {
+	options := webhook.HandlerOptions{
+		Evaluator:     fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now},
+		PolicyVersion: func() string { return p.policy.State().Version },
+		Metrics:       webhook.NewMetrics(metrics.Registry),
+		Log:           log,
+	}
+	if resolver != nil {
+		sizes := sizes{resolver: resolver, snapshot: p.ledger.Snapshot}
+		options.Sizes, options.SizeWait, options.Want = sizes, o.sizeWait, sizes.want
+	}
+	return webhook.NewHandler(options)
+}
+
+// sizes asks the resolver for every platform that the cluster has nodes of.
+type sizes struct {
+	resolver *registry.Resolver
+	snapshot func() *ledger.Snapshot
+}
+
+// Wait implements [webhook.SizeWaiter].
+func (s sizes) Wait(ctx context.Context, images []imageref.Ref) bool {
+	return s.resolver.Wait(ctx, images, s.snapshot().Platforms())
+}
+
+func (s sizes) want(images []imageref.Ref) {
+	platforms := s.snapshot().Platforms()
+	for _, image := range images {
+		s.resolver.Want(image, platforms...)
+	}
+}

@@ -1,0 +1,280 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/test/serve"
+)
+
+const mib = int64(1) << 20
+
+// startNode starts a real node that ends with the test.
+func startNode(t *testing.T, o lab.NodeOptions) *lab.Node {
+	t.Helper()
+	node, err := lab.StartNode(t.Context(), shared.plane, shared.registry, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Stop(); err != nil {
+			t.Error(err)
+		}
+		ctx := context.Background()
+		if err := shared.client.CoreV1().Nodes().Delete(ctx, o.Name, metav1.DeleteOptions{}); err != nil && !strings.Contains(err.Error(), "not found") {
+			t.Error(err)
+		}
+	})
+	return node
+}
+
+// push makes up an image of random bytes, which the runtime keeps twice:
+// compressed, which is as large, and unpacked.
+func push(t *testing.T, name string, megabytes int64, seed uint64) string {
+	t.Helper()
+	return pushContent(t, name, megabytes, lab.Random, seed)
+}
+
+func pushContent(t *testing.T, name string, megabytes int64, content lab.Content, seed uint64) string {
+	t.Helper()
+	_, err := shared.registry.Push(t.Context(), lab.Image{Name: name, Layers: []lab.Layer{{Bytes: megabytes * mib, Content: content, Seed: seed}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lab.RegistryHost + "/" + name
+}
+
+// namespace makes a namespace that goes away with the test, pods first.
+func namespace(t *testing.T, name string) string {
+	t.Helper()
+	kubectl(t, "create", "namespace", name)
+	t.Cleanup(func() {
+		ctx := context.Background()
+		//nolint:errcheck // what is left ends with the control plane
+		_, _, _ = shared.plane.Kubectl(ctx, "delete", "pods", "--all", "-n", name, "--force", "--grace-period=0", "--wait=true", "--timeout=60s")
+		_, _, _ = shared.plane.Kubectl(ctx, "delete", "namespace", name, "--wait=false") //nolint:errcheck // as above
+	})
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		_, err := shared.client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
+		return err == nil, nil
+	})
+	if err != nil {
+		t.Fatal("the namespace got no ServiceAccount:", err)
+	}
+	return name
+}
+
+// setPolicy writes the policy. Every image here is random bytes kept twice, so
+// the pool may say so.
+func setPolicy(t *testing.T, lines ...string) {
+	t.Helper()
+	text := "apiVersion: headroom.dev/v1alpha1\nkind: Policy\n" + strings.Join(lines, "\n") + "\n"
+	applyPolicy(t, text)
+}
+
+const randomPool = `nodePools: [{name: lab, selector: {}, elastic: false, diskFactor: {low: 1.95, likely: 2, high: 2.1}}]`
+
+func applyPolicy(t *testing.T, text string) {
+	t.Helper()
+	body, err := json.Marshal(corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Name: "headroom-policy", Namespace: "headroom-system"},
+		Data:       map[string]string{"policy.yaml": text},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, err := shared.plane.KubectlInput(t.Context(), string(body), "apply", "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+}
+
+// startHeadroom runs `headroom serve` with the rights of its ServiceAccount and
+// checks kubelets' certificates. It waits until every node has been measured.
+func startHeadroom(t *testing.T, args ...string) *serve.Process {
+	t.Helper()
+	p := startHeadroomUnmeasured(t, args...)
+	eventually(t, time.Minute, "every node is measured", func() bool {
+		nodes, err := shared.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+		return err == nil && int(p.Metric(t, "headroom_ledger_nodes", "tier=Measured")) == len(nodes.Items)
+	})
+	return p
+}
+
+func startHeadroomUnmeasured(t *testing.T, args ...string) *serve.Process {
+	t.Helper()
+	return serve.Start(t, serve.Options{
+		Kubeconfig: shared.serveKubeconfig,
+		Args: append([]string{
+			"--kubelet-certificate-authority", shared.plane.CAFile,
+			"--registry-endpoint", lab.RegistryHost + "=http://" + shared.registry.Address,
+			"--kubelet-interval", "10s", "--kubelet-pending-interval", "5s",
+		}, args...),
+	})
+}
+
+// podOptions are the parts of a pod that tests vary.
+type podOptions struct {
+	namespace, name, image string
+	node                   string // by nodeSelector
+	gated                  bool   // never scheduled: created, judged, and no more
+	priorityClass          string
+}
+
+func (o podOptions) json(t *testing.T) string {
+	t.Helper()
+	pod := corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: o.name},
+		Spec: corev1.PodSpec{
+			TerminationGracePeriodSeconds: new(int64(0)),
+			PriorityClassName:             o.priorityClass,
+			Containers:                    []corev1.Container{{Name: "main", Image: o.image, ImagePullPolicy: corev1.PullIfNotPresent}},
+		},
+	}
+	if o.node != "" {
+		pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: o.node}
+	}
+	if o.gated {
+		pod.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "headroom.dev/test"}}
+	}
+	body, err := json.Marshal(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// create applies a pod by kubectl and returns what a user sees.
+func create(t *testing.T, o podOptions) (stderr string, err error) {
+	t.Helper()
+	_, stderr, err = shared.plane.KubectlInput(t.Context(), o.json(t), "create", "-f", "-")
+	return stderr, err
+}
+
+// mustRun creates a pod, which must not be refused, and waits until it is ready.
+func mustRun(t *testing.T, o podOptions) {
+	t.Helper()
+	if stderr, err := create(t, o); err != nil {
+		t.Fatalf("create %s: %v\n%s", o.name, err, stderr)
+	}
+	waitReady(t, o)
+}
+
+func waitReady(t *testing.T, o podOptions) {
+	t.Helper()
+	_, stderr, err := shared.plane.Kubectl(t.Context(), "wait", "-n", o.namespace, "pod/"+o.name, "--for=condition=Ready", "--timeout=180s")
+	if err != nil {
+		described, _, _ := shared.plane.Kubectl(t.Context(), "describe", "pod", "-n", o.namespace, o.name) //nolint:errcheck // only for the message
+		t.Fatalf("%s does not run: %v\n%s\n%s", o.name, err, stderr, described)
+	}
+}
+
+func kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, stderr, err := shared.plane.Kubectl(t.Context(), args...)
+	if err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, stderr)
+	}
+	return out
+}
+
+func podNow(t *testing.T, namespace, name string) *corev1.Pod {
+	t.Helper()
+	pod, err := shared.client.CoreV1().Pods(namespace).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+func underPressure(t *testing.T, node string) bool {
+	t.Helper()
+	n, err := shared.client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, condition := range n.Status.Conditions {
+		if condition.Type == corev1.NodeDiskPressure {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func eventually(t *testing.T, timeout time.Duration, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(timeout)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", timeout, what)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// annotationsOf reads what the webhook wrote about a pod's creation from the
+// API server's audit log, without the webhook's name before each key.
+func annotationsOf(t *testing.T, namespace, name string) map[string]string {
+	t.Helper()
+	file, err := os.Open(shared.plane.AuditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	found := map[string]string{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var event struct {
+			Verb        string
+			ObjectRef   struct{ Resource, Namespace, Name, Subresource string }
+			Annotations map[string]string
+		}
+		if json.Unmarshal(lines.Bytes(), &event) != nil || event.Verb != "create" || event.ObjectRef.Resource != "pods" ||
+			event.ObjectRef.Subresource != "" || event.ObjectRef.Namespace != namespace || event.ObjectRef.Name != name {
+			continue
+		}
+		for key, value := range event.Annotations {
+			if short, ours := strings.CutPrefix(key, "pods.headroom.dev/"); ours {
+				found[short] = value
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// warnings are the lines that kubectl prints for warnings.
+func warnings(stderr string) []string {
+	var all []string
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "Warning:") {
+			all = append(all, strings.TrimSpace(line))
+		}
+	}
+	return all
+}
+
+func forbidden(stderr string) bool {
+	return strings.Contains(stderr, "Error from server (Forbidden)") &&
+		strings.Contains(stderr, `admission webhook "pods.headroom.dev" denied the request: image storage: `)
+}
+
+func describeBytes(n int64) string { return fmt.Sprintf("%d MiB", n/mib) }

@@ -1,0 +1,233 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package serve runs the real `headroom serve` for tests, out of the cluster,
+// and looks at it from outside: its log, its health and its metrics.
+//
+// Contract: a Process ends with its test. Ports are free ones on loopback.
+package serve
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// Options say what to run.
+type Options struct {
+	Kubeconfig string
+	// Args follow the ones that every test needs.
+	Args []string
+	// NotReady returns as soon as the process runs, not when it is ready.
+	NotReady bool
+}
+
+// Process is a running `headroom serve`.
+type Process struct {
+	HealthURL, MetricsURL, WebhookURL string
+
+	command *exec.Cmd
+	log     *logBuffer
+	done    chan struct{}
+}
+
+// Start builds the program, once for all tests of a process, and runs it until
+// the test ends. Its log is shown when the test fails.
+func Start(t testing.TB, o Options) *Process {
+	t.Helper()
+	binary := Binary(t)
+	health, metrics, webhook := freeAddress(t), freeAddress(t), freeAddress(t)
+	p := &Process{
+		HealthURL: "http://" + health, MetricsURL: "http://" + metrics + "/metrics", WebhookURL: "https://" + webhook,
+		log: &logBuffer{}, done: make(chan struct{}),
+	}
+	args := append([]string{
+		"serve", "--kubeconfig", o.Kubeconfig, "--webhook-url", p.WebhookURL,
+		"--health-address", health, "--metrics-address", metrics, "-v", "1",
+	}, o.Args...)
+	p.command = exec.Command(binary, args...)
+	p.command.Stdout, p.command.Stderr = p.log, p.log
+	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.command.Wait() //nolint:errcheck // a killed process has no exit code of interest; ExitCode tells
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("headroom's log:\n%s", p.Log())
+		}
+	})
+	if !o.NotReady {
+		p.WaitReady(t, time.Minute)
+	}
+	return p
+}
+
+// Binary builds bin/headroom for tests and returns its path. It is built once a process.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "headroom-test-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "headroom")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/headroom-dev/headroom/cmd/headroom").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build headroom: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// WaitReady waits until /readyz says so.
+func (p *Process) WaitReady(t testing.TB, timeout time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	for !p.Ready() {
+		select {
+		case <-p.done:
+			t.Fatalf("headroom ended with code %d before it was ready:\n%s", p.ExitCode(), p.Log())
+		case <-ctx.Done():
+			t.Fatalf("headroom is not ready after %v:\n%s", timeout, p.Log())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Ready asks /readyz.
+func (p *Process) Ready() bool {
+	response, err := http.Get(p.HealthURL + "/readyz")
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// Stop ends it as Kubernetes does, with SIGTERM, and waits.
+func (p *Process) Stop() {
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	_ = p.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended just now
+	select {
+	case <-p.done:
+	case <-time.After(40 * time.Second):
+		p.Kill()
+	}
+}
+
+// Kill ends it without a chance to clean up, and waits.
+func (p *Process) Kill() {
+	_ = p.command.Process.Kill() //nolint:errcheck // it may have ended just now
+	<-p.done
+}
+
+// Wait waits for its end.
+func (p *Process) Wait(t testing.TB, timeout time.Duration) {
+	t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(timeout):
+		t.Fatalf("headroom still runs after %v:\n%s", timeout, p.Log())
+	}
+}
+
+// ExitCode is the exit code of a process that has ended.
+func (p *Process) ExitCode() int { return p.command.ProcessState.ExitCode() }
+
+// Log is all that it has written so far.
+func (p *Process) Log() string { return p.log.String() }
+
+// Metric is the value of the metric with these labels ("name=value"), or the
+// sum of all that have them. An absent one is 0.
+func (p *Process) Metric(t testing.TB, name string, labels ...string) float64 {
+	t.Helper()
+	response, err := http.Get(p.MetricsURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum float64
+	for _, metric := range families[name].GetMetric() {
+		if hasLabels(metric, labels) {
+			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+		}
+	}
+	return sum
+}
+
+func hasLabels(metric *dto.Metric, labels []string) bool {
+	for _, want := range labels {
+		name, value, _ := strings.Cut(want, "=")
+		found := false
+		for _, label := range metric.GetLabel() {
+			found = found || (label.GetName() == name && label.GetValue() == value)
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// logBuffer is a buffer that may be read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
