@@ -1,0 +1,341 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger_test
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// twin is the ledger once more, written for the reader and not for speed: it
+// keeps nothing but the events, and draws up an account by going through all of
+// them from the beginning. It shares no code with the ledger but the types.
+type twin struct {
+	events []event
+
+	synced    bool
+	nodes     map[string]*twinNode
+	pods      map[types.UID]*twinPod
+	dead      map[types.UID]bool
+	manifests map[manifestOf]imagesize.Manifest
+}
+
+type manifestOf struct {
+	ref imageref.Ref
+	p   imagesize.Platform
+}
+
+type twinNode struct {
+	node     *ledger.Node
+	sample   *ledger.Measurement
+	lines    *ledger.Lines
+	linesUID types.UID
+	lost     int64
+}
+
+type twinPod struct {
+	ledger.Pod
+	memory map[imageref.Ref]*memory
+}
+
+// memory is what was seen of a bound pod's image.
+type memory struct {
+	presence        ledger.Presence
+	watched         bool
+	baseline, end   int64
+	failing, pulled time.Time
+	sampled         bool
+}
+
+// replay goes through all events.
+func (t *twin) replay() {
+	*t = twin{
+		events: t.events, nodes: map[string]*twinNode{}, pods: map[types.UID]*twinPod{},
+		dead: map[types.UID]bool{}, manifests: map[manifestOf]imagesize.Manifest{},
+	}
+	for _, e := range t.events {
+		switch e.kind {
+		case markSynced:
+			t.synced = true
+		case setNode:
+			t.setNode(e.node)
+		case deleteNode:
+			t.deleteNode(e.name, e.uid)
+		case setSample:
+			t.setSample(e.name, e.sample)
+		case forgetSample:
+			if n := t.nodes[e.name]; n != nil {
+				n.sample = nil
+			}
+		case setLines:
+			t.setLines(e.name, e.uid, e.lines)
+		case setPod:
+			t.setPod(e.pod, e.now)
+		case deletePod:
+			t.dead[e.uid] = true
+			delete(t.pods, e.uid)
+		case setManifest:
+			t.manifests[manifestOf{e.ref, linux}] = e.manifest
+		case deleteManifest:
+			delete(t.manifests, manifestOf{e.ref, linux})
+		}
+	}
+}
+
+func (t *twin) at(name string) *twinNode {
+	if t.nodes[name] == nil {
+		t.nodes[name] = &twinNode{}
+	}
+	return t.nodes[name]
+}
+
+func (t *twin) setNode(node ledger.Node) {
+	n := t.at(node.Name)
+	switch {
+	case t.dead[node.UID]:
+		return
+	case n.node == nil && n.sample != nil && n.sample.NodeUID != node.UID:
+		n.sample = nil
+		t.forgetLoss(node.Name)
+	case n.node != nil && n.node.UID != node.UID:
+		t.dead[n.node.UID] = true
+		t.startAnew(node.Name)
+	}
+	if n.node == nil && n.lines != nil && n.linesUID != node.UID {
+		n.lines = nil
+	}
+	n.node = &node
+}
+
+func (t *twin) deleteNode(name string, uid types.UID) {
+	t.dead[uid] = true
+	n := t.at(name)
+	switch {
+	case n.node == nil && n.sample != nil && n.sample.NodeUID == uid:
+		n.sample = nil
+		t.forgetLoss(name)
+	case n.node != nil && n.node.UID == uid:
+		t.startAnew(name)
+		n.node = nil
+	}
+}
+
+// startAnew forgets all of a node but its pods, whose past is unknown then.
+func (t *twin) startAnew(name string) {
+	n := t.at(name)
+	n.sample, n.lines, n.lost = nil, nil, 0
+	t.forgetLoss(name)
+	for _, p := range t.pods {
+		if p.NodeName == name {
+			for _, image := range p.Images {
+				m := p.memory[image.Ref]
+				m.presence, m.watched, m.sampled = ledger.PresenceUnsure, false, image.Pulled
+			}
+		}
+	}
+}
+
+func (t *twin) forgetLoss(name string) {
+	t.at(name).lost = 0
+	for _, p := range t.pods {
+		if p.NodeName == name {
+			for _, m := range p.memory {
+				m.baseline, m.end = 0, 0
+			}
+		}
+	}
+}
+
+func (t *twin) setSample(name string, m ledger.Measurement) {
+	n := t.at(name)
+	if t.dead[m.NodeUID] || n.node != nil && n.node.UID != m.NodeUID {
+		return
+	}
+	if n.sample != nil && n.sample.NodeUID != m.NodeUID {
+		n.sample = nil
+		t.forgetLoss(name)
+	}
+	if n.sample != nil {
+		older := !m.SampledAt.After(n.sample.SampledAt)
+		if older && m.ReceivedAt.Sub(n.sample.ReceivedAt) < 2*time.Minute {
+			return
+		}
+		if m.AvailableBytes < n.sample.AvailableBytes {
+			n.lost += n.sample.AvailableBytes - m.AvailableBytes
+		}
+	}
+	n.sample = &m
+	t.seeSample(name)
+}
+
+// seeSample notes which images on a node its sample has seen.
+func (t *twin) seeSample(name string) {
+	n := t.at(name)
+	for _, p := range t.pods {
+		if p.NodeName != name || n.sample == nil {
+			continue
+		}
+		for _, image := range p.Images {
+			m := p.memory[image.Ref]
+			seen := !image.StartedAt.After(n.sample.SampledAt)
+			if image.StartedAt.IsZero() {
+				seen = !n.sample.ReceivedAt.Add(-n.sample.AgeAtReceipt).Before(m.pulled)
+			}
+			if image.Pulled && seen && !m.sampled {
+				m.sampled, m.end = true, n.lost
+			}
+		}
+	}
+}
+
+func (t *twin) setLines(name string, uid types.UID, lines ledger.Lines) {
+	n := t.at(name)
+	if !t.dead[uid] && (n.node == nil || n.node.UID == uid) {
+		n.lines, n.linesUID = &lines, uid
+	}
+}
+
+func (t *twin) setPod(pod ledger.Pod, now time.Time) {
+	old := t.pods[pod.UID]
+	if t.dead[pod.UID] || old != nil && old.NodeName != "" && pod.NodeName == "" {
+		return
+	}
+	p := &twinPod{Pod: pod, memory: map[imageref.Ref]*memory{}}
+	if pod.NodeName != "" {
+		for _, image := range pod.Images {
+			var m *memory
+			if old != nil && old.NodeName == pod.NodeName {
+				m = old.memory[image.Ref]
+			}
+			if m == nil {
+				m = t.firstSight(pod.NodeName, image)
+			}
+			switch {
+			case !image.Failing:
+				m.failing = time.Time{}
+			case m.failing.IsZero():
+				m.failing = now
+			}
+			if image.Pulled && m.pulled.IsZero() {
+				m.pulled = now
+			}
+			p.memory[image.Ref] = m
+		}
+	}
+	t.pods[pod.UID] = p
+	t.seeSample(pod.NodeName)
+}
+
+func (t *twin) firstSight(name string, image ledger.PodImage) *memory {
+	n := t.at(name)
+	m := &memory{presence: ledger.PresenceUnsure, baseline: n.lost, end: n.lost}
+	switch {
+	case !t.synced:
+		m.sampled = image.Pulled
+		return m
+	case n.node != nil:
+		m.presence = t.presence(name, image.Ref)
+	}
+	m.watched, m.end = true, 0
+	return m
+}
+
+// presence says whether an image is on a node.
+func (t *twin) presence(name string, ref imageref.Ref) ledger.Presence {
+	n := t.at(name)
+	same := func(a, b imageref.Ref) bool {
+		return a == b || a.Digest() != "" && a.Digest() == b.Digest()
+	}
+	limit, smallest, had, hidden := t.linesOf(name).MaxImagesListed, int64(1<<62), false, false
+	for _, image := range n.node.Images {
+		smallest = min(smallest, image.ReportedBytes)
+		for _, listed := range image.Refs {
+			if same(listed, ref) {
+				return ledger.Present
+			}
+			hidden = hidden || image.NameCount >= 5 && listed.Repository() == ref.Repository()
+		}
+	}
+	for _, p := range t.pods {
+		for _, image := range p.Images {
+			if p.NodeName == name && image.Pulled && (same(image.Ref, ref) || !image.ImageID.IsZero() && same(image.ImageID, ref)) {
+				if !p.Finished {
+					return ledger.Present
+				}
+				had = true
+			}
+		}
+	}
+	cut := limit >= 0 && len(n.node.Images) >= limit
+	switch {
+	case n.node.Images == nil || had || hidden:
+		return ledger.PresenceUnsure
+	case !cut || t.reported(name, ref) > smallest:
+		return ledger.Absent
+	default:
+		return ledger.PresenceUnsure
+	}
+}
+
+func (t *twin) linesOf(name string) ledger.Lines {
+	if lines := t.at(name).lines; lines != nil {
+		return *lines
+	}
+	return ledger.DefaultLines()
+}
+
+// reported is the least size that a node of the same kind, or the registry, tells.
+func (t *twin) reported(name string, ref imageref.Ref) int64 {
+	e := t.evidence(name, ref)
+	switch {
+	case e.Reported.High > 0:
+		return e.Reported.Low
+	case e.Manifest != nil && t.at(name).node.Runtime == imagesize.Containerd:
+		return e.Manifest.CompressedBytes
+	default:
+		return 0
+	}
+}
+
+func (t *twin) evidence(name string, ref imageref.Ref) imagesize.Evidence {
+	var e imagesize.Evidence
+	n, counts := t.at(name).node, map[int64]int{}
+	for _, other := range t.nodes {
+		if other.node == nil || other.node.Runtime != n.Runtime || other.node.Architecture != n.Architecture || n.Runtime == imagesize.OtherRuntime {
+			continue
+		}
+		for _, image := range other.node.Images {
+			for _, listed := range image.Refs {
+				if listed == ref {
+					counts[image.ReportedBytes]++
+				}
+			}
+		}
+	}
+	for size, nodes := range counts {
+		if e.Reported.Low == 0 || size < e.Reported.Low {
+			e.Reported.Low = size
+		}
+		e.Reported.High = max(e.Reported.High, size)
+		if most := counts[e.Reported.Likely]; nodes > most || nodes == most && size > e.Reported.Likely {
+			e.Reported.Likely = size
+		}
+	}
+	if m, found := t.manifests[manifestOf{ref, imagesize.Platform{OS: n.OS, Architecture: n.Architecture}}]; found {
+		e.Manifest = &m
+	}
+	return e
+}
+
+func (t *twin) size(name string, ref imageref.Ref) imagesize.Size {
+	return t.evidence(name, ref).OnDisk(t.at(name).node.Runtime, twinFactor)
+}
+
+func pulls(image ledger.PodImage) bool { return image.PullPolicy != corev1.PullNever }
