@@ -1,0 +1,96 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"time"
+
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// finish writes down what was found, tells the sink, wakes those who wait, and
+// forgets what was not used for longest.
+func (r *Resolver) finish(e *entry, answers map[imagesize.Platform]answer) {
+	r.sinkMu.Lock()
+	defer r.sinkMu.Unlock()
+	now := r.o.Now()
+	var calls []func()
+	r.mu.Lock()
+	for p, a := range answers {
+		delete(e.wanted, p)
+		calls = append(calls, r.record(e, p, a, now)...)
+	}
+	e.busy = false
+	for _, old := range r.entries.trim(r.o.CacheEntries, func(e *entry) bool { return e.busy }) {
+		for p, v := range old.answers {
+			if v.err == nil {
+				calls = append(calls, func() { r.sink.DeleteManifest(old.ref, p) })
+			}
+		}
+	}
+	if _, kept := r.entries.byKey[e.ref]; kept {
+		// Other platforms may have been wanted meanwhile.
+		r.enqueue(e)
+	}
+	changed := r.changed
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	for _, call := range calls {
+		call()
+	}
+	// The sink knows before those who wait look at it.
+	close(changed)
+}
+
+// record writes one answer down and returns what to tell the sink. mu is held.
+func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Time) []func() {
+	old := e.answers[p]
+	if a.err == nil {
+		r.counts[Resolved]++
+		v := &verdict{answer: a}
+		if e.ref.Digest() == "" {
+			v.until = now.Add(r.o.TagTTL)
+		}
+		e.answers[p] = v
+		return []func(){func() { r.sink.SetManifest(e.ref, p, a.manifest) }}
+	}
+	r.counts[a.err.Outcome]++
+	failures := 1
+	if old != nil {
+		failures = old.failures + 1
+	}
+	// Asked again after 1, 2, 4, 8 and then each 16 times NegativeTTL.
+	until := now.Add(r.o.NegativeTTL << min(failures-1, 4))
+	if a.err.until.After(until) {
+		until = a.err.until
+	}
+	if old != nil && old.err == nil && a.err.temporary() {
+		// What was read a while ago is better than nothing.
+		old.until, old.failures = until, failures
+		return nil
+	}
+	e.answers[p] = &verdict{answer: a, until: until, failures: failures}
+	if old != nil && old.err == nil {
+		return []func(){func() { r.sink.DeleteManifest(e.ref, p) }}
+	}
+	return nil
+}
+
+// retry asks again for what failed for a reason that may have passed.
+func (r *Resolver) retry() {
+	now := r.o.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries.all(func(e *entry) {
+		if e.busy || now.Sub(e.lastWanted) > interest || !r.listed(e.ref.Host()) {
+			return
+		}
+		for p, v := range e.answers {
+			if v.err != nil && v.err.temporary() && e.due(p, now) {
+				e.wanted[p] = true
+			}
+		}
+		r.enqueue(e)
+	})
+}
