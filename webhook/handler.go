@@ -18,6 +18,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/utils/clock"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
@@ -63,6 +64,8 @@ type HandlerOptions struct {
 	Metrics *Metrics
 	// Log gets denials and warnings at V(1), decisions at V(2), and what should never happen at V(0).
 	Log logr.Logger
+	// Clock is the real one if nil.
+	Clock clock.PassiveClock
 }
 
 // Handler answers AdmissionReviews of the webhook pods.headroom.dev. It is safe for concurrent use.
@@ -78,6 +81,9 @@ func NewHandler(o HandlerOptions) *Handler {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
 	return &Handler{HandlerOptions: o, slots: make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0)))}
 }
 
@@ -90,7 +96,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "internal error: the request was not judged", http.StatusInternalServerError)
 		}
 	}()
-	start := time.Now()
+	start := h.Clock.Now()
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "send an AdmissionReview by POST", http.StatusMethodNotAllowed)

@@ -70,7 +70,7 @@ func (h *Handler) decide(ctx context.Context, r fit.Request, dryRun bool, waitUn
 	if d.Mode != policy.Enforce || len(d.WaitFor) == 0 || h.Sizes == nil || h.SizeWait <= 0 {
 		return d, nil
 	}
-	if until := time.Now().Add(h.SizeWait); until.Before(waitUntil) {
+	if until := h.Clock.Now().Add(h.SizeWait); until.Before(waitUntil) {
 		waitUntil = until
 	}
 	waiting, cancel := context.WithDeadline(ctx, waitUntil)
@@ -96,9 +96,9 @@ func (h *Handler) evaluate(ctx context.Context, r fit.Request) (fit.Decision, er
 		return fit.Decision{}, errBusy
 	}
 	defer func() { <-h.slots }()
-	start := time.Now()
+	start := h.Clock.Now()
 	d := h.Evaluator.Evaluate(r)
-	h.Metrics.duration.Observe(time.Since(start).Seconds())
+	h.Metrics.duration.Observe(h.Clock.Since(start).Seconds())
 	return d, nil
 }
 

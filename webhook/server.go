@@ -8,10 +8,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -141,7 +140,7 @@ func (s *Server) httpServer() *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(logWriter{s.Log.V(2)}, "", 0),
+		ErrorLog:          slog.NewLogLogger(logr.ToSlogHandler(s.Log.V(2)), slog.LevelInfo),
 	}
 }
 
@@ -152,13 +151,4 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	s.Handler.ServeHTTP(w, r)
-}
-
-// logWriter takes the lines of an http.Server: failed handshakes, mostly.
-type logWriter struct{ log logr.Logger }
-
-// Write implements [io.Writer].
-func (l logWriter) Write(line []byte) (int, error) {
-	l.log.Info("Connection failed", "reason", strings.TrimSpace(string(line)))
-	return len(line), nil
 }

@@ -69,7 +69,7 @@ func selfSigned(t *testing.T) *tls.Certificate {
 
 func dial(t *testing.T, address string, change func(*tls.Config)) (*tls.Conn, error) {
 	t.Helper()
-	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}} //nolint:gosec // any certificate will do
+	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}}
 	if change != nil {
 		change(config)
 	}

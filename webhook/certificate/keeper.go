@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
 )
 
 const (
@@ -48,6 +49,8 @@ type Keeper struct {
 	SecretNamespace string
 	// Log gets every write and every failure.
 	Log logr.Logger
+	// Clock is the real one if nil.
+	Clock clock.PassiveClock
 
 	inPlace atomic.Pointer[inPlace]
 }
@@ -64,6 +67,13 @@ type inPlace struct {
 // NeedLeaderElection tells a controller-runtime manager to run it on every replica.
 func (k *Keeper) NeedLeaderElection() bool { return false }
 
+func (k *Keeper) now() time.Time {
+	if k.Clock == nil {
+		return clock.RealClock{}.Now()
+	}
+	return k.Clock.Now()
+}
+
 // Trusts reports whether the API server verifies this certificate by now: whether the bundle in place has its CA, and has
 // had for long enough to be noticed.
 func (k *Keeper) Trusts(cert *x509.Certificate) bool {
@@ -75,7 +85,7 @@ func (k *Keeper) Trusts(cert *x509.Certificate) bool {
 		return true
 	}
 	_, err := cert.Verify(x509.VerifyOptions{Roots: p.pool})
-	return err == nil && time.Since(p.since) >= settle
+	return err == nil && k.now().Sub(p.since) >= settle
 }
 
 // Start keeps the bundle until ctx is done. It has the form of a controller-runtime Runnable.
@@ -115,7 +125,7 @@ func (k *Keeper) Start(ctx context.Context) error {
 		case <-timer.C:
 		}
 		next := checkInterval
-		if err := k.keep(ctx, secretLister.Get, configurationLister.Get, time.Now()); err != nil && ctx.Err() == nil {
+		if err := k.keep(ctx, secretLister.Get, configurationLister.Get, k.now()); err != nil && ctx.Err() == nil {
 			k.Log.Error(err, "Webhook configuration was not updated", "configuration", k.Configuration)
 			next = retryDelay
 		}

@@ -24,6 +24,7 @@ import (
 	servertls "github.com/cert-manager/cert-manager/pkg/server/tls"
 	"github.com/cert-manager/cert-manager/pkg/server/tls/authority"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 )
 
 // SecretName names the Secret that holds the CA.
@@ -62,6 +63,8 @@ type Options struct {
 	// Trusted reports whether the API server trusts a certificate by now, see Keeper.Trusts. If set, the certificate of a new
 	// CA is held back, and the old one served, until it does; for half a minute at most.
 	Trusted func(*x509.Certificate) bool
+	// Clock is the real one if nil.
+	Clock clock.PassiveClock
 }
 
 // SelfSigned returns a Source with our own authority. If the Secret does not exist, it is made.
@@ -69,7 +72,10 @@ func SelfSigned(o Options) (*Source, error) {
 	if len(o.Names) == 0 {
 		return nil, errors.New("a serving certificate needs at least one name")
 	}
-	n := &named{trusted: o.Trusted, Authority: &authority.DynamicAuthority{
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	n := &named{trusted: o.Trusted, clock: o.Clock, Authority: &authority.DynamicAuthority{
 		SecretNamespace: o.Namespace,
 		SecretName:      SecretName,
 		SecretLabels:    map[string]string{"app.kubernetes.io/name": "headroom"},
@@ -107,6 +113,7 @@ type named struct {
 	servertls.Authority
 	addresses []net.IP
 	trusted   func(*x509.Certificate) bool
+	clock     clock.PassiveClock
 
 	mu sync.Mutex // guards what follows
 	// issued is set once there is a certificate to go on with.
@@ -122,7 +129,7 @@ func (n *named) Sign(template *x509.Certificate) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.hold(cert, time.Now()) {
+	if n.hold(cert, n.clock.Now()) {
 		return nil, fmt.Errorf("the API server does not trust the new CA yet: %w", authority.ErrCertificateNotAvailable)
 	}
 	return cert, nil

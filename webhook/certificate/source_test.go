@@ -25,6 +25,7 @@ import (
 	"github.com/cert-manager/cert-manager/pkg/server/tls/authority"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 )
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -143,7 +144,7 @@ func TestNamed(t *testing.T) {
 
 func TestANewCAIsServedOnceItIsTrusted(t *testing.T) {
 	trusted := false
-	n := &named{Authority: &stub{}, trusted: func(*x509.Certificate) bool { return trusted }}
+	n := &named{Authority: &stub{}, clock: clock.RealClock{}, trusted: func(*x509.Certificate) bool { return trusted }}
 	if _, err := n.Sign(&x509.Certificate{}); err != nil {
 		t.Fatalf("the first certificate waits for nobody: %v", err)
 	}
