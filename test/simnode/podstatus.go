@@ -85,6 +85,10 @@ func containerStatuses(specs []corev1.Container, states []disk.ContainerState, p
 	for i, s := range states {
 		c := corev1.ContainerStatus{Name: s.Name, Image: specs[i].Image, ImageID: s.ImageRef, Started: new(false)}
 		switch {
+		case s.StartedAt.IsZero() && pod.Phase == disk.Failed:
+			c.State.Terminated = &corev1.ContainerStateTerminated{
+				Reason: "ContainerStatusUnknown", ExitCode: 137, Message: "The container could not be located when the pod was terminated",
+			}
 		case s.StartedAt.IsZero():
 			reason := s.WaitingReason
 			if reason == "ContainerCreating" && !initOver(pod) {
