@@ -239,7 +239,7 @@ func TestMissingPermission(t *testing.T) {
 // start runs f in the background; the function that it returns ends it and returns its error.
 func start(t *testing.T, f func(context.Context) error) (stop func() error) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(logr.NewContext(t.Context(), logr.Discard()))
 	result := make(chan error, 1)
 	go func() { result <- f(ctx) }()
 	stop = sync.OnceValue(func() error {
