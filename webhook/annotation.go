@@ -60,10 +60,10 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 		annotations[projectedKey] = interval(d.Best.Projected)
 	}
 	if d.Tier != "" {
-		annotations[tierKey] = oneLine(string(d.Tier), maxTextRunes)
+		annotations[tierKey] = oneLine(string(d.Tier))
 	}
 	if d.Reason != "" {
-		annotations[undecidedKey] = oneLine(string(d.Reason), maxTextRunes)
+		annotations[undecidedKey] = oneLine(string(d.Reason))
 	}
 	return annotations
 }
@@ -75,7 +75,7 @@ func (h *Handler) policyText(mode policy.Mode) string {
 			text += "@" + version
 		}
 	}
-	return oneLine(text, maxTextRunes)
+	return oneLine(text)
 }
 
 func interval(b estimate.Bytes) string {
@@ -90,13 +90,13 @@ func interval(b estimate.Bytes) string {
 }
 
 // oneLine makes s a text that the API server lets through: it drops warnings with a control character or with invalid UTF-8
-// (apimachinery NewWarningHeader). Each is replaced by a space, and s cut to limit runes.
-func oneLine(s string, limit int) string {
+// (apimachinery NewWarningHeader). Each is replaced by a space, and s cut to maxTextRunes.
+func oneLine(s string) string {
 	s = strings.ToValidUTF8(s, " ")
 	var b strings.Builder
 	runes := 0
 	for _, r := range s {
-		if runes++; runes > limit {
+		if runes++; runes > maxTextRunes {
 			break
 		}
 		// Besides control characters, what a terminal could take for one: line separators and marks that reverse text.

@@ -106,7 +106,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.Metrics.undecided(Unreadable)
 		h.Log.Info("Request is not an AdmissionReview", "reason", err.Error())
-		http.Error(w, oneLine(err.Error(), maxTextRunes), http.StatusBadRequest)
+		http.Error(w, oneLine(err.Error()), http.StatusBadRequest)
 		return
 	}
 	timeout := timeoutOf(r)

@@ -82,7 +82,7 @@ func refusal(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d fit.Decision)
 		Details: &metav1.StatusDetails{
 			Name: name, Kind: "pods", UID: pod.UID,
 			Causes: []metav1.StatusCause{{
-				Type:    metav1.CauseType(oneLine(d.CauseCode, maxTextRunes)),
+				Type:    metav1.CauseType(oneLine(d.CauseCode)),
 				Message: sentence(d),
 				Field:   "spec",
 			}},
@@ -94,7 +94,7 @@ func sentence(d fit.Decision) string {
 	if d.Message == "" {
 		return fallbackMessage
 	}
-	return oneLine(d.Message, maxTextRunes)
+	return oneLine(d.Message)
 }
 
 func admit(req *admissionv1.AdmissionRequest, annotations map[string]string) *admissionv1.AdmissionResponse {
@@ -104,8 +104,8 @@ func admit(req *admissionv1.AdmissionRequest, annotations map[string]string) *ad
 func undecided(req *admissionv1.AdmissionRequest, why fit.Reason, err error) outcome {
 	return outcome{why: why, err: err, response: admit(req, map[string]string{
 		actionKey:    string(fit.Allow),
-		undecidedKey: oneLine(string(why), maxTextRunes),
-		errorKey:     oneLine(err.Error(), maxTextRunes),
+		undecidedKey: oneLine(string(why)),
+		errorKey:     oneLine(err.Error()),
 	})}
 }
 

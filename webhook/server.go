@@ -84,7 +84,10 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("requests under way did not end within %s", maxDrain), server.Close())
 	}
-	<-served
+	// Always ErrServerClosed after Shutdown or Close.
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
 	return err
 }
 

@@ -49,10 +49,10 @@ func bundleOf(present, secretCA []byte, now time.Time) ([]byte, error) {
 		}
 	}
 	slices.SortFunc(earlier, newestFirst)
-	all := append(earlier[:min(len(earlier), maxEarlier)], current)
-	slices.SortFunc(all, newestFirst)
+	bundle := append([]*x509.Certificate{current}, earlier[:min(len(earlier), maxEarlier)]...)
+	slices.SortFunc(bundle, newestFirst)
 	var out bytes.Buffer
-	for _, ca := range all {
+	for _, ca := range bundle {
 		if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw}); err != nil {
 			return nil, fmt.Errorf("encode a CA certificate: %w", err)
 		}
