@@ -51,6 +51,9 @@ func (c *Client) Stats(ctx context.Context, t Target) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
+	if date.IsZero() {
+		return Stats{}, named(failure(ReasonMalformed, nil, "%s answers without a Date, so that nobody knows how old its numbers are", c.where(t)), t)
+	}
 	stats, err := ParseSummary(body, date)
 	return stats, named(err, t)
 }
@@ -98,7 +101,7 @@ func (c *Client) fetch(ctx context.Context, t Target, path, resource string) ([]
 		return nil, time.Time{}, withoutURL(err)
 	}
 	// A body read to its end lets the connection be used again.
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, c.maxBodyBytes+1))
 	if response.StatusCode != http.StatusOK {
 		if response.StatusCode == http.StatusUnauthorized && c.rejected != nil {
@@ -112,9 +115,10 @@ func (c *Client) fetch(ctx context.Context, t Target, path, resource string) ([]
 	case int64(len(body)) > c.maxBodyBytes:
 		return nil, time.Time{}, failure(ReasonTooLarge, nil, "%s answers with more than %d bytes to /%s: not read", c.where(t), c.maxBodyBytes, path)
 	}
+	// Stats can't do without it and says so; Config does not look at it.
 	date, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		date = time.Now()
+		date = time.Time{}
 	}
 	return body, date, nil
 }
@@ -143,18 +147,15 @@ func (c *Client) where(t Target) string {
 
 // statusFailure is the sentence for an answer that is not 200 OK.
 func (c *Client) statusFailure(t Target, status int, body []byte, path, resource string) *Error {
+	if c.apiServer != nil {
+		if e := proxyFailure(status, body, resource, c.subject); e != nil {
+			return e
+		}
+	}
 	where := c.where(t)
-	// A Status object comes from the API server itself, plain text from the kubelet behind it.
-	fromAPIServer := c.apiServer != nil && strings.HasPrefix(strings.TrimSpace(string(body)), "{")
 	switch {
-	case status == http.StatusUnauthorized && c.apiServer != nil:
-		return failure(ReasonUnauthorized, nil, "the API server or the kubelet behind it does not accept the credentials: log in again")
 	case status == http.StatusUnauthorized:
 		return failure(ReasonUnauthorized, nil, "%s does not accept the token: check that it authenticates by webhook (authentication.webhook.enabled)", where)
-	case status == http.StatusForbidden && fromAPIServer:
-		return failure(ReasonForbidden, nil, "the API server refuses to %q: grant it to %s", "get nodes/proxy", c.subject)
-	case status == http.StatusForbidden && c.apiServer != nil:
-		return failure(ReasonForbidden, nil, "the kubelet refuses %q to the API server: grant it to the user of its kubelet client certificate", "get "+resource)
 	case status == http.StatusForbidden:
 		return failure(ReasonForbidden, nil, "%s refuses %q: grant it to %s", where, "get "+resource, c.subject)
 	case status == http.StatusNotFound && path == "configz":
@@ -163,10 +164,27 @@ func (c *Client) statusFailure(t Target, status int, body []byte, path, resource
 		return failure(ReasonOther, nil, "%s answers /%s with a redirect (status %d), which is not followed: check the address and port", where, path, status)
 	case status == http.StatusGatewayTimeout:
 		return failure(ReasonTimeout, nil, "%s did not answer in time: check the network path to it", where)
-	case c.apiServer != nil && (status == http.StatusBadGateway || status == http.StatusServiceUnavailable):
-		return failure(ReasonRefused, nil, "the API server can't reach the kubelet (status %d): check that it runs", status)
 	default:
 		return failure(ReasonOther, nil, "%s answers /%s with status %d %s", where, path, status, http.StatusText(status))
+	}
+}
+
+// proxyFailure is the sentence for what an API server answers in the kubelet's
+// place, or passes on; nil where there is nothing particular to say.
+func proxyFailure(status int, body []byte, resource, subject string) *Error {
+	switch status {
+	case http.StatusUnauthorized:
+		return failure(ReasonUnauthorized, nil, "the API server or the kubelet behind it does not accept the credentials: log in again")
+	case http.StatusForbidden:
+		// A Status object comes from the API server itself, plain text from the kubelet.
+		if strings.HasPrefix(strings.TrimSpace(string(body)), "{") {
+			return failure(ReasonForbidden, nil, "the API server refuses to %q: grant it to %s", "get nodes/proxy", subject)
+		}
+		return failure(ReasonForbidden, nil, "the kubelet refuses %q to the API server: grant it to the user of its kubelet client certificate", "get "+resource)
+	case http.StatusBadGateway, http.StatusServiceUnavailable:
+		return failure(ReasonRefused, nil, "the API server can't reach the kubelet (status %d): check that it runs", status)
+	default:
+		return nil
 	}
 }
 

@@ -7,8 +7,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +33,7 @@ func fixedToken(context.Context) (string, error) { return token, nil }
 func fakeKubelet(t *testing.T, handler http.HandlerFunc, adjust func(*DirectOptions)) (*Client, Target) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	o := DirectOptions{
@@ -149,7 +148,7 @@ func TestFailures(t *testing.T) {
 		}, ReasonOther, "gone"},
 		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(o *DirectOptions) { o.Timeout = 50 * time.Millisecond }, ReasonTimeout, "did not answer in time"},
 		"a slow body": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		}, func(o *DirectOptions) { o.Timeout = 50 * time.Millisecond }, ReasonTimeout, "did not answer in time"},
@@ -179,6 +178,16 @@ func otherCA(t *testing.T) []byte {
 	t.Helper()
 	// Not the one that httptest gives to every server: that one's own root.
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: selfSigned(t)})
+}
+
+func TestNoDateMakesNoAge(t *testing.T) {
+	c, target := fakeKubelet(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Date"] = nil
+		_, _ = w.Write([]byte(wholeNode))
+	}, nil)
+	if _, err := c.Stats(t.Context(), target); ReasonOf(err) != ReasonMalformed || !strings.Contains(err.Error(), "Date") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestNothingListens(t *testing.T) {

@@ -31,16 +31,24 @@ func TestParseSummary(t *testing.T) {
 		want Stats
 	}{
 		"one disk": {wholeNode, sampled.Add(12 * time.Second), whole},
-		"another disk for images": {strings.Replace(wholeNode, `"fs":{"time":"2026-03-01T12:00:00Z","availableBytes":600`, `"fs":{"time":"2026-03-01T12:00:00Z","availableBytes":599`, 1),
-			sampled.Add(12 * time.Second), with(func(s *Stats) { s.SharedWithNodeFS, s.NodeFSAvailableBytes = false, 599 })},
-		"the same bytes and other inodes": {strings.Replace(wholeNode, `"inodesFree":9`, `"inodesFree":8`, 1),
-			sampled.Add(12 * time.Second), with(func(s *Stats) { s.SharedWithNodeFS = false })},
-		"no inodes told": {strings.ReplaceAll(wholeNode, `,"inodesFree":9,"inodes":10`, ``),
-			sampled.Add(12 * time.Second), with(func(s *Stats) { s.Inodes, s.InodesFree = 0, 0 })},
+		"another disk for images": {
+			strings.Replace(wholeNode, `"fs":{"time":"2026-03-01T12:00:00Z","availableBytes":600`, `"fs":{"time":"2026-03-01T12:00:00Z","availableBytes":599`, 1),
+			sampled.Add(12 * time.Second), with(func(s *Stats) { s.SharedWithNodeFS, s.NodeFSAvailableBytes = false, 599 }),
+		},
+		"the same bytes and other inodes": {
+			strings.Replace(wholeNode, `"inodesFree":9`, `"inodesFree":8`, 1),
+			sampled.Add(12 * time.Second), with(func(s *Stats) { s.SharedWithNodeFS = false }),
+		},
+		"no inodes told": {
+			strings.ReplaceAll(wholeNode, `,"inodesFree":9,"inodes":10`, ``),
+			sampled.Add(12 * time.Second), with(func(s *Stats) { s.Inodes, s.InodesFree = 0, 0 }),
+		},
 		"a sample from the future": {wholeNode, sampled.Add(-time.Hour), with(func(s *Stats) { s.Age = 0 })},
 		"no date":                  {wholeNode, time.Time{}, with(func(s *Stats) { s.Age = 0 })},
-		"more than an int64": {strings.ReplaceAll(wholeNode, `"capacityBytes":1000`, `"capacityBytes":18446744073709551615`),
-			sampled.Add(12 * time.Second), with(func(s *Stats) { s.CapacityBytes, s.NodeFSCapacityBytes = 1<<63-1, 1<<63-1 })},
+		"more than an int64": {
+			strings.ReplaceAll(wholeNode, `"capacityBytes":1000`, `"capacityBytes":18446744073709551615`),
+			sampled.Add(12 * time.Second), with(func(s *Stats) { s.CapacityBytes, s.NodeFSCapacityBytes = 1<<63-1, 1<<63-1 }),
+		},
 	}
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {

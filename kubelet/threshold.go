@@ -80,19 +80,26 @@ func thresholds(k *kubeletv1beta1.KubeletConfiguration) ([]Threshold, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
+	if err := addMinimumReclaim(all, k.EvictionMinimumReclaim); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(all, func(a, b Threshold) int { return cmp.Compare(rank(a), rank(b)) })
+	return all, nil
+}
+
+func addMinimumReclaim(all []Threshold, bySignal map[string]string) error {
 	for i := range all {
-		reclaim, set := k.EvictionMinimumReclaim[all[i].Signal]
+		reclaim, set := bySignal[all[i].Signal]
 		if !set {
 			continue
 		}
 		share, bytes, err := amount("evictionMinimumReclaim", all[i].Signal, reclaim)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		all[i].MinReclaimPercent, all[i].MinReclaimBytes = share, bytes
 	}
-	slices.SortStableFunc(all, func(a, b Threshold) int { return cmp.Compare(rank(a), rank(b)) })
-	return all, nil
+	return nil
 }
 
 func rank(t Threshold) int {

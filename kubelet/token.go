@@ -30,6 +30,7 @@ const (
 type TokenSource struct {
 	client          kubernetes.Interface
 	namespace, name string
+	now             func() time.Time
 	flight          singleflight.Group
 
 	mu      sync.Mutex // guards the rest
@@ -42,7 +43,8 @@ type TokenSource struct {
 // NewTokenSource returns a source of tokens of a ServiceAccount. The client
 // needs "create serviceaccounts/token" for it.
 func NewTokenSource(client kubernetes.Interface, namespace, name string) *TokenSource {
-	return &TokenSource{client: client, namespace: namespace, name: name}
+	//nolint:forbidigo // A clock has to start somewhere; tests bend time itself.
+	return &TokenSource{client: client, namespace: namespace, name: name, now: time.Now}
 }
 
 // Subject names the ServiceAccount in sentences.
@@ -54,13 +56,13 @@ func (s *TokenSource) Subject() string {
 // once share one request, and one of them that gives up does not end it for
 // the others. While the old token lives, a failure to renew it is no error.
 func (s *TokenSource) Token(ctx context.Context) (string, error) {
-	token, state := s.cached(time.Now())
+	token, state := s.cached(s.now())
 	if state == fresh {
 		return token, nil
 	}
 	result := s.flight.DoChan("", func() (any, error) {
 		// The flight before may have brought one between our look and this call.
-		if token, state := s.cached(time.Now()); state == fresh {
+		if token, state := s.cached(s.now()); state == fresh {
 			return token, nil
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
@@ -75,7 +77,7 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	case r := <-result:
 		if r.Err != nil {
-			if token, state := s.cached(time.Now()); state == aging {
+			if token, state := s.cached(s.now()); state == aging {
 				return token, nil
 			}
 			return "", r.Err
@@ -91,7 +93,7 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 func (s *TokenSource) Rejected(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.token == token && time.Since(s.made) >= rejectedAfter {
+	if s.token == token && s.now().Sub(s.made) >= rejectedAfter {
 		s.token = ""
 	}
 }
@@ -119,7 +121,7 @@ func (s *TokenSource) cached(now time.Time) (string, tokenState) {
 
 func (s *TokenSource) request(ctx context.Context) (string, error) {
 	// A life is counted from before the request by this machine's clock alone: it may differ from the API server's.
-	asked := time.Now()
+	asked := s.now()
 	answer, err := s.client.CoreV1().ServiceAccounts(s.namespace).CreateToken(ctx, s.name, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(tokenSeconds))},
 	}, metav1.CreateOptions{})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -52,17 +53,15 @@ func (r reach) permits(a netip.Addr) bool {
 	case !a.IsValid(), a.IsUnspecified(), a.IsLoopback(), a.IsMulticast(), a.IsLinkLocalUnicast():
 		return false
 	}
-	for _, m := range metadataServers {
-		if a == m {
-			return false
-		}
+	if slices.Contains(metadataServers, a) {
+		return false
 	}
 	for _, p := range notPublic {
 		if p.Contains(a) {
 			return false
 		}
 	}
-	return r == privateToo || !(a.IsPrivate() || sharedNetwork.Contains(a))
+	return r == privateToo || (!a.IsPrivate() && !sharedNetwork.Contains(a))
 }
 
 // embedded returns the IPv4 address that a gateway would take an IPv6 address for.

@@ -42,13 +42,6 @@ func (l *lru[K, V]) set(key K, value V) {
 	l.byKey[key] = l.order.PushFront(&pair[K, V]{key: key, value: value})
 }
 
-func (l *lru[K, V]) remove(key K) {
-	if element, found := l.byKey[key]; found {
-		l.order.Remove(element)
-		delete(l.byKey, key)
-	}
-}
-
 // trim drops those used longest ago, except the ones to keep, until at most n
 // are left, and returns what was dropped.
 func (l *lru[K, V]) trim(n int, keep func(V) bool) []V {

@@ -4,7 +4,6 @@
 package registry
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -69,7 +68,7 @@ func FuzzParseDocument(f *testing.F) {
 				largest = max(largest, l.CompressedBytes)
 			}
 			if m.CompressedBytes < largest || m.CompressedBytes < 0 {
-				t.Fatal(fmt.Sprintf("an image of %d bytes has a layer of %d", m.CompressedBytes, largest))
+				t.Fatalf("an image of %d bytes has a layer of %d", m.CompressedBytes, largest)
 			}
 		}
 	})

@@ -118,7 +118,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.UserAgent = "headroom"
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // The default of an injected clock.
 	}
 	if o.Allowed == nil {
 		o.Allowed = func(string) bool { return false }

@@ -112,7 +112,7 @@ func (r *Resolver) work(ctx context.Context) {
 			platforms := r.outstanding(e)
 			answers := r.ask(ctx, e.ref, platforms)
 			if ctx.Err() != nil {
-				return // What failed failed because of that.
+				return // That is why it failed: no answer.
 			}
 			r.finish(e, answers)
 		}

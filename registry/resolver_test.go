@@ -7,8 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -143,7 +142,9 @@ func start(t *testing.T, handler http.Handler, adjust func(*Options)) world {
 	return world{Resolver: r, sink: sink, clock: c, server: server}
 }
 
-func quietRegistry() http.Handler { return registry.New(registry.Logger(log.New(io.Discard, "", 0))) }
+func quietRegistry() http.Handler {
+	return registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)))
+}
 
 func ref(t *testing.T, s string) imageref.Ref {
 	t.Helper()
