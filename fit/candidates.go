@@ -29,13 +29,13 @@ type survey struct {
 	// pools are those of the possible nodes.
 	pools map[*policy.NodePool]*pool
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
-	// certainly lacks.
+	// certainly lacks if they are huge.
 	unsized, waitFor []bool
 	platforms        map[Platform]bool
 	// autoscaled memoizes pointsToAutoscaler.
 	autoscaled *bool
-	// huge memoizes refusedIfHuge.
-	huge *bool
+	// huge memoizes refusedIfHuge, newNode and newNodeIfHuge the two answers of newNodeHolds.
+	huge, newNode, newNodeIfHuge *bool
 }
 
 func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) *survey {

@@ -95,6 +95,17 @@ func (p *pool) holds(ifHuge bool) bool {
 
 // newNodeHolds reports whether a node that an autoscaler adds could hold the pod.
 func (s *survey) newNodeHolds(ifHuge bool) bool {
+	memo := &s.newNode
+	if ifHuge {
+		memo = &s.newNodeIfHuge
+	}
+	if *memo == nil {
+		*memo = new(s.anyPoolHolds(ifHuge))
+	}
+	return **memo
+}
+
+func (s *survey) anyPoolHolds(ifHuge bool) bool {
 	growing := make(map[*policy.NodePool]*pool, len(s.pools))
 	for key, p := range s.pools {
 		if !p.reachable || !s.grows(key) {
@@ -120,6 +131,20 @@ func (s *survey) newNodeHolds(ifHuge bool) bool {
 		}
 	}
 	return false
+}
+
+// waitForNewNode marks the images whose size decides whether a new node could hold the pod. A candidate may have them.
+func (s *survey) waitForNewNode() {
+	for _, c := range s.sizes.classes {
+		if p := s.pools[c.pool]; p == nil || !p.reachable {
+			continue
+		}
+		for i, size := range c.wanted {
+			if !size.Known() && !neverPulled(&s.images[i]) {
+				s.waitFor[i], s.platforms[c.platform] = true, true
+			}
+		}
+	}
 }
 
 // grows reports whether an autoscaler may add nodes to a pool; nil stands for the nodes that are in no pool.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -189,5 +191,35 @@ func TestNamesThatDoHarmAreCutAndCleaned(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// checkMessage holds one message against what every message must be.
+func checkMessage(t *testing.T, d *Decision, p *policy.Policy, r *Request) {
+	t.Helper()
+	text := d.Message
+	checkPlain(t, text)
+	if !p.Messages.NodeNames && d.Best.Node != "" && strings.Contains(text, d.Best.Node) {
+		t.Fatalf("names a node: %q", text)
+	}
+	if !p.Messages.Numbers && d.Reason != UnknownSize && !p.Messages.NodeNames && strings.ContainsAny(text, "0123456789") {
+		t.Fatalf("has a figure: %q", text)
+	}
+	for i := range 6 {
+		own := slices.ContainsFunc(r.Images, func(image imageref.Image) bool { return image.Ref == imageOf(i) })
+		if name := imageOf(i).Repository(); !own && strings.Contains(text, name[strings.LastIndexByte(name, '/')+1:]) {
+			t.Fatalf("names an image of somebody else: %q", text)
+		}
+	}
+}
+
+// checkPlain holds a message against what the API server passes on.
+func checkPlain(t *testing.T, text string) {
+	t.Helper()
+	if n := utf8.RuneCountInString(text); n > 256 || n == 0 || !utf8.ValidString(text) {
+		t.Fatalf("%d characters: %q", n, text)
+	}
+	if i := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+		t.Fatalf("what is at %d does not print: %q", i, text)
 	}
 }

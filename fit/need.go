@@ -19,7 +19,7 @@ type demand struct {
 	need estimate.Bytes
 	// unsized: some image that is wanted there has a size that nobody even assumes.
 	unsized bool
-	// huge: some image that the node certainly lacks has a size that nobody told.
+	// huge: some image has a size that nobody told, and if it were huge the node would certainly lack it.
 	huge bool
 }
 
@@ -39,12 +39,18 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 		}
 		s.unsized[i] = true
 		d.unsized = d.unsized || size.Source != imagesize.SourceAssumed
-		if presence == ledger.Absent {
+		if presence == ledger.Absent || mayTurnOutAbsent(row) {
 			s.waitFor[i], d.huge = true, true
 			s.platforms[c.platform] = true
 		}
 	}
 	return d
+}
+
+// mayTurnOutAbsent reports whether the size of an image that the node does not list could show that it is not there: a list
+// that was cut holds the largest images. A registry tells it in containerd's unit only.
+func mayTurnOutAbsent(row *ledger.NodeRow) bool {
+	return row.Runtime == imagesize.Containerd && len(row.Images) > 0 && row.ListCut()
 }
 
 func neverPulled(image *imageref.Image) bool { return image.PullPolicy == corev1.PullNever }

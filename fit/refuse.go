@@ -19,10 +19,24 @@ func (s *survey) overloadsAll() (overloads, newNode bool) {
 }
 
 // refusedIfHuge reports whether the pod would be refused if every image that nobody told the size of were larger than any
-// disk. It is false where that makes no difference.
+// disk, and is not refused as it is.
 func (s *survey) refusedIfHuge() bool {
 	if s.huge == nil {
-		s.huge = new(slices.Contains(s.waitFor, true) && s.pastIfHuge == s.possible.nodes && !s.newNodeHolds(true))
+		s.huge = new(s.dependsOnSize())
 	}
 	return *s.huge
+}
+
+func (s *survey) dependsOnSize() bool {
+	if s.pastIfHuge < s.possible.nodes {
+		return false
+	}
+	overloads, newNode := s.overloadsAll()
+	if overloads && !newNode || s.newNodeHolds(true) {
+		return false
+	}
+	if newNode {
+		s.waitForNewNode()
+	}
+	return slices.Contains(s.waitFor, true)
 }

@@ -1,0 +1,305 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// oracle decides a second time, slowly and in the words of the design: node by node, into lists, without any memo. It takes
+// from the ledger only what the ledger is asked for, and shares no code with Evaluate but the types.
+type oracle struct {
+	s   *ledger.Snapshot
+	r   Request
+	p   *policy.Policy
+	now time.Time
+	// pinnedByHost says that the pod selects a host name.
+	pinnedByHost bool
+}
+
+type opinion struct {
+	action                       Action
+	verdict                      verdict.Verdict
+	reason                       Reason
+	possible, likely, overloaded int
+	waits                        bool
+}
+
+type judged struct {
+	row                *ledger.NodeRow
+	account            ledger.Account
+	optimistic, likely verdict.Verdict
+	ready              bool
+	why                Reason
+}
+
+func (o oracle) size(row *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
+	e := o.s.Evidence(ref, row.Runtime, imagesize.Platform{OS: row.OS, Architecture: row.Architecture})
+	for _, entry := range o.p.Images {
+		if pattern, err := imageref.ParsePattern(entry.Match); err == nil && pattern.Matches(ref) && e.OperatorBytes == 0 {
+			e.OperatorBytes = entry.SizeBytes
+		}
+	}
+	if o.p.UnknownImage.HighBytes > 0 {
+		e.Assumed = &estimate.Bytes{Likely: o.p.UnknownImage.LikelyBytes, High: o.p.UnknownImage.HighBytes}
+	}
+	var factor *estimate.Factor
+	if pool := o.p.PoolOf(row.Labels); pool != nil {
+		factor = pool.DiskFactor
+	}
+	return e.OnDisk(row.Runtime, factor)
+}
+
+func (o oracle) account(row *ledger.NodeRow) ledger.Account {
+	var refs []imageref.Ref
+	for _, image := range o.r.Images {
+		refs = append(refs, image.Ref)
+	}
+	return o.s.Account(row, ledger.View{
+		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: o.size, MaxStaleness: o.p.MaxStaleness,
+		DeclaredBytes: func(row *ledger.NodeRow) int64 {
+			if pool := o.p.PoolOf(row.Labels); pool != nil {
+				return pool.ImageFilesystemBytes
+			}
+			return 0
+		},
+	})
+}
+
+// need returns the three sums, and whether some size is unknown, for a node or for an empty one. huge stands for the low
+// bound of sizes that nobody told.
+func (o oracle) need(row *ledger.NodeRow, a ledger.Account, empty bool, huge int64) (low, likely, high int64, unknown bool) {
+	for _, image := range o.r.Images {
+		if image.PullPolicy == corev1.PullNever || !empty && slices.Contains(a.Pulling, image.Ref) {
+			continue
+		}
+		size := o.size(row, image.Ref)
+		bytes := size.Disk
+		told := size.Source == imagesize.SourceNode || size.Source == imagesize.SourceRegistry || size.Source == imagesize.SourceOperator
+		presence := row.Presence(image.Ref)
+		if empty {
+			presence = ledger.Absent
+		}
+		switch presence {
+		case ledger.Present:
+			if image.PullPolicy == corev1.PullAlways && image.Ref.Digest() == "" {
+				high = estimate.SaturatingAdd(high, bytes.High)
+			}
+			continue
+		case ledger.PresenceUnsure:
+			bytes.Low = 0
+			if huge > 0 && row.Images != nil && row.ListCut() && len(row.Images) > 0 && row.Runtime == imagesize.Containerd && !told {
+				bytes.Low = huge
+			}
+		case ledger.Absent:
+			if !told {
+				bytes.Low = huge
+			}
+		}
+		unknown = unknown || size.Source == imagesize.SourceUnknown
+		low = estimate.SaturatingAdd(low, bytes.Low)
+		likely = estimate.SaturatingAdd(likely, bytes.Likely)
+		high = estimate.SaturatingAdd(high, bytes.High)
+	}
+	return low, likely, high, unknown
+}
+
+// table is the table of the design, read from the bottom so that the worst that holds counts.
+func table(need, available, reclaimable, capacity, gc, eviction int64) verdict.Verdict {
+	projected := available - min(need, 1<<50)
+	after := projected + reclaimable
+	switch {
+	case need <= 0:
+		return verdict.Fits
+	case need > capacity-eviction:
+		return verdict.NeverFits
+	case after <= 0:
+		return verdict.FillsDisk
+	case after < eviction:
+		return verdict.EvictsPods
+	case projected < eviction:
+		return verdict.PressuresDisk
+	case projected < gc:
+		return verdict.TriggersGC
+	default:
+		return verdict.Fits
+	}
+}
+
+func (o oracle) judge(huge int64) []judged {
+	var all []judged
+	startup := func(key string) bool { return slices.Contains(o.p.StartupTaints, key) }
+	for row := range o.s.Nodes() {
+		if !o.r.Placement.Possible(&row.Node.Node, startup) {
+			continue
+		}
+		a := o.account(row)
+		low, likely, high, unknown := o.need(row, a, false, huge)
+		j := judged{row: row, account: a, ready: o.r.Placement.Likely(&row.Node.Node, row.Free())}
+		usable := !a.Stale && a.CapacityBytes > 0 && (a.Tier == ledger.Measured || a.Tier == ledger.Declared)
+		switch {
+		case high == 0 && !unknown:
+			j.optimistic, j.likely = verdict.Fits, verdict.Fits
+		case !usable:
+			j.optimistic, j.likely, j.why = verdict.Unknown, verdict.Unknown, NotMeasured
+			if a.Stale {
+				j.why = StaleSample
+			}
+		default:
+			margin := o.p.SafetyMargin.Of(a.CapacityBytes)
+			j.optimistic = table(low, a.Available.High, a.Reclaimable.High, a.CapacityBytes, a.GCLineBytes, a.EvictionLineBytes)
+			j.likely = table(likely, a.Available.Likely-margin, a.Reclaimable.Likely, a.CapacityBytes, a.GCLineBytes, a.EvictionLineBytes)
+			if unknown && j.likely.Severity() < o.p.WarnAt.Severity() {
+				j.likely, j.why = verdict.Unknown, UnknownSize
+			}
+		}
+		all = append(all, j)
+	}
+	return all
+}
+
+func (o oracle) denies(all []judged) bool {
+	for _, j := range all {
+		if j.optimistic == verdict.Unknown || j.optimistic.Severity() < o.p.DenyAt.Severity() {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+// elastic reports whether a new node of a growing pool may hold the pod.
+func (o oracle) elastic(all []judged, huge int64) bool {
+	signal := false
+	for row := range o.s.Nodes() {
+		for key := range row.Labels {
+			signal = signal || slices.Contains(AutoscalerLabels(), key)
+		}
+	}
+	for _, j := range all {
+		pool := o.p.PoolOf(j.row.Labels)
+		grows := signal
+		if pool != nil && pool.Elastic == policy.ElasticTrue {
+			grows = true
+		}
+		if pool != nil && pool.Elastic == policy.ElasticFalse {
+			grows = false
+		}
+		pinned := o.r.Placement.NodeName() != "" || o.pinnedByHost
+		if !grows || pinned {
+			continue
+		}
+		low, _, _, _ := o.need(j.row, j.account, true, huge)
+		for row := range o.s.Nodes() {
+			if a := o.account(row); o.p.PoolOf(row.Labels) == pool && !a.Stale && (a.Tier == ledger.Measured || a.Tier == ledger.Declared) &&
+				low <= a.CapacityBytes-a.EvictionLineBytes {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decide follows the two rules for a pod with images in a ledger that is synced.
+func (o oracle) decide(mode policy.Mode) opinion {
+	const huge = 1 << 60
+	all := o.judge(0)
+	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
+	if len(all) == 0 {
+		op.reason = NoCandidate
+		return op
+	}
+	var scope []judged
+	for _, j := range all {
+		if j.ready {
+			scope = append(scope, j)
+		}
+	}
+	op.likely = len(scope)
+	if len(scope) == 0 {
+		scope = all
+	}
+	denies := o.denies(all)
+	elastic := denies && o.elastic(all, 0)
+	hugeAll := o.judge(huge)
+	hugeDenies := (!denies || elastic) && o.denies(hugeAll) && !o.elastic(hugeAll, huge)
+
+	best, bestPast, undecided := verdict.Unknown, verdict.Unknown, Reason("")
+	for _, j := range scope {
+		if j.likely == verdict.Unknown {
+			undecided = worse(undecided, j.why)
+			continue
+		}
+		if best == verdict.Unknown || j.likely.Severity() < best.Severity() {
+			best = j.likely
+		}
+		if j.likely.Severity() >= o.p.WarnAt.Severity() {
+			op.overloaded++
+			if bestPast == verdict.Unknown || j.likely.Severity() < bestPast.Severity() {
+				bestPast = j.likely
+			}
+		}
+	}
+	switch {
+	case denies && !elastic && mode == policy.Enforce:
+		op.action, op.verdict = Deny, verdict.NeverFits
+		for _, j := range all {
+			if j.optimistic.Severity() < op.verdict.Severity() {
+				op.verdict = j.optimistic
+			}
+		}
+		return op
+	case 2*op.overloaded > len(scope):
+		op.verdict = bestPast
+		if mode == policy.Warn || mode == policy.Enforce {
+			op.action = Warn
+		}
+	case best.Severity() >= 0 && best.Severity() < o.p.WarnAt.Severity(), undecided == "":
+		op.verdict = best
+	}
+	op.reason = o.why(all, denies, elastic)
+	if op.reason == "" && op.verdict == verdict.Unknown {
+		op.reason = undecided
+	}
+	if op.reason == "" && hugeDenies {
+		op.reason = UnknownSize
+	}
+	op.waits = mode == policy.Enforce && hugeDenies
+	return op
+}
+
+// why returns what held a denial back.
+func (o oracle) why(all []judged, denies, elastic bool) Reason {
+	if denies && elastic {
+		return ElasticPool
+	}
+	var reason Reason
+	for _, j := range all {
+		if j.optimistic == verdict.Unknown {
+			reason = worse(reason, j.why)
+		} else if j.optimistic.Severity() < o.p.DenyAt.Severity() {
+			return ""
+		}
+	}
+	return reason
+}
+
+// worse returns the reason that is given where both hold.
+func worse(a, b Reason) Reason {
+	for _, r := range []Reason{StaleSample, NotMeasured, UnknownSize} {
+		if a == r || b == r {
+			return r
+		}
+	}
+	return ""
+}

@@ -1,0 +1,292 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/placement"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// chance makes the worlds of a seed: few nodes and images, so that they meet often, and sizes around the lines.
+type chance struct{ *rand.Rand }
+
+func chanceOf(seed uint64) chance { return chance{rand.New(rand.NewPCG(seed, 7))} }
+
+func (c chance) oneIn(n int) bool { return c.IntN(n) == 0 }
+
+func pick[T any](c chance, from ...T) T { return from[c.IntN(len(from))] }
+
+// imageOf names one of six images, one of them by digest.
+func imageOf(i int) imageref.Ref {
+	name := fmt.Sprintf("i%d", i)
+	if i == 5 {
+		name = "i5@sha256:" + "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	}
+	r, _ := imageref.Parse(name)
+	return r
+}
+
+func (c chance) nodes() []node {
+	var nodes []node
+	for i := range min(c.IntN(12), 4) {
+		n := node{name: fmt.Sprintf("n%d", i), capacity: pick[int64](c, 1000, 1000, 500, 2000), labels: map[string]string{"pool": pick(c, "x", "y", "z")}}
+		n.available = c.Int64N(n.capacity + 1)
+		n.unmeasured, n.cordoned, n.notReady = c.oneIn(12), c.oneIn(8), c.oneIn(8)
+		if c.oneIn(12) {
+			n.age = time.Hour
+		}
+		if c.oneIn(12) {
+			n.taints = []corev1.Taint{{Key: "own", Effect: corev1.TaintEffectNoSchedule}}
+		}
+		if c.oneIn(15) {
+			n.labels[pick(c, AutoscalerLabels()...)] = "v"
+		}
+		n.images = map[string]int64{}
+		for i := range 6 {
+			if c.oneIn(5) {
+				n.images[imageOf(i).String()] = c.Int64N(300)
+			}
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// ledger fills a ledger with these nodes, with manifests and with other people's pods.
+func (c chance) ledger(nodes []node) *ledger.Ledger {
+	l := world(nodes...)
+	for _, n := range nodes {
+		switch {
+		case c.oneIn(10):
+			row := n.row()
+			row.Images = nil // Which says nothing.
+			l.SetNode(row)
+		case c.oneIn(5):
+			cut := lines()
+			cut.MaxImagesListed = c.IntN(3)
+			l.SetLines(n.name, "", cut)
+		case c.oneIn(3):
+			early := lines()
+			early.GCHighPercent = 50
+			l.SetLines(n.name, "", early)
+		}
+	}
+	for i := range 6 {
+		if !c.oneIn(6) {
+			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: 1 + c.Int64N(600)})
+		}
+	}
+	for i := range c.IntN(4) {
+		name := fmt.Sprintf("p%d", i)
+		if c.oneIn(2) || len(nodes) == 0 {
+			l.SetPod(ledger.Pod{
+				UID: types.UID(name), Namespace: "team", Name: name, Placement: placement.Of(nil),
+				Images: []ledger.PodImage{{Ref: imageOf(c.IntN(6)), PullPolicy: corev1.PullIfNotPresent}},
+			}, epoch)
+			continue
+		}
+		bind(l, name, pick(c, nodes...).name, epoch, imageOf(c.IntN(6)))
+	}
+	return l
+}
+
+func (c chance) policy() *policy.Policy {
+	p := policy.Default()
+	p.Mode = pick(c, policy.Audit, policy.Warn, policy.Enforce, policy.Enforce, policy.Enforce)
+	levels := verdict.All()[1:6]
+	deny := c.IntN(len(levels))
+	p.DenyAt, p.WarnAt = levels[deny], levels[c.IntN(deny+1)]
+	if c.oneIn(4) {
+		p.SafetyMargin.Percent = float64(c.IntN(30))
+	}
+	if c.oneIn(5) {
+		p.UnknownImage = policy.UnknownImage{LikelyBytes: c.Int64N(300), HighBytes: 300}
+	}
+	if c.oneIn(5) {
+		p.Images = []policy.ImageSize{{Match: "docker.io/library/i2", SizeBytes: 1 + c.Int64N(400)}, {Match: "*i2*", SizeBytes: 1}}
+	}
+	if c.oneIn(6) {
+		p.StartupTaints = []string{"own"}
+	}
+	factor := &estimate.Factor{Low: pick(c, 1, 0.8), Likely: 1, High: pick(c, 1, 1.4)}
+	for _, value := range []string{"x", "y"} {
+		pool := policy.NodePool{
+			Name: value, Selector: metav1.LabelSelector{MatchLabels: map[string]string{"pool": value}}, DiskFactor: factor,
+			Elastic: pick(c, policy.ElasticAuto, policy.ElasticAuto, policy.ElasticFalse, policy.ElasticTrue),
+		}
+		if c.oneIn(8) {
+			pool.ImageFilesystemBytes = 1000
+		}
+		p.NodePools = append(p.NodePools, pool)
+	}
+	p.Messages = policy.Messages{NodeNames: c.oneIn(2), Numbers: c.oneIn(2)}
+	return p
+}
+
+func (c chance) request() (r Request, byHost bool) {
+	pod := podOf()
+	switch c.IntN(12) {
+	case 0:
+		pod.Spec.NodeSelector, byHost = map[string]string{corev1.LabelHostname: "n1"}, true
+	case 1, 2:
+		pod.Spec.NodeSelector = map[string]string{"pool": pick(c, "x", "y", "z")}
+	}
+	r = RequestOf(pod)
+	for _, i := range c.Perm(6)[:1+c.IntN(3)] {
+		r.Images = append(r.Images, imageref.Image{
+			Ref: imageOf(i), PullPolicy: pick(c, corev1.PullIfNotPresent, corev1.PullIfNotPresent, corev1.PullAlways, corev1.PullNever),
+		})
+	}
+	return r, byHost
+}
+
+const worlds = 12_000
+
+// The naive oracle agrees on every decision.
+func TestOracleAgrees(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(worlds) {
+		c := chanceOf(seed)
+		l, p := c.ledger(c.nodes()), c.policy()
+		r, byHost := c.request()
+		s := l.Snapshot()
+		d := Evaluate(s, r, p, epoch)
+		got := opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, len(d.WaitFor) > 0}
+		if want := (oracle{s, r, p, epoch, byHost}).decide(p.Mode); got != want {
+			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
+		}
+		seen[fmt.Sprint(d.Action)]++
+		seen[string(d.Reason)]++
+		seen[string(d.Verdict)]++
+		if len(d.WaitFor) > 0 {
+			seen["waits"]++
+		}
+		checkMessage(t, &d, p, &r)
+		if again := Evaluate(s, r, p, epoch); !reflect.DeepEqual(d, again) {
+			t.Fatalf("seed %d: evaluated twice, decided differently:\n%+v\n%+v", seed, d, again)
+		}
+	}
+	// Worlds that never meet a case prove nothing about it.
+	for _, v := range verdict.All() {
+		if seen[string(v)] < worlds/200 {
+			t.Errorf("only %d worlds with the verdict %s", seen[string(v)], v)
+		}
+	}
+	for _, what := range []string{"Allow", "Warn", "Deny", "waits", string(StaleSample), string(NotMeasured), string(UnknownSize), string(ElasticPool), string(NoCandidate)} {
+		if seen[what] < worlds/200 {
+			t.Errorf("only %d worlds with %s", seen[what], what)
+		}
+	}
+	t.Log(seen)
+}
+
+// Unknown never denies: with any node's data made unknown, a pod that this node can take is admitted.
+func TestUnknownNeverDenies(t *testing.T) {
+	denied := 0
+	for seed := range uint64(worlds / 2) {
+		c := chanceOf(seed)
+		nodes := c.nodes()
+		l, p := c.ledger(nodes), c.policy()
+		r, _ := c.request()
+		if Evaluate(l.Snapshot(), r, p, epoch).Action != Deny {
+			continue
+		}
+		denied++
+		if d := Evaluate(l.Snapshot(), r, p, epoch.Add(time.Hour)); d.Action == Deny && d.Tier == ledger.Measured {
+			t.Fatalf("seed %d: denied on samples that are an hour old: %s", seed, d.Message)
+		}
+		for _, n := range nodes {
+			row, _ := l.Snapshot().Node(n.name)
+			if !r.Placement.Possible(&row.Node.Node, func(string) bool { return len(p.StartupTaints) > 0 }) {
+				continue
+			}
+			unknown := n.row()
+			unknown.Name, unknown.UID, unknown.Labels = "twin", "twin of "+row.UID, row.Labels
+			l.SetNode(unknown)
+			d := Evaluate(l.Snapshot(), r, p, epoch)
+			if d.Action == Deny && d.Tier != ledger.Declared {
+				t.Fatalf("seed %d: denied although twin of %s has no sample: %s", seed, n.name, d.Message)
+			}
+			l.DeleteNode("twin", unknown.UID)
+		}
+	}
+	if denied < 100 {
+		t.Errorf("only %d denials", denied)
+	}
+}
+
+// More free space never turns an admission into a denial.
+func TestFreeSpaceNeverDenies(t *testing.T) {
+	allowed := 0
+	for seed := range uint64(worlds / 4) {
+		c := chanceOf(seed)
+		nodes := c.nodes()
+		if len(nodes) == 0 {
+			continue
+		}
+		l, p := c.ledger(nodes), c.policy()
+		r, _ := c.request()
+		before := Evaluate(l.Snapshot(), r, p, epoch)
+		if before.Action == Deny {
+			continue
+		}
+		allowed++
+		n := pick(c, nodes...)
+		if n.unmeasured || n.age > 0 {
+			continue
+		}
+		now := epoch.Add(time.Second)
+		l.SetMeasurement(n.name, ledger.Measurement{
+			CapacityBytes: n.capacity, AvailableBytes: n.available + c.Int64N(n.capacity-n.available+1), SampledAt: now, ReceivedAt: now,
+		})
+		if after := Evaluate(l.Snapshot(), r, p, now); after.Action == Deny {
+			t.Fatalf("seed %d: %s; with more space on %s: %s", seed, before.Message, n.name, after.Message)
+		}
+	}
+	if allowed < 1000 {
+		t.Errorf("only %d admissions", allowed)
+	}
+}
+
+// One image more never turns a denial into an admission.
+func TestOneImageMoreNeverAdmits(t *testing.T) {
+	denied := 0
+	for seed := range uint64(worlds / 2) {
+		c := chanceOf(seed)
+		l, p := c.ledger(c.nodes()), c.policy()
+		r, _ := c.request()
+		before := Evaluate(l.Snapshot(), r, p, epoch)
+		if before.Action != Deny {
+			continue
+		}
+		denied++
+		// An image that waiting pods want, too, is left out of what they reserve: this one nobody else wants.
+		more := imageref.Image{Ref: imageOf(6), PullPolicy: corev1.PullIfNotPresent}
+		if c.oneIn(2) {
+			l.SetManifest(more.Ref, linux, imagesize.Manifest{CompressedBytes: 1 + c.Int64N(500)})
+		}
+		r.Images = append(r.Images, more)
+		if after := Evaluate(l.Snapshot(), r, p, epoch); after.Action != Deny {
+			t.Fatalf("seed %d: %s; with one image more: %s", seed, before.Message, after.Message)
+		}
+	}
+	if denied < 100 {
+		t.Errorf("only %d denials", denied)
+	}
+}
