@@ -161,7 +161,7 @@ func writePEM(path, kind string, der []byte) error {
 }
 
 func readPEM(path string) ([]byte, error) {
-	content, err := os.ReadFile(path) //nolint:gosec // below the lab's own folder
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -46,9 +46,9 @@ func TestConfigurations(t *testing.T) {
 		},
 		"hosts.toml": func() ([]byte, error) { return hostsFile("10.77.1.1:5000"), nil },
 	}
-	for name, make := range tests {
+	for name, configuration := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := make()
+			got, err := configuration()
 			if err != nil {
 				t.Fatal(err)
 			}

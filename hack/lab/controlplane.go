@@ -86,7 +86,7 @@ func StartControlPlane(ctx context.Context, o ControlPlaneOptions) (_ *ControlPl
 	if err := c.startAll(ctx, o); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(o.Out, "control plane ready in %s at %s\n", time.Since(began).Round(100*time.Millisecond), c.Host)
+	say(o.Out, "control plane ready in %s at %s\n", time.Since(began).Round(100*time.Millisecond), c.Host)
 	return c, nil
 }
 

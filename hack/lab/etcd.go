@@ -52,7 +52,7 @@ func healthy(ctx context.Context, client *http.Client, url string) error {
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	if response.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10)) //nolint:errcheck // part of an error already
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
 		return fmt.Errorf("%s answers %s: %s", url, response.Status, body)
 	}
 	return nil

@@ -49,7 +49,7 @@ func (p programs) goBuild(ctx context.Context, out io.Writer, module, dir string
 			case <-done:
 				return
 			case <-tick.C:
-				fmt.Fprintf(out, "  %s: %d packages compiled, %s so far\n", prog.name, compiled.Load(), time.Since(start).Round(time.Second))
+				say(out, "  %s: %d packages compiled, %s so far\n", prog.name, compiled.Load(), time.Since(start).Round(time.Second))
 			}
 		}
 	}()
@@ -62,7 +62,7 @@ func (p programs) goBuild(ctx context.Context, out io.Writer, module, dir string
 	if err := os.Rename(partial, target); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "  %s: done in %s\n", prog.name, time.Since(start).Round(time.Second))
+	say(out, "  %s: done in %s\n", prog.name, time.Since(start).Round(time.Second))
 	return nil
 }
 
@@ -88,7 +88,7 @@ func readBuildOutput(r io.Reader, compiled *atomic.Int64) []string {
 
 // goCommand is a go command that runs in one module, whatever workspace or flags for tests surround it.
 func goCommand(ctx context.Context, module string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are this package's own
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "GOWORK=off", "PWD="+module)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -114,7 +114,7 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the lab's own folder
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 	}
 	images := make([]v1.Image, len(platforms))
 	for i, platform := range platforms {
-		if images[i], err = r.image(base, img.Layers, platform, uint64(i)); err != nil { //nolint:gosec // a small index
+		if images[i], err = r.image(base, img.Layers, platform, uint64(i)); err != nil {
 			return "", fmt.Errorf("image %q: %w", img.Name, err)
 		}
 	}
@@ -126,7 +126,7 @@ func (r *Registry) programLayer(ctx context.Context) (v1.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := os.ReadFile(path) //nolint:gosec // what was just built
+	program, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

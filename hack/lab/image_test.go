@@ -31,8 +31,8 @@ func TestLayers(t *testing.T) {
 		"a layer may be empty":                                     {layer: Layer{Content: Random}, least: 0, most: 1.1, tarExtra: 8 << 10},
 		"seeds that are large are as good as those that are small": {layer: Layer{Bytes: size, Content: Random, Seed: 1 << 63}, least: 0.99, most: 1.01, tarExtra: 8 << 10},
 	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
+	for title, tt := range tests {
+		t.Run(title, func(t *testing.T) {
 			first, err := describe(tt.layer)
 			if err != nil {
 				t.Fatal(err)

@@ -33,7 +33,7 @@ func (c *ControlPlane) Kubectl(ctx context.Context, args ...string) (stdout, std
 
 // KubectlInput is Kubectl with something to read on its standard input.
 func (c *ControlPlane) KubectlInput(ctx context.Context, stdin string, args ...string) (stdout, stderr string, err error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kubectl"), args...) //nolint:gosec // a tool for tests
+	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kubectl"), args...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "KUBECACHEDIR="+filepath.Join(c.Dir, "kubectl-cache"))
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, complaints bytes.Buffer

@@ -76,7 +76,7 @@ func kubeletConfig(o NodeOptions, f kubeletFiles) *kubeletconfig.KubeletConfigur
 }
 
 // withDefaults fills in what tests usually want: signals that come and go within seconds, and lines that only the image disk
-// crosses, whatever else goes on on the machine.
+// crosses, whatever else happens on the machine.
 func (o NodeOptions) withDefaults() NodeOptions {
 	hard := map[string]string{
 		"imagefs.available": "15%", "imagefs.inodesFree": "5%",

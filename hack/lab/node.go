@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -96,7 +97,7 @@ func StartNode(ctx context.Context, cp *ControlPlane, reg *Registry, o NodeOptio
 	if err := n.StartKubelet(ctx); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(cp.out, "node %s ready in %s at %s\n", n.Name, time.Since(began).Round(100*time.Millisecond), n.InternalIP)
+	say(cp.out, "node %s ready in %s at %s\n", n.Name, time.Since(began).Round(100*time.Millisecond), n.InternalIP)
 	return n, nil
 }
 
@@ -119,7 +120,7 @@ func (n *Node) allocate() error {
 		}
 		lab := fmt.Sprintf("%s%d", bridgePrefix, number)
 		n.state = NodeState{
-			Name: n.Name, InternalIP: nodeAddress(number, n.index), Folder: filepath.Join(nodesFolder, fmt.Sprint(number), n.Name),
+			Name: n.Name, InternalIP: nodeAddress(number, n.index), Folder: filepath.Join(nodesFolder, strconv.Itoa(number), n.Name),
 			Namespace: lab + "-" + n.Name, Interface: fmt.Sprintf("%sn%d", lab, n.index), Cgroup: lab + "-" + n.Name,
 		}
 		s.Nodes = append(s.Nodes, n.state)

@@ -163,7 +163,7 @@ func runPod(t *testing.T, cp *ControlPlane, name, image, node string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if _, _, err := cp.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=90s", "pod/"+name); err != nil {
-		description, _, _ := cp.Kubectl(t.Context(), "describe", "pod", name) //nolint:errcheck // only for the message
+		description, _, _ := cp.Kubectl(t.Context(), "describe", "pod", name)
 		t.Fatalf("%v\n%s", err, description)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
+	"log" //nolint:depguard // the registry's own logger is of this kind
 	"net"
 	"net/http"
 	"os"
@@ -46,7 +46,7 @@ func StartRegistry(ctx context.Context, dir, listenAddress string) (*Registry, e
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	logFile, err := os.OpenFile(filepath.Join(dir, "registry.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the caller's folder
+	logFile, err := os.OpenFile(filepath.Join(dir, "registry.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

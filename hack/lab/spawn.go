@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,7 +46,7 @@ func start(c command, record func(Process) error) (*running, error) {
 	}
 	defer log.Close() //nolint:errcheck // the child has its own handle
 
-	cmd := exec.Command(c.path, c.args...) //nolint:gosec // the lab starts what it has built
+	cmd := exec.Command(c.path, c.args...)
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -98,7 +99,7 @@ func (r *running) failure() error {
 // tail is the end of a log file.
 func tail(path string) string {
 	const lines = 12
-	content, err := os.ReadFile(path) //nolint:gosec // a log the lab wrote
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return "(no log: " + err.Error() + ")"
 	}
@@ -112,7 +113,7 @@ func run(ctx context.Context, name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the lab's own arguments
+	cmd := exec.CommandContext(ctx, path, args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(out))
@@ -132,4 +133,9 @@ func find(name string) (string, error) {
 		}
 	}
 	return "", err
+}
+
+// say writes a line of progress. Whether anybody reads it changes nothing.
+func say(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, format, args...)
 }

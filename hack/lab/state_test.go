@@ -87,6 +87,7 @@ func TestStartTicks(t *testing.T) {
 }
 
 func TestMountsAndControlGroupsAreRead(t *testing.T) {
+	//nolint:dupword // a kernel's table
 	const mountinfo = `30 1 254:0 / / rw - ext4 /dev/vda rw
 31 30 0:20 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
 32 31 0:21 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu

@@ -58,10 +58,10 @@ func (n NodeState) undo(ctx context.Context) error {
 		errs = append(errs, err)
 		removeLogLinks(n.Folder)
 		for _, socket := range sockets {
-			os.Remove(socket) //nolint:errcheck,gosec // mostly gone already
+			os.Remove(socket) //nolint:errcheck // mostly gone already
 		}
 		// The lab's own folder goes with its last node.
-		os.Remove(filepath.Dir(n.Folder)) //nolint:errcheck,gosec // fails while another node is there
+		os.Remove(filepath.Dir(n.Folder)) //nolint:errcheck // fails while another node is there
 	}
 	if n.Interface != "" {
 		errs = append(errs, deleteInterface(ctx, n.Interface))
@@ -138,7 +138,7 @@ func shims(folder string) []Process {
 	}
 	var found []Process
 	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // a file of /proc
+		content, err := os.ReadFile(file)
 		if err != nil {
 			continue
 		}
@@ -165,7 +165,7 @@ func shimSockets(folder string) []string {
 	}
 	var sockets []string
 	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // a file of the lab's containerd
+		content, err := os.ReadFile(file)
 		if err != nil {
 			continue
 		}
@@ -187,7 +187,7 @@ func removeLogLinks(folder string) {
 	for _, entry := range entries {
 		link := filepath.Join(dir, entry.Name())
 		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, folder+"/") {
-			os.Remove(link) //nolint:errcheck,gosec // a leftover link harms nobody
+			os.Remove(link) //nolint:errcheck // a leftover link harms nobody
 		}
 	}
 }

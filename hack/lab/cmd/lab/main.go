@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,7 +22,7 @@ func main() {
 	err := newCommand().ExecuteContext(ctx)
 	cancel()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "lab: "+err.Error())
+		say(os.Stderr, "lab: %v\n", err)
 		os.Exit(1)
 	}
 }
@@ -51,14 +52,14 @@ func newBuildCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(c.OutOrStdout(), bin)
+			say(c.OutOrStdout(), "%s\n", bin)
 			if !nodes {
 				return nil
 			}
 			if bin, err = lab.BuildNode(c.Context(), c.ErrOrStderr()); err != nil {
 				return err
 			}
-			fmt.Fprintln(c.OutOrStdout(), bin)
+			say(c.OutOrStdout(), "%s\n", bin)
 			return nil
 		},
 	}
@@ -77,10 +78,10 @@ func newDownCommand(dir *string) *cobra.Command {
 				return err
 			}
 			if !found {
-				fmt.Fprintf(c.OutOrStdout(), "no lab runs in %s\n", *dir)
+				say(c.OutOrStdout(), "no lab runs in %s\n", *dir)
 				return nil
 			}
-			fmt.Fprintf(c.OutOrStdout(), "the lab in %s has ended; its logs are still there\n", *dir)
+			say(c.OutOrStdout(), "the lab in %s has ended; its logs are still there\n", *dir)
 			return nil
 		},
 	}
@@ -101,4 +102,9 @@ func newRegistryCommand() *cobra.Command {
 			return registry.Stop()
 		},
 	}
+}
+
+// say writes to the user. A user who is gone misses it.
+func say(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format, args...)
 }

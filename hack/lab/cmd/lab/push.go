@@ -46,8 +46,8 @@ func newPushCommand(dir *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "pushed in %s\n", time.Since(began).Round(100*time.Millisecond))
-			fmt.Fprintf(c.OutOrStdout(), "%s/%s@%s\n", lab.RegistryHost, image.Name, digest)
+			say(c.ErrOrStderr(), "pushed in %s\n", time.Since(began).Round(100*time.Millisecond))
+			say(c.OutOrStdout(), "%s/%s@%s\n", lab.RegistryHost, image.Name, digest)
 			return nil
 		},
 	}
@@ -80,7 +80,7 @@ func (o pushOptions) image() (lab.Image, error) {
 	image := lab.Image{Name: o.name, Platforms: o.platforms}
 	each := size / int64(o.layers)
 	for i := range o.layers {
-		layer := lab.Layer{Bytes: each, Content: content, Files: o.files, Seed: o.seed + uint64(i)} //nolint:gosec // not negative
+		layer := lab.Layer{Bytes: each, Content: content, Files: o.files, Seed: o.seed + uint64(i)}
 		if i == o.layers-1 {
 			layer.Bytes = size - each*int64(i)
 		}

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"text/tabwriter"
 
@@ -30,15 +29,15 @@ func newStatusCommand(dir *string) *cobra.Command {
 
 // printStatus prints a table of the lab's processes.
 func printStatus(w io.Writer, s lab.State) error {
-	fmt.Fprintf(w, "folder    %s\nserver    %s\nregistry  %s, on nodes %s\n\n", s.Dir, s.Host, s.RegistryAddress, lab.RegistryHost)
+	say(w, "folder    %s\nserver    %s\nregistry  %s, on nodes %s\n\n", s.Dir, s.Host, s.RegistryAddress, lab.RegistryHost)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WHERE\tPROCESS\tPID\tSTATE")
+	say(table, "WHERE\tPROCESS\tPID\tSTATE\n")
 	row := func(where string, p lab.Process) {
 		state := "runs"
 		if !p.Alive() {
 			state = "has ended"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", where, p.Name, p.PID, state)
+		say(table, "%s\t%s\t%d\t%s\n", where, p.Name, p.PID, state)
 	}
 	for _, p := range s.Processes {
 		row("control plane", p)

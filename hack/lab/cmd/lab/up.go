@@ -49,7 +49,7 @@ func (o upOptions) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	nodes := o.nodes
 	if reason := lab.Available(); reason != nil && nodes > 0 {
-		fmt.Fprintf(out, "no nodes, only the control plane and a registry: %v\n", reason)
+		say(out, "no nodes, only the control plane and a registry: %v\n", reason)
 		nodes = 0
 	}
 	executable, err := os.Executable()
@@ -65,8 +65,8 @@ func (o upOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err := o.startNodes(ctx, cp, executable, nodes, disk); err != nil {
 		return errors.Join(err, cp.Stop())
 	}
-	fmt.Fprintf(out, "\ntry:  export KUBECONFIG=%s\n      %s get nodes\n", cp.Kubeconfig, filepath.Join(cp.BinDir, "kubectl"))
-	fmt.Fprintf(out, "kubeconfig: %s\n", cp.Kubeconfig)
+	say(out, "\ntry:  export KUBECONFIG=%s\n      %s get nodes\n", cp.Kubeconfig, filepath.Join(cp.BinDir, "kubectl"))
+	say(out, "kubeconfig: %s\n", cp.Kubeconfig)
 	return nil
 }
 
