@@ -35,7 +35,7 @@ func TestTransformsKeepEveryFieldThatIsRead(t *testing.T) {
 	bound.Spec.NodeName, bound.Spec.SchedulingGates = "n", nil
 	pods = append(pods, bound)
 	random := fuzzer.FuzzerFor(metafuzzer.Funcs, rand.NewSource(1), serializer.NewCodecFactory(scheme.Scheme)).NilChance(0.3).NumElements(0, 3)
-	for range 300 {
+	for range 100 {
 		n, p := &corev1.Node{}, &corev1.Pod{}
 		random.Fill(n)
 		random.Fill(p)
