@@ -44,7 +44,7 @@ type Collector struct {
 // NewCollector returns a collector. It registers nothing.
 func NewCollector(o CollectorOptions) *Collector {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = wallClock
 	}
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(metricPrefix, "", name), help, labels, nil)

@@ -113,9 +113,11 @@ func (s *Events) write(ctx context.Context, e Event) error {
 		case attempt == eventAttempts, apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
 			return err
 		}
+		retry := time.NewTimer(eventRetry)
 		select {
-		case <-time.After(eventRetry):
+		case <-retry.C:
 		case <-ctx.Done():
+			retry.Stop()
 			return ctx.Err()
 		}
 	}

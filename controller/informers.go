@@ -79,7 +79,7 @@ func ProtobufConfig(c *rest.Config) *rest.Config {
 // NewInformers connects informers for all Nodes and Pods to l. Nothing is asked before Start.
 func NewInformers(client kubernetes.Interface, l ObjectWriter, o InformerOptions) (*Informers, error) {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = wallClock
 	}
 	i := &Informers{
 		nodes:    coreinformers.NewTypedNodeInformer(client, o.ResyncPeriod, nil),

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +58,7 @@ func (j *journal) MarkSynced()                           { j.add("synced") }
 func (j *journal) NodeSet(n *corev1.Node, row ledger.Node) {
 	j.add("heard node", n.Name, string(row.UID))
 }
+
 func (j *journal) NodeDeleted(name string, uid types.UID) {
 	j.add("heard of no node", name, string(uid))
 }
@@ -268,10 +270,5 @@ func wait(t *testing.T, happened func() bool) {
 func contains(j *journal, line string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, l := range j.lines {
-		if l == line {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(j.lines, line)
 }

@@ -6,7 +6,6 @@ package controller
 import (
 	"context"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +31,7 @@ func SampleOnce(ctx context.Context, kubelets Kubelets, nodes []*corev1.Node, l 
 			return nil
 		})
 	}
-	_ = group.Wait() //nolint:errcheck // no function of the group returns an error
+	_ = group.Wait() // no function of the group returns an error
 	return failures
 }
 
@@ -56,7 +55,7 @@ func sampleNode(ctx context.Context, kubelets Kubelets, n *corev1.Node, l Sample
 	if err != nil {
 		return err
 	}
-	l.SetMeasurement(n.Name, measurementOf(&polledNode{uid: n.UID}, stats, time.Now()))
+	l.SetMeasurement(n.Name, measurementOf(&polledNode{uid: n.UID}, stats, wallClock()))
 	config, err := kubelets.Config(ctx, target)
 	if err != nil {
 		// Its defaults are assumed, and shown as such.

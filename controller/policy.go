@@ -60,7 +60,7 @@ func NewPolicySource(client kubernetes.Interface, o PolicySourceOptions) (*Polic
 		o.Name = policy.ConfigMapName
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = wallClock
 	}
 	s := &PolicySource{options: o, synced: make(chan struct{}), watch: watchState{resource: "configmaps"}}
 	s.inForce.Store(auditDefaults(PolicyPending, "the policy has not been read yet"))

@@ -45,10 +45,10 @@ const (
 // TestPolicySourceFollowsTheConfigMap gives versions of the ConfigMap to the event handlers, in the order of the list.
 func TestPolicySourceFollowsTheConfigMap(t *testing.T) {
 	type inForce struct {
-		Mode    policy.Mode
-		Source  PolicyOrigin
-		Valid   bool
-		Reasons string // of Events, all so far
+		Mode   policy.Mode
+		Source PolicyOrigin
+		Valid  bool
+		Events string // their reasons, all so far, without "Policy"
 	}
 	type step struct {
 		text string // "-" deletes, "+" ends the first list
@@ -64,29 +64,29 @@ func TestPolicySourceFollowsTheConfigMap(t *testing.T) {
 		},
 		"an invalid one keeps the last valid one": {
 			{enforce, inForce{policy.Enforce, PolicyConfigMap, true, ""}},
-			{negative, inForce{policy.Enforce, PolicyConfigMap, false, "PolicyInvalid"}},
-			{broken, inForce{policy.Enforce, PolicyConfigMap, false, "PolicyInvalid PolicyInvalid"}},
-			{audit, inForce{policy.Audit, PolicyConfigMap, true, "PolicyInvalid PolicyInvalid"}},
+			{negative, inForce{policy.Enforce, PolicyConfigMap, false, "Invalid"}},
+			{broken, inForce{policy.Enforce, PolicyConfigMap, false, "Invalid, Invalid"}},
+			{audit, inForce{policy.Audit, PolicyConfigMap, true, "Invalid, Invalid"}},
 		},
 		"started with an invalid one": {
-			{broken, inForce{policy.Audit, PolicyFallback, false, "PolicyInvalid"}},
-			{"+", inForce{policy.Audit, PolicyFallback, false, "PolicyInvalid"}},
-			{negative, inForce{policy.Audit, PolicyFallback, false, "PolicyInvalid PolicyInvalid"}},
-			{enforce, inForce{policy.Enforce, PolicyConfigMap, true, "PolicyInvalid PolicyInvalid"}},
+			{broken, inForce{policy.Audit, PolicyFallback, false, "Invalid"}},
+			{"+", inForce{policy.Audit, PolicyFallback, false, "Invalid"}},
+			{negative, inForce{policy.Audit, PolicyFallback, false, "Invalid, Invalid"}},
+			{enforce, inForce{policy.Enforce, PolicyConfigMap, true, "Invalid, Invalid"}},
 		},
 		"deleted": {
 			{enforce, inForce{policy.Enforce, PolicyConfigMap, true, ""}},
-			{"-", inForce{policy.Warn, PolicyDefaults, true, "PolicyDeleted"}},
-			{enforce, inForce{policy.Enforce, PolicyConfigMap, true, "PolicyDeleted"}},
+			{"-", inForce{policy.Warn, PolicyDefaults, true, "Deleted"}},
+			{enforce, inForce{policy.Enforce, PolicyConfigMap, true, "Deleted"}},
 		},
 		"an invalid one deleted, and another made": {
-			{broken, inForce{policy.Audit, PolicyFallback, false, "PolicyInvalid"}},
-			{"-", inForce{policy.Warn, PolicyDefaults, true, "PolicyInvalid PolicyDeleted"}},
-			{broken, inForce{policy.Warn, PolicyDefaults, false, "PolicyInvalid PolicyDeleted PolicyInvalid"}},
+			{broken, inForce{policy.Audit, PolicyFallback, false, "Invalid"}},
+			{"-", inForce{policy.Warn, PolicyDefaults, true, "Invalid, Deleted"}},
+			{broken, inForce{policy.Warn, PolicyDefaults, false, "Invalid, Deleted, Invalid"}},
 		},
 		"the same text again says nothing": {
-			{broken, inForce{policy.Audit, PolicyFallback, false, "PolicyInvalid"}},
-			{broken, inForce{policy.Audit, PolicyFallback, false, "PolicyInvalid"}},
+			{broken, inForce{policy.Audit, PolicyFallback, false, "Invalid"}},
+			{broken, inForce{policy.Audit, PolicyFallback, false, "Invalid"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,9 +109,9 @@ func TestPolicySourceFollowsTheConfigMap(t *testing.T) {
 				}
 				var reasons []string
 				for _, e := range r.events {
-					reasons = append(reasons, e.Reason)
+					reasons = append(reasons, strings.TrimPrefix(e.Reason, "Policy"))
 				}
-				got := inForce{s.Policy().Mode, s.State().Source, s.State().Valid, strings.Join(reasons, " ")}
+				got := inForce{s.Policy().Mode, s.State().Source, s.State().Valid, strings.Join(reasons, ", ")}
 				if diff := cmp.Diff(step.want, got); diff != "" || got.Valid != (s.State().Problem == "") {
 					t.Errorf("step %d, %+v (-want +got):\n%s", i, s.State(), diff)
 				}

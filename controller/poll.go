@@ -26,7 +26,7 @@ func (p *Poller) poll(ctx context.Context, node *polledNode) {
 		return
 	}
 	stats, err := p.kubelets.Stats(ctx, target)
-	received := time.Now()
+	received := wallClock()
 	if err == nil && askLines {
 		config, configErr := p.kubelets.Config(ctx, target)
 		p.setLines(ctx, node, bootID, config, configErr)
@@ -43,7 +43,7 @@ func (p *Poller) poll(ctx context.Context, node *polledNode) {
 
 // linesWanted reports whether the kubelet is to be asked for its configuration. The caller holds mu.
 func (p *Poller) linesWanted(node *polledNode) bool {
-	if time.Now().Before(node.linesDue) {
+	if wallClock().Before(node.linesDue) {
 		return !node.linesFailed && node.linesBootID != node.bootID
 	}
 	return true
@@ -55,7 +55,7 @@ func (p *Poller) setLines(ctx context.Context, node *polledNode, bootID string, 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	now := wallClock()
 	if err != nil {
 		p.errors[kubelet.ReasonOf(err)]++
 		if !node.linesFailed {
@@ -109,7 +109,7 @@ func (p *Poller) finish(ctx context.Context, node *polledNode, err error) {
 	if node.gone || node.notAsked != "" {
 		return
 	}
-	now := time.Now()
+	now := wallClock()
 	node.lastPoll = now
 	log := klog.FromContext(ctx)
 	if err != nil {

@@ -175,7 +175,7 @@ func (p *Poller) dispatch(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		due, wait := p.takeDue(time.Now())
+		due, wait := p.takeDue(wallClock())
 		if due != nil {
 			select {
 			case p.work <- due:
@@ -246,10 +246,10 @@ func (p *Poller) NodeSet(n *corev1.Node, _ ledger.Node) {
 	case node.inFlight:
 		// The worker schedules it.
 	case !node.queued:
-		p.schedule.at(&node.scheduled, time.Now().Add(p.firstDelay(node)))
+		p.schedule.at(&node.scheduled, wallClock().Add(p.firstDelay(node)))
 		p.poked()
 	case moved:
-		p.schedule.at(&node.scheduled, time.Now())
+		p.schedule.at(&node.scheduled, wallClock())
 		p.poked()
 	}
 }

@@ -4,8 +4,6 @@
 package controller
 
 import (
-	"time"
-
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/ledger"
@@ -90,7 +88,7 @@ func (p *Poller) hasten(name string) {
 		return
 	}
 	due := node.lastPoll.Add(p.jittered(p.options.PendingInterval))
-	if now := time.Now(); due.Before(now) {
+	if now := wallClock(); due.Before(now) {
 		due = now
 	}
 	if due.Before(node.due) {

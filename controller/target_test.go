@@ -24,7 +24,8 @@ func TestTargetOf(t *testing.T) {
 			change: func(n *corev1.Node) {
 				n.Status.Addresses = []corev1.NodeAddress{
 					{Type: corev1.NodeExternalIP, Address: "192.0.2.1"},
-					{Type: corev1.NodeInternalIP, Address: "fd00::1"}, {Type: corev1.NodeInternalIP, Address: "10.0.0.9"},
+					{Type: corev1.NodeInternalIP, Address: "fd00::1"},
+					{Type: corev1.NodeInternalIP, Address: "10.0.0.9"},
 				}
 			},
 			want: kubelet.Target{Address: "fd00::1", Port: 10250},
