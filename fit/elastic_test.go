@@ -96,17 +96,21 @@ func TestImagesWorthAWait(t *testing.T) {
 		situation situation
 		want      []string
 	}{
-		"a size decides":                    {situation{nodes: available(900), registry: none}, []string{"app"}},
-		"not in mode Warn":                  {situation{nodes: available(900), registry: none, policy: mode(policy.Warn)}, nil},
-		"not where it is known":             {situation{nodes: available(900)}, nil},
-		"not where it is refused anyway":    {situation{nodes: available(100), registry: map[string]int64{"b": 100}, pod: always}, nil},
-		"only those that are not known":     {situation{nodes: available(900), registry: none, pod: always}, []string{"app"}},
-		"not where a node has it":           {situation{nodes: []node{{name: "a", capacity: 1000, images: map[string]int64{"app": 0}}}, registry: none}, nil},
-		"not where one node of two has it":  {situation{nodes: []node{roomy("b"), {name: "a", capacity: 1000, images: map[string]int64{"app": 0}}}, registry: none}, nil},
-		"not where a node is not known":     {situation{nodes: []node{roomy("b"), stale}, registry: none}, nil},
-		"not where it is never pulled":      {situation{nodes: available(900), registry: none, pod: pull(corev1.PullNever)}, nil},
-		"also where a pool is elastic":      {situation{nodes: []node{managed}, registry: none}, []string{"app"}},
-		"also where one is assumed":         {situation{nodes: available(900), registry: none, policy: func(p *policy.Policy) { p.UnknownImage.HighBytes = 10 }}, []string{"app"}},
+		"a size decides":                   {situation{nodes: available(900), registry: none}, []string{"app"}},
+		"not in mode Warn":                 {situation{nodes: available(900), registry: none, policy: mode(policy.Warn)}, nil},
+		"not where it is known":            {situation{nodes: available(900)}, nil},
+		"not where it is refused anyway":   {situation{nodes: available(100), registry: map[string]int64{"b": 100}, pod: always}, nil},
+		"only those that are not known":    {situation{nodes: available(900), registry: none, pod: always}, []string{"app"}},
+		"not where a node has it":          {situation{nodes: []node{{name: "a", capacity: 1000, images: map[string]int64{"app": 0}}}, registry: none}, nil},
+		"not where one node of two has it": {situation{nodes: []node{roomy("b"), {name: "a", capacity: 1000, images: map[string]int64{"app": 0}}}, registry: none}, nil},
+		"not where a node is not known":    {situation{nodes: []node{roomy("b"), stale}, registry: none}, nil},
+		"not where it is never pulled":     {situation{nodes: available(900), registry: none, pod: pull(corev1.PullNever)}, nil},
+		"also where a pool is elastic":     {situation{nodes: []node{managed}, registry: none}, []string{"app"}},
+		"also where one is assumed":        {situation{nodes: available(900), registry: none, policy: func(p *policy.Policy) { p.UnknownImage.HighBytes = 10 }}, []string{"app"}},
+		"also where only a new node would pull it": {situation{
+			nodes: []node{labelled(full("a"), "agentpool", "x")}, registry: map[string]int64{"app": 100}, pod: always,
+			ledger: func(l *ledger.Ledger) { bind(l, "first", "a", epoch, ref(t, "b")) },
+		}, []string{"b"}},
 		"one node is full, the other needs": {situation{nodes: []node{full("b"), roomy("a")}, registry: map[string]int64{"b": 100}, pod: always}, []string{"app"}},
 	} {
 		t.Run(what, func(t *testing.T) {

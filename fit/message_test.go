@@ -168,6 +168,17 @@ func TestSentencesWithoutAnOpinion(t *testing.T) {
 	golden(t, "no-opinion.txt", out.String())
 }
 
+// Two figures that read the same would make no sense of a refusal.
+func TestRoomThatReadsLikeTheNeed(t *testing.T) {
+	nodes := []node{{name: "a", capacity: 100 * gi, available: 30 * gi}, {name: "b", capacity: 100 * gi, available: 29 * gi}}
+	for _, m := range []policy.Mode{policy.Warn, policy.Enforce} {
+		d := (&situation{nodes: nodes, registry: map[string]int64{"app": 15*gi + 1}, policy: mode(m)}).evaluate(t)
+		if !strings.Contains(d.Message, "slightly less") {
+			t.Errorf("%s: %s", d.Action, d.Message)
+		}
+	}
+}
+
 func TestReasonsAreDistinct(t *testing.T) {
 	reasons := Reasons()
 	slices.Sort(reasons)
