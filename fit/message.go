@@ -17,7 +17,7 @@ import (
 
 // sentences writes them with as much detail as the policy allows.
 type sentences struct {
-	// numbers allows figures, names names of nodes.
+	// numbers allows figures, names those of nodes.
 	numbers, names bool
 }
 
@@ -115,14 +115,13 @@ func (w sentences) allowed(t *tally, unready bool) string {
 
 // noOpinion is for a pod whose candidates can't be judged.
 func (w sentences) noOpinion(s *survey, t *tally) string {
-	count, of := 0, ""
+	count, of := t.unmeasured, "the image storage of %s is not measured"
 	switch t.why() {
 	case StaleSample:
 		count, of = t.stale, "what was measured on %s is too old"
 	case UnknownSize:
 		return w.line("no opinion: %s", w.unsized(s))
 	default:
-		count, of = t.unmeasured, "the image storage of %s is not measured"
 	}
 	which := fmt.Sprintf("%d of %d eligible nodes", count, t.nodes)
 	switch {

@@ -62,8 +62,12 @@ func TestVerdictBoundaries(t *testing.T) {
 // The room before a verdict is what may be needed without it, and one byte more is too much.
 func TestRoomIsTheLargestNeedWithoutTheVerdict(t *testing.T) {
 	for _, f := range []figures{
-		{0, 500, 0, 1000, 160, 150}, {0, 500, 100, 1000, 160, 150}, {0, 900, 100, 1000, 160, 150},
-		{0, 500, 0, 1000, 0, 150}, {0, 500, 20, 1000, 160, 150}, {0, 300, 0, 1000, 100, 200},
+		{0, 500, 0, 1000, 160, 150},
+		{0, 500, 100, 1000, 160, 150},
+		{0, 900, 100, 1000, 160, 150},
+		{0, 500, 0, 1000, 0, 150},
+		{0, 500, 20, 1000, 160, 150},
+		{0, 300, 0, 1000, 100, 200},
 	} {
 		for _, v := range verdict.All()[1:6] {
 			room := f.room(v)

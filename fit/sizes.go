@@ -49,7 +49,7 @@ func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *si
 		snapshot: s, policy: p, images: images,
 		operator: make(map[imageref.Ref]int64), classes: make(map[classKey]*class),
 	}
-	if assumed, any := p.UnknownImage.Size(); any {
+	if assumed, found := p.UnknownImage.Size(); found {
 		z.assumed = &assumed
 	}
 	return z

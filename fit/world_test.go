@@ -5,6 +5,7 @@ package fit
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -49,9 +50,7 @@ func (n node) row() ledger.Node {
 		},
 		UID: types.UID(n.name), Runtime: imagesize.Containerd, EphemeralStorageBytes: n.capacity, Images: []ledger.ListedImage{},
 	}
-	for key, value := range n.labels {
-		row.Labels[key] = value
-	}
+	maps.Copy(row.Labels, n.labels)
 	for name, size := range n.images {
 		ref, err := imageref.Parse(name)
 		if err != nil {
