@@ -34,26 +34,55 @@ const (
 	PresenceUnsure Presence = "Unsure"
 )
 
-// View is the point of view from which a node's account is drawn up.
+// View is the point of view from which a node's account is drawn up. The zero
+// View judges no pod.
 type View struct {
+	// Now is our clock.
 	Now time.Time
-	// Pod, Namespace and Images are of the pod being judged: it is left out of
-	// the account, and so are reservations of its own images. Empty for none.
+	// Pod, Namespace and Images are of the pod being judged, empty for none. What
+	// the pod has pending or reserved is left out, and so are reservations of its
+	// images by others: its need counts them in full. Sizes that only a registry
+	// tells, and only pods of other namespaces ask for, have no low bound.
 	Pod       types.UID
 	Namespace string
 	Images    []imageref.Ref
-	// Size tells what an image takes on that node when none of it is there.
+	// Size tells what an image takes on that node when none of it is there. Nil
+	// means what nodes and registries tell, by the runtime's own factor.
 	Size func(*NodeRow, imageref.Ref) imagesize.Size
 	// DeclaredBytes tells the capacity the policy declares for the node's
 	// image file system, 0 for none. Nil means none.
 	DeclaredBytes func(*NodeRow) int64
-	// MaxStaleness is the age from which a sample no longer counts as Measured.
+	// MaxStaleness is the greatest age at which a sample still counts as
+	// Measured; 0 is no limit.
 	MaxStaleness time.Duration
 }
 
 // Account is one node's image storage as seen from a View. All in bytes.
-// Available = measured - Settled - Pending - Reserved, and may be negative.
+// Available = Measured - Settled - Pending - Reserved, and may be negative.
+//
+// An image counts once, in one of the three, with what View.Size says it costs.
+// "Lost" are the bytes by which the node's available bytes have shrunk, sample by
+// sample, since the image's first pod was bound.
+//
+//	          low                           likely              high
+//	settled   0                             cost - its share    cost
+//	pending   cost - all lost               cost - its share    cost
+//	          0: perhaps present, bound before we looked, or
+//	          only another namespace's registry image
+//	          0: failing for 2 minutes, or    0                 cost
+//	          all its pods being deleted
+//	reserved  0                             cost x min(1, pods / candidates)  cost
+//	          cost: a pod is tied to the      cost              cost
+//	          node, or nominated for it
+//	          0: gated or unschedulable       0                 cost
+//
+// Each image's share of the lost bytes is at most its likely cost; the oldest
+// takes first, no byte is taken twice, and what an image took stays taken when a
+// sample has seen it. Below tier Measured nothing is lost or settled: there is no
+// sample to compare with.
 type Account struct {
+	// Tier is NoTier when nothing is known: then all below but Stale, SampleAge
+	// and LinesAssumed is zero and means nothing.
 	Tier Tier
 	// Stale is set when there is a sample, but older than MaxStaleness.
 	Stale     bool
@@ -61,16 +90,23 @@ type Account struct {
 	// CapacityBytes is 0 when Tier is NoTier.
 	CapacityBytes int64
 	// Measured is what the kubelet said is available; below tier Measured it is
-	// an estimate from the listed images.
+	// an estimate from the listed images, from nothing to the capacity less the
+	// largest image.
 	Measured                   estimate.Bytes
 	Settled, Pending, Reserved estimate.Bytes
 	Available                  estimate.Bytes
-	Reclaimable                estimate.Bytes
+	// Reclaimable is what the eviction manager could free: listed images that no
+	// bound pod uses which is not finished, the sandbox image excepted. Low is 0:
+	// they may share every layer with images in use. High is never more than what
+	// is used, and all of that when the list is cut.
+	Reclaimable estimate.Bytes
 	// GCLineBytes and EvictionLineBytes: available below them means that the
 	// kubelet trims images, and evicts. 0 when there is no such line.
 	GCLineBytes, EvictionLineBytes int64
 	// LinesAssumed is set when the lines are the kubelet's defaults.
 	LinesAssumed bool
-	// Pulling are the images being pulled for bound pods: pulling them for one more pod adds nothing.
+	// Pulling are the images that Pending counts and that are on their way:
+	// pulling them for one more pod adds nothing. Not those that only add to the
+	// high bound. Sorted.
 	Pulling []imageref.Ref
 }

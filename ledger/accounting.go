@@ -111,7 +111,7 @@ func (a *accountant) listedSize(i int) estimate.Bytes {
 func (a *accountant) reclaimable() {
 	likely, high := int64(0), int64(0)
 	for _, i := range a.row.facts.unused {
-		if pinned(a.row.list.images[i]) {
+		if _, kept := a.row.list.pinned[i]; kept {
 			continue
 		}
 		disk := a.listedSize(i)

@@ -26,6 +26,8 @@ type imageList struct {
 	crowded map[string]struct{}
 	// crowdedUnknown is set when names were cut of an entry without a repository.
 	crowdedUnknown bool
+	// pinned are the entries that the kubelet never removes.
+	pinned map[int]struct{}
 	// smallestBytes is the smallest reported size.
 	smallestBytes int64
 }
@@ -34,6 +36,12 @@ func newImageList(images []ListedImage) *imageList {
 	l := &imageList{images: images, byName: make(map[string]int, 3*len(images)), smallestBytes: math.MaxInt64}
 	for i, image := range images {
 		l.smallestBytes = min(l.smallestBytes, image.ReportedBytes)
+		if pinned(image) {
+			if l.pinned == nil {
+				l.pinned = make(map[int]struct{})
+			}
+			l.pinned[i] = struct{}{}
+		}
 		for _, ref := range image.Refs {
 			l.byName[ref.String()] = i
 			if digest := ref.Digest(); digest != "" {

@@ -41,9 +41,7 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		l.detach(p)
 	}
 	if pod.NodeName == "" {
-		l.unreserve(p)
-		p.pod = &pod
-		l.reserve(p)
+		l.reserveAnew(p, &pod)
 	} else {
 		n := l.nodeNamed(pod.NodeName)
 		p.latches = l.latches(n, p, &pod, now)

@@ -74,14 +74,31 @@ func (l *Ledger) unreserve(p *podState) {
 		return
 	}
 	l.want(p, -1)
-	if p.group.pods--; p.group.pods == 0 {
-		delete(l.groups, p.group.constraints.Key())
-		l.setCandidates(p.group.slot, nil)
-		l.groupSlots.release(p.group.slot)
-	}
+	l.leave(p.group)
 	p.group = nil
 	l.next.unbound = l.next.unbound.without(p.pod.UID)
 	l.changed = true
+}
+
+// leave takes a pod out of a group; the last one takes the group with it.
+func (l *Ledger) leave(g *group) {
+	if g.pods--; g.pods == 0 {
+		delete(l.groups, g.constraints.Key())
+		l.setCandidates(g.slot, nil)
+		l.groupSlots.release(g.slot)
+	}
+}
+
+// reserveAnew gives an unbound pod another row. Its group is held meanwhile: it
+// is mostly the new one, too, and to find a group's candidates takes a while.
+func (l *Ledger) reserveAnew(p *podState, pod *Pod) {
+	if held := p.group; held != nil {
+		held.pods++
+		defer l.leave(held)
+	}
+	l.unreserve(p)
+	p.pod = pod
+	l.reserve(p)
 }
 
 // want changes, by one pod, what the pod's images are wanted for.

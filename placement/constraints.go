@@ -48,7 +48,8 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	}
 	required := requiredAffinity(spec)
 	if required != nil {
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(required)
+		// The parsed selector goes on using the values it was made of.
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(required.DeepCopy())
 		c.named = namedNodes(required)
 	}
 	c.key = keyOf(c, required)

@@ -1,0 +1,202 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package placement_test
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/headroom-dev/headroom/placement"
+)
+
+// node is a Ready Linux node "a" of zone 1 with room for everything.
+func node(changes ...func(*placement.Node)) *placement.Node {
+	n := &placement.Node{
+		Name: "a", Labels: map[string]string{"zone": "1", "cores": "8"}, Ready: true, OS: "linux", Architecture: "amd64",
+	}
+	for _, change := range changes {
+		change(n)
+	}
+	return n
+}
+
+func taint(key, value string, effect corev1.TaintEffect) func(*placement.Node) {
+	return func(n *placement.Node) {
+		n.Taints = append(n.Taints, corev1.Taint{Key: key, Value: value, Effect: effect})
+	}
+}
+
+func required(terms ...corev1.NodeSelectorTerm) *corev1.Affinity {
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
+	}}
+}
+
+func label(key string, operator corev1.NodeSelectorOperator, values ...string) corev1.NodeSelectorTerm {
+	return corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: key, Operator: operator, Values: values}}}
+}
+
+func named(names ...string) corev1.NodeSelectorTerm {
+	return corev1.NodeSelectorTerm{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: names}}}
+}
+
+func tolerating(tolerations ...corev1.Toleration) corev1.PodSpec {
+	return corev1.PodSpec{Tolerations: tolerations}
+}
+
+func TestWhereAPodMayLand(t *testing.T) {
+	const noSchedule, noExecute = corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute
+	cordoned := func(n *placement.Node) { n.Unschedulable = true }
+	notReady := func(n *placement.Node) { n.Ready = false }
+	tests := map[string]struct {
+		pod                    corev1.PodSpec
+		node                   *placement.Node
+		tied, possible, likely bool
+	}{
+		"a pod without wishes":                   {node: node(), tied: true, possible: true, likely: true},
+		"its own node":                           {pod: corev1.PodSpec{NodeName: "a"}, node: node(), tied: true, possible: true, likely: true},
+		"another node":                           {pod: corev1.PodSpec{NodeName: "b"}, node: node()},
+		"a selector that matches":                {pod: corev1.PodSpec{NodeSelector: map[string]string{"zone": "1"}}, node: node(), tied: true, possible: true, likely: true},
+		"a selector with another value":          {pod: corev1.PodSpec{NodeSelector: map[string]string{"zone": "2"}}, node: node()},
+		"a selector for a label the node lacks":  {pod: corev1.PodSpec{NodeSelector: map[string]string{"disk": ""}}, node: node()},
+		"affinity that matches in one term":      {pod: corev1.PodSpec{Affinity: required(label("zone", "In", "2"), label("cores", "Gt", "4"))}, node: node(), tied: true, possible: true, likely: true},
+		"affinity that does not match":           {pod: corev1.PodSpec{Affinity: required(label("zone", "NotIn", "1"))}, node: node()},
+		"affinity without terms matches nothing": {pod: corev1.PodSpec{Affinity: required()}, node: node()},
+		"affinity to the node's name":            {pod: corev1.PodSpec{Affinity: required(named("a"))}, node: node(), tied: true, possible: true, likely: true},
+		"affinity to another name":               {pod: corev1.PodSpec{Affinity: required(named("b"))}, node: node()},
+		"affinity to another name or a label":    {pod: corev1.PodSpec{Affinity: required(named("b"), label("zone", "Exists"))}, node: node(), tied: true, possible: true, likely: true},
+		"affinity that can't be understood":      {pod: corev1.PodSpec{Affinity: required(label("zone", "Like", "1"))}, node: node(), tied: true, possible: true},
+		"another operating system":               {pod: corev1.PodSpec{OS: &corev1.PodOS{Name: "windows"}}, node: node()},
+		"the same operating system":              {pod: corev1.PodSpec{OS: &corev1.PodOS{Name: "linux"}}, node: node(), tied: true, possible: true, likely: true},
+		"a cordoned node":                        {node: node(cordoned), tied: true, possible: true},
+		"a cordoned node, tolerated": {
+			pod:  tolerating(corev1.Toleration{Key: "node.kubernetes.io/unschedulable", Operator: "Exists", Effect: noSchedule}),
+			node: node(cordoned), tied: true, possible: true, likely: true,
+		},
+		"a cordoned node, by nodeName":            {pod: corev1.PodSpec{NodeName: "a"}, node: node(cordoned), tied: true, possible: true, likely: true},
+		"a node that is not ready":                {node: node(notReady), tied: true, possible: true},
+		"a node under disk pressure":              {node: node(taint("node.kubernetes.io/disk-pressure", "", noSchedule)), tied: true, possible: true},
+		"a node the cloud provider has not seen":  {node: node(taint("node.cloudprovider.kubernetes.io/uninitialized", "true", noSchedule)), tied: true, possible: true},
+		"a node that is starting":                 {node: node(taint("example.com/starting", "", noSchedule)), tied: true, possible: true},
+		"a tainted node":                          {node: node(taint("gpu", "yes", noSchedule)), tied: true},
+		"a tainted node, tolerated":               {pod: tolerating(corev1.Toleration{Key: "gpu", Value: "yes"}), node: node(taint("gpu", "yes", noSchedule)), tied: true, possible: true, likely: true},
+		"tolerated with another value":            {pod: tolerating(corev1.Toleration{Key: "gpu", Value: "no"}), node: node(taint("gpu", "yes", noSchedule)), tied: true},
+		"tolerated for another effect":            {pod: tolerating(corev1.Toleration{Key: "gpu", Operator: "Exists", Effect: noExecute}), node: node(taint("gpu", "yes", noSchedule)), tied: true},
+		"everything tolerated":                    {pod: tolerating(corev1.Toleration{Operator: "Exists"}), node: node(taint("gpu", "yes", noExecute)), tied: true, possible: true, likely: true},
+		"tolerated by a number, which may count":  {pod: tolerating(corev1.Toleration{Key: "sla", Operator: "Gt", Value: "900"}), node: node(taint("sla", "950", noSchedule)), tied: true, possible: true},
+		"a taint that only prefers":               {node: node(taint("gpu", "yes", corev1.TaintEffectPreferNoSchedule)), tied: true, possible: true, likely: true},
+		"nodeName passes NoSchedule by":           {pod: corev1.PodSpec{NodeName: "a"}, node: node(taint("gpu", "yes", noSchedule)), tied: true, possible: true, likely: true},
+		"nodeName does not pass NoExecute by":     {pod: corev1.PodSpec{NodeName: "a"}, node: node(taint("gpu", "yes", noExecute)), tied: true},
+		"a node whose operating system is hidden": {pod: corev1.PodSpec{OS: &corev1.PodOS{Name: "linux"}}, node: &placement.Node{Name: "a", Ready: true}, tied: true, possible: true, likely: true},
+	}
+	startup := func(key string) bool { return key == "example.com/starting" }
+	free := placement.Resources{Pods: 1}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := placement.Of(&test.pod)
+			if got := c.TiedTo(test.node); got != test.tied {
+				t.Errorf("tied to the node: %v, want %v", got, test.tied)
+			}
+			if got := c.Possible(test.node, startup); got != test.possible {
+				t.Errorf("possible: %v, want %v", got, test.possible)
+			}
+			if got := c.Likely(test.node, free); got != test.likely {
+				t.Errorf("likely: %v, want %v", got, test.likely)
+			}
+		})
+	}
+	if placement.Of(nil).Possible(node(taint("example.com/starting", "", noSchedule)), nil) {
+		t.Error("a taint that no policy lists as one of startup does not last")
+	}
+}
+
+func TestLikelyNeedsRoom(t *testing.T) {
+	spec := &corev1.PodSpec{
+		Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			"cpu": resource.MustParse("1500m"), "memory": resource.MustParse("1Gi"), "example.com/gpu": resource.MustParse("2"),
+		}}}},
+		Overhead: corev1.ResourceList{"cpu": resource.MustParse("100m")},
+	}
+	enough := placement.Resources{MilliCPU: 1600, MemoryBytes: 1 << 30, Pods: 1, Extended: map[corev1.ResourceName]int64{"example.com/gpu": 2}}
+	c := placement.Of(spec)
+	if got := c.Requests(); !got.Equal(enough) {
+		t.Fatalf("requests %+v, want %+v", got, enough)
+	}
+	if !c.Likely(node(), enough) {
+		t.Error("not likely where there is just enough")
+	}
+	for name, less := range map[string]placement.Resources{
+		"cpu":    {MilliCPU: 1},
+		"memory": {MemoryBytes: 1},
+		"pods":   {Pods: 1},
+		"device": {Extended: map[corev1.ResourceName]int64{"example.com/gpu": 1}},
+	} {
+		if c.Likely(node(), enough.Minus(less)) {
+			t.Errorf("likely without enough of %s", name)
+		}
+		if got := enough.Minus(less).Plus(less); !got.Equal(enough) {
+			t.Errorf("%s taken and given back: %+v, want %+v", name, got, enough)
+		}
+	}
+	if enough.Extended["example.com/gpu"] != 2 {
+		t.Error("arithmetic has changed its operand")
+	}
+	if overdrawn := (placement.Resources{MilliCPU: -5, Pods: 1}); !overdrawn.Cover(placement.Resources{Pods: 1}) {
+		t.Error("what is not requested is in the way")
+	}
+}
+
+func TestKeyIsOfTheTemplate(t *testing.T) {
+	base := func() *corev1.PodSpec {
+		return &corev1.PodSpec{NodeSelector: map[string]string{"a": "1", "b": "2", "c": "3"}}
+	}
+	key := placement.Of(base()).Key()
+	if len(key) != 64 {
+		t.Errorf("key %q has %d bytes, want 64", key, len(key))
+	}
+	for range 20 {
+		if placement.Of(base()).Key() != key {
+			t.Fatal("two keys for one template")
+		}
+	}
+	for name, change := range map[string]func(*corev1.PodSpec){
+		"nodeName":   func(s *corev1.PodSpec) { s.NodeName = "a" },
+		"selector":   func(s *corev1.PodSpec) { s.NodeSelector["c"] = "4" },
+		"affinity":   func(s *corev1.PodSpec) { s.Affinity = required(named("a")) },
+		"no terms":   func(s *corev1.PodSpec) { s.Affinity = required() },
+		"toleration": func(s *corev1.PodSpec) { s.Tolerations = []corev1.Toleration{{Operator: "Exists"}} },
+		"os":         func(s *corev1.PodSpec) { s.OS = &corev1.PodOS{Name: "linux"} },
+	} {
+		spec := base()
+		change(spec)
+		if placement.Of(spec).Key() == key {
+			t.Errorf("the key does not tell another %s", name)
+		}
+	}
+}
+
+func TestConstraintsKeepNothingOfTheSpec(t *testing.T) {
+	spec := &corev1.PodSpec{NodeSelector: map[string]string{"zone": "1"}, Tolerations: []corev1.Toleration{{Operator: "Exists"}}, Affinity: required(label("zone", "In", "1"))}
+	c := placement.Of(spec)
+	spec.NodeSelector["zone"], spec.Tolerations[0] = "2", corev1.Toleration{}
+	spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions[0].Values[0] = "2"
+	if !c.Possible(node(taint("gpu", "", corev1.TaintEffectNoSchedule)), nil) {
+		t.Error("constraints change with the spec they were made of")
+	}
+}
+
+func BenchmarkPossible5kNodesWithAffinity(b *testing.B) {
+	c := placement.Of(&corev1.PodSpec{Affinity: required(label("zone", "In", "1"))})
+	n := node()
+	b.ReportAllocs()
+	for b.Loop() {
+		for range 5000 {
+			if !c.Possible(n, nil) {
+				b.Fatal("not possible")
+			}
+		}
+	}
+}
