@@ -4,6 +4,7 @@
 package placement_test
 
 import (
+	"math"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -146,6 +147,20 @@ func TestLikelyNeedsRoom(t *testing.T) {
 	}
 	if overdrawn := (placement.Resources{MilliCPU: -5, Pods: 1}); !overdrawn.Cover(placement.Resources{Pods: 1}) {
 		t.Error("what is not requested is in the way")
+	}
+}
+
+func TestResourcesSaturate(t *testing.T) {
+	r := func(n int64) placement.Resources { return placement.Resources{MemoryBytes: n} }
+	for name, test := range map[string]struct{ got, want placement.Resources }{
+		"sum":                      {r(math.MaxInt64).Plus(r(1)), r(math.MaxInt64)},
+		"negative sum":             {r(math.MinInt64).Plus(r(-1)), r(math.MinInt64)},
+		"difference":               {r(math.MinInt64).Minus(r(1)), r(math.MinInt64)},
+		"less the smallest number": {r(-1).Minus(r(math.MinInt64)), r(math.MaxInt64)},
+	} {
+		if !test.got.Equal(test.want) {
+			t.Errorf("%s: %+v, want %+v", name, test.got, test.want)
+		}
 	}
 }
 

@@ -5,11 +5,10 @@ package placement
 
 import (
 	"maps"
+	"math"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/resource"
-
-	"github.com/headroom-dev/headroom/estimate"
 )
 
 // Resources are what a pod requests or a node has left. Units: thousandths of
@@ -73,10 +72,10 @@ func (r Resources) Cover(requested Resources) bool {
 func short(have, want int64) bool { return want > 0 && have < want }
 
 // Plus returns r + o; what would overflow saturates.
-func (r Resources) Plus(o Resources) Resources { return r.combine(o, estimate.SaturatingAdd) }
+func (r Resources) Plus(o Resources) Resources { return r.combine(o, saturatingAdd) }
 
 // Minus returns r - o, which may be negative; what would overflow saturates.
-func (r Resources) Minus(o Resources) Resources { return r.combine(o, estimate.SaturatingSub) }
+func (r Resources) Minus(o Resources) Resources { return r.combine(o, saturatingSub) }
 
 // combine shares r's map with the result where o has no such resource.
 func (r Resources) combine(o Resources, f func(a, b int64) int64) Resources {
@@ -97,6 +96,24 @@ func (r Resources) combine(o Resources, f func(a, b int64) int64) Resources {
 		result.Extended[name] = f(result.Extended[name], n)
 	}
 	return result
+}
+
+func saturatingAdd(a, b int64) int64 {
+	switch {
+	case b > 0 && a > math.MaxInt64-b:
+		return math.MaxInt64
+	case b < 0 && a < math.MinInt64-b:
+		return math.MinInt64
+	default:
+		return a + b
+	}
+}
+
+func saturatingSub(a, b int64) int64 {
+	if b == math.MinInt64 {
+		return saturatingAdd(saturatingAdd(a, math.MaxInt64), 1)
+	}
+	return saturatingAdd(a, -b)
 }
 
 // Equal reports whether both are the same amounts.
