@@ -30,7 +30,8 @@ func newAddresses(listen string) (addresses, error) {
 	return addresses{all: ip}, nil
 }
 
-// outwardIP is the first IPv4 address of this machine that others can reach.
+// outwardIP is the first IPv4 address of this machine that others can reach; nil
+// when there is none.
 func outwardIP() (net.IP, error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -41,7 +42,7 @@ func outwardIP() (net.IP, error) {
 			return n.IP.To4(), nil
 		}
 	}
-	return nil, fmt.Errorf("listen address \"auto\": this machine has loopback addresses only")
+	return nil, nil
 }
 
 // listen opens the port of the index-th node.
@@ -49,7 +50,7 @@ func (a addresses) listen(index, port int) (net.Listener, error) {
 	if a.all != nil {
 		return net.Listen("tcp", net.JoinHostPort(a.all.String(), strconv.Itoa(port)))
 	}
-	own := net.IPv4(127, 77, byte(index/250), byte(index%250+1))
+	own := net.IPv4(127, 77, byte(index/250%250), byte(index%250+1)) //nolint:gosec // both are less than 256
 	listener, err := net.Listen("tcp", net.JoinHostPort(own.String(), strconv.Itoa(port)))
 	if err != nil && port == 0 {
 		return net.Listen("tcp", "127.0.0.1:0") // not every system has all of 127/8

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -60,7 +61,7 @@ func certificateUser(r *http.Request, clientCAs *x509.CertPool) (authenticationv
 	if err != nil || leaf.Subject.CommonName == "" {
 		return authenticationv1.UserInfo{}, false
 	}
-	groups := append(leaf.Subject.Organization[:len(leaf.Subject.Organization):len(leaf.Subject.Organization)], "system:authenticated")
+	groups := slices.Concat(leaf.Subject.Organization, []string{"system:authenticated"})
 	return authenticationv1.UserInfo{Username: leaf.Subject.CommonName, Groups: groups}, true
 }
 

@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -26,15 +27,16 @@ type certificates struct {
 	caPEM      []byte
 	ca         *x509.Certificate // nil for self-signed certificates
 	key        crypto.Signer
+	now        time.Time      // when the fleet started
 	clientPool *x509.CertPool // nil when no client certificate counts
 }
 
 func newCertificates(opts Options) (*certificates, error) {
-	c := &certificates{}
+	c := &certificates{now: opts.Clock.Now()}
 	if len(opts.ClientCAPEM) > 0 {
 		c.clientPool = x509.NewCertPool()
 		if !c.clientPool.AppendCertsFromPEM(opts.ClientCAPEM) {
-			return nil, fmt.Errorf("client CA: no PEM certificate in it")
+			return nil, errors.New("client CA: no PEM certificate in it")
 		}
 	}
 	switch {
@@ -47,7 +49,7 @@ func newCertificates(opts Options) (*certificates, error) {
 		}
 		signer, ok := pair.PrivateKey.(crypto.Signer)
 		if !ok {
-			return nil, fmt.Errorf("serving CA: its key cannot sign")
+			return nil, errors.New("serving CA: its key cannot sign")
 		}
 		c.ca, c.key, c.caPEM = pair.Leaf, signer, opts.ServingCACertPEM
 		return c, nil
@@ -58,7 +60,7 @@ func newCertificates(opts Options) (*certificates, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "simulated-kubelets"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(certificateLife),
+		NotBefore: c.now.Add(-time.Hour), NotAfter: c.now.Add(certificateLife),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -81,7 +83,7 @@ func (c *certificates) serving(name string, ip net.IP) (tls.Certificate, error) 
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "system:node:" + name, Organization: []string{"system:nodes"}},
 		DNSNames: []string{name}, IPAddresses: []net.IP{ip},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(certificateLife),
+		NotBefore: c.now.Add(-time.Hour), NotAfter: c.now.Add(certificateLife),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	parent, signer := c.ca, c.key

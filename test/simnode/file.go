@@ -4,6 +4,7 @@
 package simnode
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,13 +39,13 @@ type FileNode struct {
 	Count int    `json:"count,omitempty"`
 
 	Disk                  resource.Quantity `json:"disk"`
-	Reserved              resource.Quantity `json:"reserved,omitempty"`
-	OtherUsed             resource.Quantity `json:"otherUsed,omitempty"`
+	Reserved              resource.Quantity `json:"reserved,omitzero"`
+	OtherUsed             resource.Quantity `json:"otherUsed,omitzero"`
 	SharedWithNodeFS      bool              `json:"sharedWithNodeFS,omitempty"`
-	NodeFS                resource.Quantity `json:"nodeFS,omitempty"`
+	NodeFS                resource.Quantity `json:"nodeFS,omitzero"`
 	DiscardUnpackedLayers bool              `json:"discardUnpackedLayers,omitempty"`
 	PreloadedImages       []string          `json:"preloadedImages,omitempty"`
-	PullRate              resource.Quantity `json:"pullRate,omitempty"` // bytes per second
+	PullRate              resource.Quantity `json:"pullRate,omitzero"` // bytes per second
 
 	ImageGCHighThresholdPercent      int               `json:"imageGCHighThresholdPercent,omitempty"`
 	ImageGCLowThresholdPercent       int               `json:"imageGCLowThresholdPercent,omitempty"`
@@ -65,17 +66,17 @@ type FileNode struct {
 
 	Labels map[string]string `json:"labels,omitempty"`
 	Taints []corev1.Taint    `json:"taints,omitempty"`
-	CPU    resource.Quantity `json:"cpu,omitempty"`
-	Memory resource.Quantity `json:"memory,omitempty"`
+	CPU    resource.Quantity `json:"cpu,omitzero"`
+	Memory resource.Quantity `json:"memory,omitzero"`
 }
 
 // FileImage is an image by its sizes, or by its layers from the bottom up.
 type FileImage struct {
 	// Reported is the compressed size, as a node reports it.
-	Reported resource.Quantity `json:"reported,omitempty"`
+	Reported resource.Quantity `json:"reported,omitzero"`
 	// Disk is all that it takes on the disk, blobs included. Twice Reported when
 	// left out, which is what contents take that do not compress.
-	Disk   resource.Quantity `json:"disk,omitempty"`
+	Disk   resource.Quantity `json:"disk,omitzero"`
 	Digest string            `json:"digest,omitempty"`
 	Pinned bool              `json:"pinned,omitempty"`
 	Layers []FileLayer       `json:"layers,omitempty"`
@@ -87,6 +88,9 @@ type FileLayer struct {
 	Compressed resource.Quantity `json:"compressed"`
 	Disk       resource.Quantity `json:"disk"`
 }
+
+// maxCount is more nodes than Kubernetes supports in a cluster.
+const maxCount = 10_000
 
 // ParseFile reads options from YAML. Unknown fields are errors. Config and
 // Logger are left to the caller.
@@ -120,6 +124,9 @@ func ParseFile(document []byte) (Options, error) {
 		if fn.Name == "" || fn.Disk.Sign() <= 0 {
 			return Options{}, fmt.Errorf("nodes[%d]: needs a name and a disk size such as 2Gi", i)
 		}
+		if fn.Count < 0 || fn.Count > maxCount {
+			return Options{}, fmt.Errorf("nodes[%d]: count %d must be between 0 and %d", i, fn.Count, maxCount)
+		}
 		spec := fn.spec()
 		if fn.Count == 0 {
 			opts.Nodes = append(opts.Nodes, spec)
@@ -139,9 +146,9 @@ func (i FileImage) image(name string) (disk.Image, error) {
 	reported, onDisk := i.Reported.Value(), i.Disk.Value()
 	switch {
 	case len(i.Layers) > 0 && (reported != 0 || onDisk != 0):
-		return disk.Image{}, fmt.Errorf("give either layers, or reported and disk, not both")
+		return disk.Image{}, errors.New("give either layers, or reported and disk, not both")
 	case len(i.Layers) == 0 && reported <= 0:
-		return disk.Image{}, fmt.Errorf("reported must be more than 0, or layers given")
+		return disk.Image{}, errors.New("reported must be more than 0, or layers given")
 	case onDisk != 0 && onDisk < reported:
 		return disk.Image{}, fmt.Errorf("disk %s is less than reported %s: it counts the compressed blobs too", i.Disk.String(), i.Reported.String())
 	}
@@ -153,13 +160,17 @@ func (i FileImage) image(name string) (disk.Image, error) {
 		img.Layers = nil
 	}
 	for n, l := range i.Layers {
-		if l.Digest == "" || l.Compressed.Sign() < 0 || l.Disk.Sign() < 0 {
+		if !l.valid() {
 			return disk.Image{}, fmt.Errorf("layers[%d]: needs a digest, and sizes of 0 or more", n)
 		}
 		img.Layers = append(img.Layers, disk.Layer{Digest: l.Digest, CompressedBytes: l.Compressed.Value(), DiskBytes: l.Disk.Value()})
 	}
 	img.Digest, img.Pinned = i.Digest, i.Pinned
 	return img, nil
+}
+
+func (l FileLayer) valid() bool {
+	return l.Digest != "" && l.Compressed.Sign() >= 0 && l.Disk.Sign() >= 0
 }
 
 func (f FileNode) spec() NodeSpec {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
@@ -21,8 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 
 	"github.com/headroom-dev/headroom/test/simnode/disk"
 )
@@ -51,6 +51,9 @@ func Start(ctx context.Context, opts Options) (_ *Fleet, err error) {
 	if opts.Images.Images == nil && opts.Images.Default == nil {
 		opts.Images = DefaultCatalog()
 	}
+	if opts.Clock == nil {
+		opts.Clock = clock.RealClock{}
+	}
 	client, err := opts.client()
 	if err != nil {
 		return nil, err
@@ -64,8 +67,8 @@ func Start(ctx context.Context, opts Options) (_ *Fleet, err error) {
 		return nil, err
 	}
 
-	ctx, cancel := context.WithCancel(ctx)
-	f := &Fleet{byName: map[string]*Node{}, caPEM: certificates.caPEM, cancel: cancel}
+	f := &Fleet{byName: map[string]*Node{}, caPEM: certificates.caPEM}
+	ctx, f.cancel = context.WithCancel(ctx)
 	f.events = record.NewBroadcaster(record.WithContext(ctx))
 	f.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	defer func() {
@@ -74,7 +77,7 @@ func Start(ctx context.Context, opts Options) (_ *Fleet, err error) {
 		}
 	}()
 
-	reviews := newReviewer(client, opts.AuthCacheTTL)
+	reviews := newReviewer(client, opts.AuthCacheTTL, opts.Clock)
 	for i, spec := range opts.Nodes {
 		n, err := newNode(spec, opts, i, client)
 		if err != nil {
@@ -87,25 +90,32 @@ func Start(ctx context.Context, opts Options) (_ *Fleet, err error) {
 			return nil, err
 		}
 	}
+	if err := f.run(ctx, client); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// run registers the nodes and starts their loops.
+func (f *Fleet) run(ctx context.Context, client kubernetes.Interface) error {
 	for _, n := range f.nodes {
 		f.done.Go(func() { n.serve(ctx) })
 	}
-
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(registrations)
 	for _, n := range f.nodes {
 		group.Go(func() error { return n.register(groupCtx) })
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := f.watchPods(ctx, client); err != nil {
-		return nil, err
+		return err
 	}
 	for _, n := range f.nodes {
 		f.done.Go(func() { n.run(ctx) })
 	}
-	return f, nil
+	return nil
 }
 
 func (o Options) client() (kubernetes.Interface, error) {

@@ -157,6 +157,7 @@ defaultImage: {reported: 50Mi}
 `},
 		"an unknown field":          {"nodez: []", `unknown field "nodez"`},
 		"a node without a disk":     {"nodes: [{name: sim}]", "nodes[0]: needs a name and a disk size"},
+		"a million nodes":           {"nodes: [{name: sim, count: 1000000, disk: 1Gi}]", "nodes[0]: count 1000000 must be"},
 		"a disk less than reported": {"images: {a: {reported: 2Mi, disk: 1Mi}}", `images["a"]: disk 1Mi is less than reported 2Mi`},
 		"an image without sizes":    {"images: {a: {}}", `images["a"]: reported must be more than 0`},
 		"layers and sizes together": {"images: {a: {reported: 1, layers: [{digest: x}]}}", "not both"},
@@ -180,6 +181,21 @@ defaultImage: {reported: 50Mi}
 			}
 		})
 	}
+}
+
+func FuzzParseFile(f *testing.F) {
+	f.Add([]byte("nodes: [{name: sim, count: 2, disk: 2Gi}]\nimages: {a: {reported: 1Mi}}"))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		opts, err := ParseFile(document)
+		if err != nil {
+			return
+		}
+		for _, spec := range opts.Nodes {
+			if spec.Name == "" || spec.DiskBytes <= 0 {
+				t.Errorf("node %+v", spec)
+			}
+		}
+	})
 }
 
 func TestOptionsThatMakeNoSense(t *testing.T) {

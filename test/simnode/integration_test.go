@@ -127,7 +127,8 @@ func TestAgainstARealAPIServer(t *testing.T) {
 	f := c.fleet(simnode.Options{
 		Speed: 10, ListenAddress: "auto", ServingCACertPEM: ca, ServingCAKeyPEM: key, ClientCAPEM: ca,
 		Nodes: []simnode.NodeSpec{
-			{Name: "sim-1", Config: small}, {Name: "sim-2", Config: small},
+			{Name: "sim-1", Config: small},
+			{Name: "sim-2", Config: small},
 			// As on kind: nothing collects, nothing evicts.
 			{Name: "pull-1", Config: endless, EvictionHard: map[string]string{}, Taints: []corev1.Taint{{Key: "pull", Effect: corev1.TaintEffectNoSchedule}}},
 		},
@@ -135,7 +136,7 @@ func TestAgainstARealAPIServer(t *testing.T) {
 
 	t.Run("the scheduler's pods run and kubectl sees an ordinary node", func(t *testing.T) {
 		c := cluster{c.ControlPlane, t}
-		c.within(20*time.Second, "True True True", "get", "nodes", "-o", `jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}`)
+		c.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=20s")
 		// The taint of a node that is not ready goes with the controller manager.
 		c.within(20*time.Second, "pull", "get", "node", "pull-1", "-o", "jsonpath={.spec.taints[*].key}")
 		c.kubectl("create", "deployment", "web", "--image=nginx:1.27", "--replicas=4")
@@ -166,6 +167,9 @@ func TestAgainstARealAPIServer(t *testing.T) {
 	})
 
 	t.Run("the API server proxies to it", func(t *testing.T) {
+		if strings.HasPrefix(f.Node("sim-2").URL(), "https://127.") {
+			t.Skip("this machine has loopback addresses only, and the API server proxies to none")
+		}
 		c := cluster{c.ControlPlane, t}
 		var s statsv1alpha1.Summary
 		if err := json.Unmarshal([]byte(c.kubectl("get", "--raw", "/api/v1/nodes/sim-2/proxy/stats/summary")), &s); err != nil || s.Node.NodeName != "sim-2" {
@@ -217,7 +221,7 @@ func get(t *testing.T, f *simnode.Fleet, url, token string) (status int, body st
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

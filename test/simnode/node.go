@@ -13,9 +13,11 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
 	statsv1alpha1 "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
+	"k8s.io/utils/clock"
 
 	"github.com/headroom-dev/headroom/test/simnode/disk"
 )
@@ -25,6 +27,8 @@ const (
 	apiTimeout = 10 * time.Second
 	// apiRetry is the pause after a request that failed.
 	apiRetry = time.Second
+	// jitter spreads the reports of many nodes (kubelet: syncNodeStatus).
+	jitter = 0.04
 )
 
 // Node is one simulated node.
@@ -34,6 +38,7 @@ type Node struct {
 	client   kubernetes.Interface
 	recorder record.EventRecorder
 	log      logr.Logger
+	clock    clock.PassiveClock
 	taints   bool // Options.ManageTaints
 	started  time.Time
 
@@ -78,7 +83,7 @@ func newNode(spec NodeSpec, opts Options, index int, client kubernetes.Interface
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := opts.Clock.Now()
 	engine, err := disk.New(spec.Config, opts.Images, now)
 	if err != nil {
 		return nil, wrapNode(spec.Name, err)
@@ -88,7 +93,7 @@ func newNode(spec NodeSpec, opts Options, index int, client kubernetes.Interface
 		log = logr.Discard()
 	}
 	return &Node{
-		spec: spec, index: index, client: client, log: log.WithValues("node", spec.Name), taints: opts.ManageTaints,
+		spec: spec, index: index, client: client, log: log.WithValues("node", spec.Name), taints: opts.ManageTaints, clock: opts.Clock,
 		engine: engine, started: now, wake: make(chan struct{}, 1), pods: map[types.UID]*trackedPod{},
 	}, nil
 }
@@ -104,7 +109,7 @@ func (n *Node) URL() string { return "https://" + n.listener.Addr().String() }
 // keep the engine.
 func (n *Node) Do(f func(engine *disk.Node, now time.Time) []disk.Event) {
 	n.mu.Lock()
-	n.events = append(n.events, f(n.engine, time.Now())...)
+	n.events = append(n.events, f(n.engine, n.clock.Now())...)
 	n.mu.Unlock()
 	n.nudge()
 }
@@ -164,9 +169,9 @@ func (n *Node) run(ctx context.Context) {
 		if n.isDead() {
 			return
 		}
-		now := time.Now()
+		now := n.clock.Now()
 		n.step(ctx, now)
-		timer.Reset(max(0, time.Until(n.nextDue())))
+		timer.Reset(max(0, n.nextDue().Sub(n.clock.Now())))
 	}
 }
 
@@ -192,11 +197,11 @@ func (n *Node) step(ctx context.Context, now time.Time) {
 	n.nextRetry = time.Time{}
 	n.flushPods(ctx)
 	if !now.Before(n.nextStatus) {
-		n.nextStatus = now.Add(n.spec.StatusPeriod)
+		n.nextStatus = now.Add(wait.Jitter(n.spec.StatusPeriod, jitter))
 		n.reportStatus(ctx, now)
 	}
 	if !now.Before(n.nextLease) {
-		n.nextLease = now.Add(n.spec.LeasePeriod)
+		n.nextLease = now.Add(wait.Jitter(n.spec.LeasePeriod, jitter))
 		n.renewLease(ctx, now)
 	}
 }
@@ -216,6 +221,6 @@ func (n *Node) nextDue() time.Time {
 
 // retry asks for another step soon, because a request failed.
 func (n *Node) retry(what string, err error) {
-	n.nextRetry = time.Now().Add(apiRetry)
+	n.nextRetry = n.clock.Now().Add(apiRetry)
 	n.log.V(1).Info("Request to the API server failed", "what", what, "error", err.Error())
 }

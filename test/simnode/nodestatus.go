@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/headroom-dev/headroom/test/simnode/disk"
 )
@@ -56,14 +58,14 @@ func (n *Node) register(ctx context.Context) error {
 		return wrapNode(n.spec.Name, err)
 	}
 	n.object = created
-	now := time.Now()
+	now := n.clock.Now()
 	n.mu.Lock()
 	n.events = append(n.events, n.engine.Advance(now)...)
 	n.mu.Unlock()
 	if err := n.writeStatus(ctx, now); err != nil {
 		return wrapNode(n.spec.Name, err)
 	}
-	n.nextStatus = now.Add(n.spec.StatusPeriod)
+	n.nextStatus = now.Add(wait.Jitter(n.spec.StatusPeriod, jitter))
 	n.recorder.Event(n.reference(), corev1.EventTypeNormal, "Starting", "Starting kubelet.")
 	return nil
 }
@@ -186,7 +188,7 @@ func images(listed []disk.ListedImage, limit int) []corev1.ContainerImage {
 	}
 	var out []corev1.ContainerImage
 	for _, img := range listed {
-		names := append(img.RepoDigests[:len(img.RepoDigests):len(img.RepoDigests)], img.RepoTags...)
+		names := slices.Concat(img.RepoDigests, img.RepoTags)
 		out = append(out, corev1.ContainerImage{Names: names[:min(len(names), maxNames)], SizeBytes: img.ReportedBytes})
 	}
 	return out

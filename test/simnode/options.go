@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"github.com/headroom-dev/headroom/test/simnode/disk"
 )
@@ -35,7 +36,8 @@ type Options struct {
 	// ListenAddress is the IP address of all nodes, each with a port of its own.
 	// Empty gives each node its own loopback address (127.77.x.y), or 127.0.0.1
 	// where the system has only that one. "auto" takes the machine's first address
-	// that is not a loopback one.
+	// that is not a loopback one, and if there is none does as with empty: the API
+	// server's node proxy (nodes/NAME/proxy) refuses loopback addresses.
 	ListenAddress string
 	// Port is the kubelet port of every node; 0 takes a free one. It needs an
 	// address of its own for each node.
@@ -56,6 +58,8 @@ type Options struct {
 	// not-ready taint. Only for clusters without a controller manager, which does
 	// the same from the conditions.
 	ManageTaints bool
+	// Clock tells the time; nil is the real one.
+	Clock clock.PassiveClock
 	// Logger gets what goes wrong; the zero value is silent.
 	Logger logr.Logger
 }

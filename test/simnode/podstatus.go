@@ -5,6 +5,7 @@ package simnode
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 // setPodStatus writes what the kubelet would report of a pod into its status.
 func (n *Node) setPodStatus(pod *corev1.Pod, ip string, state disk.PodState) {
 	status := &pod.Status
+	now := metav1.NewTime(n.clock.Now().Truncate(time.Second))
 	status.Phase = corev1.PodPhase(state.Phase)
 	status.Reason, status.Message = state.Reason, state.Message
 	if state.Phase == disk.Failed && len(status.ContainerStatuses) == 0 && !anyStarted(state) {
@@ -23,7 +25,7 @@ func (n *Node) setPodStatus(pod *corev1.Pod, ip string, state disk.PodState) {
 	}
 	status.HostIP, status.HostIPs = n.ip(), []corev1.HostIP{{IP: n.ip()}}
 	if status.StartTime == nil {
-		status.StartTime = &metav1.Time{Time: time.Now().Truncate(time.Second)}
+		status.StartTime = &now
 	}
 	if anyStarted(state) {
 		status.PodIP, status.PodIPs = ip, []corev1.PodIP{{IP: ip}}
@@ -33,12 +35,12 @@ func (n *Node) setPodStatus(pod *corev1.Pod, ip string, state disk.PodState) {
 
 	initialized := state.Phase != disk.Pending || initDone(pod, state)
 	running := state.Phase == disk.Running
-	setPodCondition(status, corev1.PodReadyToStartContainers, !isOver(state.Phase), "")
-	setPodCondition(status, corev1.PodInitialized, initialized, "ContainersNotInitialized")
-	setPodCondition(status, corev1.PodReady, running, readyReason(state.Phase))
-	setPodCondition(status, corev1.ContainersReady, running, readyReason(state.Phase))
+	setPodCondition(status, corev1.PodReadyToStartContainers, !isOver(state.Phase), "", now)
+	setPodCondition(status, corev1.PodInitialized, initialized, "ContainersNotInitialized", now)
+	setPodCondition(status, corev1.PodReady, running, readyReason(state.Phase), now)
+	setPodCondition(status, corev1.ContainersReady, running, readyReason(state.Phase), now)
 	if state.Reason == "Evicted" {
-		setPodCondition(status, corev1.DisruptionTarget, true, "")
+		setPodCondition(status, corev1.DisruptionTarget, true, "", now)
 		for i := range status.Conditions {
 			if status.Conditions[i].Type == corev1.DisruptionTarget {
 				status.Conditions[i].Reason, status.Conditions[i].Message = corev1.PodReasonTerminationByKubelet, state.Message
@@ -61,7 +63,7 @@ func readyReason(p disk.Phase) string {
 }
 
 func anyStarted(state disk.PodState) bool {
-	for _, c := range append(state.InitContainers[:len(state.InitContainers):len(state.InitContainers)], state.Containers...) {
+	for _, c := range slices.Concat(state.InitContainers, state.Containers) {
 		if !c.StartedAt.IsZero() {
 			return true
 		}
@@ -127,7 +129,7 @@ func containerID(s disk.ContainerState) string {
 	return "containerd://" + hexID(s.Name+s.ImageID+s.StartedAt.String())
 }
 
-func setPodCondition(status *corev1.PodStatus, kind corev1.PodConditionType, is bool, otherwise string) {
+func setPodCondition(status *corev1.PodStatus, kind corev1.PodConditionType, is bool, otherwise string, now metav1.Time) {
 	want := corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue}
 	if !is {
 		want.Status, want.Reason = corev1.ConditionFalse, otherwise
@@ -138,11 +140,11 @@ func setPodCondition(status *corev1.PodStatus, kind corev1.PodConditionType, is 
 			continue
 		}
 		if c.Status != want.Status {
-			c.LastTransitionTime = metav1.NewTime(time.Now().Truncate(time.Second))
+			c.LastTransitionTime = now
 		}
 		c.Status, c.Reason = want.Status, want.Reason
 		return
 	}
-	want.LastTransitionTime = metav1.NewTime(time.Now().Truncate(time.Second))
+	want.LastTransitionTime = now
 	status.Conditions = append(status.Conditions, want)
 }

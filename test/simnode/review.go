@@ -16,6 +16,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
 )
 
 // defaultAuthCacheTTL is shorter than a kubelet's, so that a change of RBAC shows soon.
@@ -29,6 +30,7 @@ const maxReviews = 10_000
 type reviewer struct {
 	client kubernetes.Interface
 	ttl    time.Duration
+	clock  clock.PassiveClock
 
 	// mu guards users and rights.
 	mu     sync.Mutex
@@ -46,11 +48,11 @@ type userAnswer struct {
 	ok   bool
 }
 
-func newReviewer(client kubernetes.Interface, ttl time.Duration) *reviewer {
+func newReviewer(client kubernetes.Interface, ttl time.Duration, c clock.PassiveClock) *reviewer {
 	if ttl == 0 {
 		ttl = defaultAuthCacheTTL
 	}
-	return &reviewer{client: client, ttl: ttl, users: map[string]cached[userAnswer]{}, rights: map[string]cached[bool]{}}
+	return &reviewer{client: client, ttl: ttl, clock: c, users: map[string]cached[userAnswer]{}, rights: map[string]cached[bool]{}}
 }
 
 // authenticate says whose token it is; ok is false for one that nobody knows.
@@ -99,7 +101,7 @@ func lookup[T any](r *reviewer, m map[string]cached[T], key string) (value T, fo
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c, found := m[key]
-	if !found || !time.Now().Before(c.until) {
+	if !found || !r.clock.Now().Before(c.until) {
 		return value, false
 	}
 	return c.value, true
@@ -111,5 +113,5 @@ func keep[T any](r *reviewer, m map[string]cached[T], key string, value T) {
 	if len(m) >= maxReviews {
 		clear(m)
 	}
-	m[key] = cached[T]{value: value, until: time.Now().Add(r.ttl)}
+	m[key] = cached[T]{value: value, until: r.clock.Now().Add(r.ttl)}
 }

@@ -8,8 +8,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -33,7 +32,7 @@ func (n *Node) listen(a addresses, port int, c *certificates, reviews *reviewer)
 			ClientAuth: tls.RequestClientCert, NextProtos: []string{"h2", "http/1.1"},
 		},
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 90 * time.Second,
-		ErrorLog: log.New(io.Discard, "", 0), // handshakes of clients that do not know the CA
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), // handshakes of clients that do not know the CA
 	}
 	return nil
 }

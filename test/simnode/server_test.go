@@ -26,6 +26,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 	statsv1alpha1 "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
+	"k8s.io/utils/clock"
 
 	"github.com/headroom-dev/headroom/test/simnode/disk"
 )
@@ -90,7 +91,7 @@ func request(t *testing.T, client *http.Client, method, url, token string) (stat
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -132,11 +133,11 @@ func TestWhoMayAskWhat(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
-	ca, err := newCertificates(Options{})
+	ca, err := newCertificates(Options{Clock: clock.RealClock{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := newCertificates(Options{})
+	stranger, err := newCertificates(Options{Clock: clock.RealClock{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,13 +225,13 @@ func TestKilledNodesDoNotAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if response, err := client.Do(r); err == nil {
-		response.Body.Close()
+		_ = response.Body.Close()
 		t.Errorf("answered with %d", response.StatusCode)
 	}
 }
 
 func TestServingCAMayBeGiven(t *testing.T) {
-	own, err := newCertificates(Options{})
+	own, err := newCertificates(Options{Clock: clock.RealClock{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,4 +87,4 @@ func (n *Node) podStats(sample disk.Sample) []statsv1alpha1.PodStats {
 }
 
 // uintOf is a pointer to a count; what cannot be negative is not.
-func uintOf(n int64) *uint64 { return new(uint64(max(0, n))) } //nolint:gosec // not negative
+func uintOf(n int64) *uint64 { return new(uint64(max(0, n))) }

@@ -20,8 +20,8 @@ func UsagePercent(capacityBytes, availableBytes int64) int {
 	if capacityBytes <= 0 {
 		return 0
 	}
-	available := uint64(min(max(0, availableBytes), capacityBytes)) //nolint:gosec // not negative
-	return 100 - int(mulDiv(available, 100, uint64(capacityBytes)))
+	available := uint64(min(max(0, availableBytes), capacityBytes))
+	return 100 - int(mulDiv(available, 100, uint64(capacityBytes))) //nolint:gosec // at most 100
 }
 
 // GCTriggered says whether a periodic image garbage collection deletes anything:
@@ -38,8 +38,8 @@ func AmountToFree(capacityBytes, availableBytes int64, lowPercent int) int64 {
 	if capacityBytes <= 0 {
 		return 0
 	}
-	share := mulDiv(uint64(capacityBytes), uint64(max(0, 100-lowPercent)), 100) //nolint:gosec // both are checked
-	return int64(share) - min(availableBytes, capacityBytes)                    //nolint:gosec // share <= capacity
+	share := mulDiv(uint64(capacityBytes), uint64(max(0, 100-lowPercent)), 100)
+	return int64(share) - min(availableBytes, capacityBytes) //nolint:gosec // share <= capacity
 }
 
 // mulDiv is a*b/c without overflow for results that fit.

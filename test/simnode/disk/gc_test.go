@@ -41,7 +41,7 @@ func TestGCTriggered(t *testing.T) {
 }
 
 func TestGCTriggeredIsExactlyTheLineInTheDesign(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a repeatable test
+	random := rand.New(rand.NewPCG(1, 2))
 	for range 200_000 {
 		capacity := 1 + random.Int64N(10_000)
 		available, high := random.Int64N(capacity+1), random.IntN(101)

@@ -35,6 +35,12 @@ func (n *Node) sync(p *pod) {
 		}
 	}
 	p.cursor = 0
+	n.sleep(p)
+}
+
+// sleep ends a pass: the pod is looked at again after a failure, and when a
+// container's time is over.
+func (n *Node) sleep(p *pod) {
 	if p.failed {
 		p.failed = false
 		p.wake = n.now.Add(n.cfg.SyncRetry)

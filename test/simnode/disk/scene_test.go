@@ -190,7 +190,7 @@ func TestPinnedImagesStay(t *testing.T) {
 func TestManySmallStepsDecideAsOneLarge(t *testing.T) {
 	run := func(seed uint64, step time.Duration) (events []Event) {
 		n := newNode(t, testConfig(t))
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a repeatable test
+		random := rand.New(rand.NewPCG(seed, 1))
 		images := []string{"a", "b", "c", "huge", "one", "two", "unknown"}
 		now := t0
 		for i := range 40 {

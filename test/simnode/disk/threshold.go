@@ -91,11 +91,11 @@ func ParseThresholds(hard, soft, softGrace, minReclaim map[string]string) ([]Thr
 	var out []Threshold
 	for _, signal := range []Signal{ImageFSAvailable, NodeFSAvailable} {
 		if text, ok := hard[string(signal)]; ok {
-			amount, any, err := parseAmount("evictionHard", string(signal), text)
+			amount, is, err := parseAmount("evictionHard", string(signal), text)
 			if err != nil {
 				return nil, err
 			}
-			if any {
+			if is {
 				out = append(out, Threshold{Signal: signal, Line: amount, MinReclaim: reclaim[signal]})
 			}
 		}
@@ -105,7 +105,7 @@ func ParseThresholds(hard, soft, softGrace, minReclaim map[string]string) ([]Thr
 		if !ok {
 			continue
 		}
-		amount, any, err := parseAmount("evictionSoft", string(signal), text)
+		amount, is, err := parseAmount("evictionSoft", string(signal), text)
 		if err != nil {
 			return nil, err
 		}
@@ -113,15 +113,15 @@ func ParseThresholds(hard, soft, softGrace, minReclaim map[string]string) ([]Thr
 		if err != nil || grace < 0 {
 			return nil, fmt.Errorf("evictionSoftGracePeriod %q: %q is not a duration; every soft threshold needs one, such as 90s", signal, softGrace[string(signal)])
 		}
-		if any {
+		if is {
 			out = append(out, Threshold{Signal: signal, Line: amount, MinReclaim: reclaim[signal], Soft: true, Grace: grace})
 		}
 	}
 	return out, nil
 }
 
-// parseAmount reads "15%", "500Mi" or "0%"; any is false for what the kubelet ignores.
-func parseAmount(field, signal, text string) (amount Amount, any bool, err error) {
+// parseAmount reads "15%", "500Mi" or "0%": is says whether there is a line, and is false for what the kubelet ignores.
+func parseAmount(field, signal, text string) (amount Amount, is bool, err error) {
 	if percent, ok := strings.CutSuffix(text, "%"); ok {
 		value, err := strconv.ParseFloat(percent, 32)
 		if err != nil || value < 0 || value > 100 {

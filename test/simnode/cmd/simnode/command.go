@@ -121,6 +121,44 @@ func (f *flags) options(changed func(string) bool) (simnode.Options, error) {
 	if changed("listen") {
 		opts.ListenAddress = f.listen
 	}
+	if err := f.readAuthorities(&opts); err != nil {
+		return opts, err
+	}
+	opts.ManageTaints = opts.ManageTaints || f.taints
+	if len(opts.Nodes) > 0 {
+		return opts, nil
+	}
+	var err error
+	opts.Nodes, err = f.alike()
+	return opts, err
+}
+
+// alike makes the nodes that --nodes, --disk and --other-used describe.
+func (f *flags) alike() (nodes []simnode.NodeSpec, err error) {
+	size, err := resource.ParseQuantity(f.disk)
+	if err != nil || size.Sign() <= 0 {
+		return nil, fmt.Errorf("--disk: %q is not a size such as 2Gi", f.disk)
+	}
+	other, err := resource.ParseQuantity(f.otherUsed)
+	if err != nil || other.Sign() < 0 {
+		return nil, fmt.Errorf("--other-used: %q is not a size such as 100Mi", f.otherUsed)
+	}
+	if f.nodes <= 0 {
+		return nil, fmt.Errorf("--nodes: %d must be more than 0", f.nodes)
+	}
+	for i := range f.nodes {
+		nodes = append(nodes, simnode.NodeSpec{
+			Name: f.prefix + "-" + strconv.Itoa(i+1),
+			Config: disk.Config{
+				DiskBytes: size.Value(), OtherUsedBytes: other.Value(), PreloadedImages: []string{simnode.PauseImage},
+			},
+		})
+	}
+	return nodes, nil
+}
+
+// readAuthorities reads the PEM files that flags name.
+func (f *flags) readAuthorities(opts *simnode.Options) error {
 	for _, file := range []struct {
 		flag, path string
 		into       *[]byte
@@ -134,34 +172,11 @@ func (f *flags) options(changed func(string) bool) (simnode.Options, error) {
 		}
 		content, err := os.ReadFile(file.path)
 		if err != nil {
-			return opts, fmt.Errorf("--%s: %w", file.flag, err)
+			return fmt.Errorf("--%s: %w", file.flag, err)
 		}
 		*file.into = content
 	}
-	opts.ManageTaints = opts.ManageTaints || f.taints
-	if len(opts.Nodes) > 0 {
-		return opts, nil
-	}
-	size, err := resource.ParseQuantity(f.disk)
-	if err != nil || size.Sign() <= 0 {
-		return opts, fmt.Errorf("--disk: %q is not a size such as 2Gi", f.disk)
-	}
-	other, err := resource.ParseQuantity(f.otherUsed)
-	if err != nil || other.Sign() < 0 {
-		return opts, fmt.Errorf("--other-used: %q is not a size such as 100Mi", f.otherUsed)
-	}
-	if f.nodes <= 0 {
-		return opts, fmt.Errorf("--nodes: %d must be more than 0", f.nodes)
-	}
-	for i := range f.nodes {
-		opts.Nodes = append(opts.Nodes, simnode.NodeSpec{
-			Name: f.prefix + "-" + strconv.Itoa(i+1),
-			Config: disk.Config{
-				DiskBytes: size.Value(), OtherUsedBytes: other.Value(), PreloadedImages: []string{simnode.PauseImage},
-			},
-		})
-	}
-	return opts, nil
+	return nil
 }
 
 func logger(out io.Writer, verbose bool) logr.Logger {
