@@ -152,7 +152,7 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	}
 	s.last = c
 	before := s.inForce.Load()
-	p, warnings, err := loadConfigMap(c)
+	p, warnings, err := loadConfigMap(c, before.state.keepable())
 	if err != nil {
 		s.counts.Invalid++
 		s.invalid(c, before, err)

@@ -39,6 +39,7 @@ const (
 	enforce  = header + "mode: Enforce\n"
 	audit    = header + "mode: Audit\n"
 	negative = header + "unknownImage: {likely: 1Gi, high: -10Gi}\n"
+	unknown  = header + "mode: Audit\nfromTheFuture: 1\n"
 	broken   = "mode: [\n"
 )
 
@@ -67,6 +68,14 @@ func TestPolicySourceFollowsTheConfigMap(t *testing.T) {
 			{negative, inForce{policy.Enforce, PolicyConfigMap, false, "Invalid"}},
 			{broken, inForce{policy.Enforce, PolicyConfigMap, false, "Invalid, Invalid"}},
 			{audit, inForce{policy.Audit, PolicyConfigMap, true, "Invalid, Invalid"}},
+		},
+		"an unknown field, most likely misspelt, is a mistake while there is a policy to keep": {
+			{enforce, inForce{policy.Enforce, PolicyConfigMap, true, ""}},
+			{unknown, inForce{policy.Enforce, PolicyConfigMap, false, "Invalid"}},
+		},
+		"an unknown field of a newer version does not keep a process from starting": {
+			{unknown, inForce{policy.Audit, PolicyConfigMap, true, ""}},
+			{"+", inForce{policy.Audit, PolicyConfigMap, true, ""}},
 		},
 		"started with an invalid one": {
 			{broken, inForce{policy.Audit, PolicyFallback, false, "Invalid"}},

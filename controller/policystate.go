@@ -46,6 +46,13 @@ type PolicyState struct {
 	ResourceVersion string
 }
 
+// keepable reports whether there is a policy that can stay in force. Where there is, a field that this version does not know
+// is a mistake: most likely a misspelt one. Where there is none, the process has just started, maybe as a downgrade, and the
+// rest of what a newer version was told is better than nothing.
+func (s PolicyState) keepable() bool {
+	return s.Source == PolicyConfigMap || s.Source == PolicyDefaults
+}
+
 // PolicyLoads counts what became of the texts seen.
 type PolicyLoads struct {
 	Valid, Invalid, Deleted uint64
@@ -69,12 +76,12 @@ func auditDefaults(source PolicyOrigin, problem string) *loaded {
 
 // loadConfigMap reads the text that a ConfigMap holds. One without the key is not valid: a misspelt key must not look
 // like a wish for the defaults.
-func loadConfigMap(c *corev1.ConfigMap) (*policy.Policy, []string, error) {
+func loadConfigMap(c *corev1.ConfigMap, strict bool) (*policy.Policy, []string, error) {
 	text, found := c.Data[policy.ConfigMapKey]
 	if !found {
 		return nil, nil, fmt.Errorf("the ConfigMap has no key %q: put the policy there, or delete the ConfigMap for the defaults", policy.ConfigMapKey)
 	}
-	return policy.Load([]byte(text), false)
+	return policy.Load([]byte(text), strict)
 }
 
 func sameText(a, b *corev1.ConfigMap) bool {
