@@ -39,7 +39,23 @@ func startNode(t *testing.T, o lab.NodeOptions) *lab.Node {
 			t.Error(err)
 		}
 	})
+	warmUp(t, o.Name)
 	return node
+}
+
+// warmUp runs the smallest pod there is and waits until its image is listed. A
+// kubelet without any image sends no list, which is also what one sends that
+// can't list; and it lists every 30 seconds. Until then nobody can tell what is
+// not on the node, and Headroom refuses nothing.
+func warmUp(t *testing.T, node string) {
+	t.Helper()
+	pod := podOptions{namespace: "default", name: "warmup-" + node, image: lab.RegistryHost + "/lab/pause:1", node: node}
+	mustRun(t, pod)
+	eventually(t, time.Minute, "the node lists its images", func() bool {
+		n, err := shared.client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
+		return err == nil && len(n.Status.Images) > 0
+	})
+	kubectl(t, "delete", "pod", "-n", pod.namespace, pod.name, "--wait=true")
 }
 
 // push makes up an image of random bytes, which the runtime keeps twice:
@@ -64,6 +80,10 @@ func namespace(t *testing.T, name string) string {
 	kubectl(t, "create", "namespace", name)
 	t.Cleanup(func() {
 		ctx := context.Background()
+		if t.Failed() {
+			described, _, _ := shared.plane.Kubectl(ctx, "describe", "pods", "-n", name) //nolint:errcheck // only for the log
+			t.Logf("pods of namespace %s:\n%s", name, described)
+		}
 		//nolint:errcheck // what is left ends with the control plane
 		_, _, _ = shared.plane.Kubectl(ctx, "delete", "pods", "--all", "-n", name, "--force", "--grace-period=0", "--wait=true", "--timeout=60s")
 		_, _, _ = shared.plane.Kubectl(ctx, "delete", "namespace", name, "--wait=false") //nolint:errcheck // as above
@@ -200,6 +220,22 @@ func podNow(t *testing.T, namespace, name string) *corev1.Pod {
 		t.Fatal(err)
 	}
 	return pod
+}
+
+// evictionOf is what the kubelet said when it evicted a pod, "" if it did not.
+// The pod's phase does not tell: one that ends in time counts as Succeeded.
+func evictionOf(t *testing.T, namespace, name string) string {
+	t.Helper()
+	events, err := shared.client.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{
+		FieldSelector: "reason=Evicted,involvedObject.name=" + name,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range events.Items {
+		return events.Items[i].Message
+	}
+	return ""
 }
 
 func underPressure(t *testing.T, node string) bool {

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -70,9 +71,13 @@ func Start(t testing.TB, o Options) *Process {
 		close(p.done)
 	}()
 	t.Cleanup(func() {
+		metrics := ""
+		if t.Failed() {
+			metrics = p.metrics()
+		}
 		p.Stop()
 		if t.Failed() {
-			t.Logf("headroom's log:\n%s", p.Log())
+			t.Logf("headroom's log:\n%s\nits metrics:\n%s", p.Log(), metrics)
 		}
 	})
 	if !o.NotReady {
@@ -115,7 +120,7 @@ func (p *Process) WaitReady(t testing.TB, timeout time.Duration) {
 			t.Fatalf("headroom ended with code %d before it was ready:\n%s", p.ExitCode(), p.Log())
 		case <-ctx.Done():
 			t.Fatalf("headroom is not ready after %v:\n%s", timeout, p.Log())
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
@@ -188,6 +193,26 @@ func (p *Process) Metric(t testing.TB, name string, labels ...string) float64 {
 		}
 	}
 	return sum
+}
+
+// metrics are Headroom's own series that are not zero, for a failing test's log.
+func (p *Process) metrics() string {
+	response, err := http.Get(p.MetricsURL)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err.Error()
+	}
+	var kept strings.Builder
+	for line := range strings.Lines(string(body)) {
+		if strings.HasPrefix(line, "headroom_") && !strings.HasSuffix(line, " 0\n") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
 }
 
 func hasLabels(metric *dto.Metric, labels []string) bool {

@@ -1,0 +1,270 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/test/simnode/sequence"
+)
+
+const importantClass = "sequence-important"
+
+// driver has a real node do a sequence.
+type driver struct {
+	t         *testing.T
+	s         sequence.Sequence
+	node      *lab.Node
+	namespace string
+	images    map[string]string // in full, by short name
+	disk      sequence.Disk
+	ran       []string // images of pods that ran, so that they were there
+	failed    []string // pods
+	pressure  pressureWatch
+}
+
+func newDriver(t *testing.T, s sequence.Sequence) *driver {
+	d := &driver{t: t, s: s, images: map[string]string{}, disk: sequence.Disk{Images: map[string]sequence.Image{}}}
+	for name, mib := range s.Images {
+		d.images[name] = push(t, s.Name+"/"+name+":v1", mib, seedOf(s.Name+name))
+	}
+	d.node = startNode(t, lab.NodeOptions{
+		Name: s.Name, DiskBytes: s.DiskMiB * mib,
+		EvictionHard: s.EvictionHard, EvictionSoft: s.EvictionSoft, EvictionSoftGracePeriod: s.EvictionSoftGracePeriod,
+		ImageGCHighPercent: s.ImageGCHighThresholdPercent, ImageGCLowPercent: s.ImageGCLowThresholdPercent,
+		ImageMinimumGCAge: s.ImageMinimumGCAge.Duration, PressureTransition: s.PressureTransition.Duration,
+	})
+	d.namespace = namespace(t, s.Name)
+	d.pressure.start(t, s.Name)
+	fs := d.statfs()
+	d.disk.CapacityBytes = int64(fs.Blocks) * fs.Bsize
+	d.disk.ReservedBytes = int64(fs.Bfree-fs.Bavail) * fs.Bsize
+	d.disk.UsedBytes = int64(fs.Blocks-fs.Bfree) * fs.Bsize
+	return d
+}
+
+// seedOf makes an image's bytes its own, the same in every run.
+func seedOf(name string) uint64 {
+	seed := uint64(1)
+	for _, b := range []byte(name) {
+		seed = seed*31 + uint64(b)
+	}
+	return seed
+}
+
+func (d *driver) statfs() unix.Statfs_t {
+	d.t.Helper()
+	var fs unix.Statfs_t
+	if err := unix.Statfs(d.node.ImageDir, &fs); err != nil {
+		d.t.Fatal(err)
+	}
+	return fs
+}
+
+func (d *driver) availableBytes() int64 {
+	fs := d.statfs()
+	return int64(fs.Bavail) * fs.Bsize
+}
+
+func (d *driver) do(s sequence.Step) {
+	d.t.Helper()
+	switch {
+	case s.Run != "":
+		d.run(s)
+	case s.Delete != "":
+		kubectl(d.t, "delete", "pod", "-n", d.namespace, s.Delete)
+	case s.Restart:
+		if err := d.node.StopKubelet(); err != nil {
+			d.t.Fatal(err)
+		}
+		if err := d.node.StartKubelet(d.t.Context()); err != nil {
+			d.t.Fatal(err)
+		}
+	case s.LeaveAvailablePercent != 0:
+		d.fill(d.availableBytes() - d.disk.CapacityBytes*s.LeaveAvailablePercent/100)
+	case s.Release:
+		if err := os.Remove(d.fillFile()); err != nil {
+			d.t.Fatal(err)
+		}
+	case s.Await != "":
+		eventually(d.t, 2*time.Minute, s.Await, func() bool { return underPressure(d.t, d.node.Name) == (s.Await == sequence.Pressure) })
+	default:
+		time.Sleep(s.Wait.Duration)
+	}
+}
+
+func (d *driver) fillFile() string { return filepath.Join(d.node.ImageDir, "filled-in") }
+
+// fill takes bytes off the disk at once.
+func (d *driver) fill(bytes int64) {
+	d.t.Helper()
+	file, err := os.Create(d.fillFile())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer file.Close()
+	if err := unix.Fallocate(int(file.Fd()), 0, 0, bytes); err != nil {
+		d.t.Fatalf("fill %d bytes: %v", bytes, err)
+	}
+}
+
+// run also measures what the image takes.
+func (d *driver) run(s sequence.Step) {
+	d.t.Helper()
+	pod := podOptions{namespace: d.namespace, name: s.Run, image: d.images[s.Image], node: d.node.Name}
+	if s.Important {
+		pod.priorityClass = importantClass
+	}
+	before := d.availableBytes()
+	if !s.PullFails {
+		mustRun(d.t, pod)
+		if !slices.Contains(d.ran, s.Image) {
+			d.ran = append(d.ran, s.Image)
+			d.disk.Images[s.Image] = sequence.Image{DiskBytes: before - d.availableBytes()}
+		}
+		return
+	}
+	if stderr, err := create(d.t, pod); err != nil {
+		d.t.Fatalf("create %s: %v\n%s", s.Run, err, stderr)
+	}
+	eventually(d.t, 2*time.Minute, "the pull of "+s.Run+" fails for want of space", func() bool {
+		return slices.ContainsFunc(d.events(d.namespace, s.Run), func(e corev1.Event) bool {
+			return e.Reason == "Failed" && strings.Contains(e.Message, "no space left on device")
+		})
+	})
+	d.failed = append(d.failed, s.Run)
+}
+
+func (d *driver) events(namespace, about string) []corev1.Event {
+	d.t.Helper()
+	list, err := shared.client.CoreV1().Events(namespace).List(d.t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=" + about})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return list.Items
+}
+
+// recorded is what the node did, after the last step.
+func (d *driver) recorded() *sequence.Recorded {
+	d.t.Helper()
+	node, err := shared.client.CoreV1().Nodes().Get(d.t.Context(), d.node.Name, metav1.GetOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r := &sequence.Recorded{Kubelet: node.Status.NodeInfo.KubeletVersion, Runtime: node.Status.NodeInfo.ContainerRuntimeVersion, Disk: d.disk}
+	r.Outcome = sequence.Outcome{
+		DeletedImages: []string{}, EvictedPods: d.evicted(), FailedPulls: append([]string{}, d.failed...), NodeEvents: []string{},
+		PressureCame: d.pressure.count(), PressureAtEnd: underPressure(d.t, d.node.Name), AvailableBytes: d.availableBytes(),
+	}
+	for _, name := range d.ran {
+		at := slices.IndexFunc(node.Status.Images, func(i corev1.ContainerImage) bool { return slices.Contains(i.Names, d.images[name]) })
+		if at < 0 {
+			r.DeletedImages = append(r.DeletedImages, name)
+		}
+		image := r.Images[name]
+		image.ReportedBytes = d.pressure.reported(d.images[name])
+		r.Images[name] = image
+	}
+	for _, event := range d.events(metav1.NamespaceDefault, d.node.Name) {
+		if slices.Contains(sequence.NodeEvents(), event.Reason) {
+			r.NodeEvents = append(r.NodeEvents, event.Reason)
+			d.t.Logf("%s %s: %s", event.FirstTimestamp.Format(time.TimeOnly), event.Reason, event.Message)
+		}
+	}
+	r.Outcome = r.Outcome.Sorted()
+	d.t.Logf("recorded: %+v", *r)
+	return r
+}
+
+// evicted are the pods that the kubelet evicted, in that order.
+func (d *driver) evicted() []string {
+	d.t.Helper()
+	list, err := shared.client.CoreV1().Events(d.namespace).List(d.t.Context(), metav1.ListOptions{FieldSelector: "reason=Evicted"})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return a.FirstTimestamp.Compare(b.FirstTimestamp.Time) })
+	names := []string{}
+	for i := range list.Items {
+		names = append(names, list.Items[i].InvolvedObject.Name)
+		d.t.Logf("%s evicted %s", list.Items[i].FirstTimestamp.Format(time.TimeOnly), list.Items[i].InvolvedObject.Name)
+	}
+	return names
+}
+
+// pressureWatch follows a Node object: how often DiskPressure came, and what
+// size each image had while it was listed.
+type pressureWatch struct {
+	mu    sync.Mutex
+	on    bool
+	came  int
+	sizes map[string]int64
+}
+
+func (p *pressureWatch) start(t *testing.T, node string) {
+	t.Helper()
+	p.sizes = map[string]int64{}
+	ctx, cancel := context.WithCancel(t.Context())
+	w, err := shared.client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + node})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done sync.WaitGroup
+	t.Cleanup(func() { cancel(); w.Stop(); done.Wait() })
+	done.Go(func() {
+		for event := range w.ResultChan() {
+			p.note(event)
+		}
+	})
+}
+
+func (p *pressureWatch) note(event watch.Event) {
+	node, ok := event.Object.(*corev1.Node)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, image := range node.Status.Images {
+		for _, name := range image.Names {
+			p.sizes[name] = image.SizeBytes
+		}
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type != corev1.NodeDiskPressure {
+			continue
+		}
+		on := condition.Status == corev1.ConditionTrue
+		if on && !p.on {
+			p.came++
+		}
+		p.on = on
+	}
+}
+
+func (p *pressureWatch) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.came
+}
+
+func (p *pressureWatch) reported(image string) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sizes[image]
+}
