@@ -57,6 +57,9 @@ func (c *connection) load() (*rest.Config, error) {
 	if err == nil {
 		return config, nil
 	}
+	if clientcmd.IsEmptyConfig(err) && c.kubeconfig != "" {
+		return nil, fmt.Errorf("kubeconfig %s: it names no cluster; name another one with --kubeconfig", c.kubeconfig)
+	}
 	if clientcmd.IsEmptyConfig(err) {
 		if config, inCluster := rest.InClusterConfig(); inCluster == nil {
 			return config, nil
@@ -78,7 +81,16 @@ func (c *connection) explain(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("kubeconfig %s: no such file; name another one with --kubeconfig", name)
 	}
-	return fmt.Errorf("kubeconfig %s: %s", name, strings.Join(strings.Fields(err.Error()), " "))
+	said := strings.Join(strings.Fields(err.Error()), " ")
+	if _, parseError, found := strings.Cut(said, "error loading config file "); found {
+		_, parseError, _ = strings.Cut(parseError, ": ")
+		// What a decoder says about Go's types helps nobody.
+		if _, _, goTypes := strings.Cut(parseError, "Go value"); goTypes {
+			parseError = "it is not an object with apiVersion and kind"
+		}
+		return fmt.Errorf("kubeconfig %s does not parse: %s; correct it or name another one with --kubeconfig", name, strings.TrimPrefix(parseError, "yaml: "))
+	}
+	return fmt.Errorf("kubeconfig %s: %s", name, said)
 }
 
 // defaultNamespace is what objects without a namespace are taken to be in.

@@ -15,20 +15,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
-	psaadmission "k8s.io/pod-security-admission/admission"
-	"sigs.k8s.io/yaml"
+	"strings"
 )
-
-// podSource is one pod, or one workload's pod template, out of a manifest.
-type podSource struct {
-	kind, namespace, name string
-	pod                   *corev1.Pod
-}
 
 // document is one YAML or JSON document and where it starts, for messages.
 type document struct {
@@ -51,7 +39,7 @@ func readManifests(paths []string, stdin io.Reader, defaultNamespace string) man
 		for _, d := range m.documentsOf(path, stdin) {
 			pods, err := podsOf(d.body, defaultNamespace)
 			if err != nil {
-				m.problems = append(m.problems, fmt.Errorf("%s:%d: %w", d.file, lineOf(d, err), err))
+				m.problems = append(m.problems, d.problem(err))
 			}
 			m.pods = append(m.pods, pods...)
 		}
@@ -84,8 +72,11 @@ func (m *manifests) documentsOf(path string, stdin io.Reader) []document {
 
 func manifestFiles(path string) ([]string, error) {
 	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return []string{path}, err
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
 	}
 	var files []string
 	err = filepath.WalkDir(path, func(p string, entry fs.DirEntry, err error) error {
@@ -117,8 +108,11 @@ func (m *manifests) split(file string, r io.Reader) []document {
 	}
 	for lines.Scan() {
 		number++
-		if separator(lines.Bytes()) {
+		if rest, found := separator(lines.Bytes()); found {
 			flush(number + 1)
+			if len(rest) > 0 {
+				current.line, current.body = number, append(rest, '\n')
+			}
 			continue
 		}
 		current.body = append(append(current.body, lines.Bytes()...), '\n')
@@ -130,87 +124,34 @@ func (m *manifests) split(file string, r io.Reader) []document {
 	return all
 }
 
-func separator(line []byte) bool {
-	rest, found := bytes.CutPrefix(line, []byte("---"))
-	return found && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t' || rest[0] == '\r')
+// separator reports whether a line ends a document, and returns what the next
+// one has on it.
+func separator(line []byte) (rest []byte, found bool) {
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if bytes.Equal(line, []byte("...")) {
+		return nil, true
+	}
+	rest, found = bytes.CutPrefix(line, []byte("---"))
+	if !found || len(rest) > 0 && rest[0] != ' ' && rest[0] != '\t' {
+		return nil, false
+	}
+	if rest = bytes.TrimSpace(rest); bytes.HasPrefix(rest, []byte("#")) {
+		rest = nil
+	}
+	return slices.Clone(rest), true
 }
 
 // yamlLine finds the line a YAML error names; it counts from the document's start.
-var yamlLine = regexp.MustCompile(`line (\d+)`)
+var yamlLine = regexp.MustCompile(`(?:error converting YAML to JSON: )?yaml: (?:line (\d+): )?`)
 
-func lineOf(d document, err error) int {
+// problem says in which file and line something is wrong.
+func (d *document) problem(err error) error {
+	line := d.line
 	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
 		if n, convErr := strconv.Atoi(found[1]); convErr == nil {
-			return d.line + n - 1
+			line += n - 1
 		}
+		err = errors.New("not YAML: " + strings.Replace(err.Error(), found[0], "", 1))
 	}
-	return d.line
-}
-
-// podsOf reads one document. Kinds without a pod in them, and kinds this
-// program does not know, give none.
-func podsOf(body []byte, defaultNamespace string) ([]podSource, error) {
-	asJSON, err := yaml.YAMLToJSON(body)
-	if err != nil {
-		return nil, err
-	}
-	if bytes.Equal(bytes.TrimSpace(asJSON), []byte("null")) {
-		return nil, nil
-	}
-	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(asJSON, nil, nil)
-	switch {
-	case runtime.IsNotRegisteredError(err):
-		return nil, nil
-	case runtime.IsMissingKind(err):
-		return nil, errors.New("not a Kubernetes object: it has no kind; add apiVersion and kind")
-	case runtime.IsMissingVersion(err):
-		return nil, errors.New("not a Kubernetes object: it has no apiVersion; add one")
-	case err != nil:
-		return nil, err
-	}
-	if list, ok := object.(*corev1.List); ok {
-		return podsOfList(list, defaultNamespace)
-	}
-	return podOf(object, defaultNamespace)
-}
-
-func podsOfList(list *corev1.List, defaultNamespace string) (all []podSource, err error) {
-	var problems []error
-	for i, item := range list.Items {
-		pods, err := podsOf(item.Raw, defaultNamespace)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("items[%d]: %w", i, err))
-		}
-		all = append(all, pods...)
-	}
-	return all, errors.Join(problems...)
-}
-
-func podOf(object runtime.Object, defaultNamespace string) ([]podSource, error) {
-	template, spec, err := psaadmission.DefaultPodSpecExtractor{}.ExtractPodSpec(object)
-	if err != nil || spec == nil {
-		return nil, nil //nolint:nilerr // a kind without a pod in it is not a mistake
-	}
-	accessor, ok := object.(metav1.Object)
-	if !ok {
-		return nil, nil
-	}
-	source := podSource{
-		kind:      object.GetObjectKind().GroupVersionKind().Kind,
-		namespace: accessor.GetNamespace(),
-		name:      accessor.GetName(),
-	}
-	if source.namespace == "" {
-		source.namespace = defaultNamespace
-	}
-	if source.name == "" {
-		source.name = accessor.GetGenerateName()
-	}
-	pod := &corev1.Pod{Spec: *spec}
-	if template != nil {
-		pod.ObjectMeta = *template.DeepCopy()
-	}
-	pod.Namespace, pod.Name = source.namespace, source.name
-	source.pod = pod
-	return []podSource{source}, nil
+	return fmt.Errorf("%s:%d: %w", d.file, line, err)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
@@ -37,7 +38,7 @@ func (o *logOptions) validate() error {
 // logger makes the one logger of the process, and gives it to klog, which
 // client-go writes to.
 func (o *logOptions) logger(out io.Writer) logr.Logger {
-	options := &slog.HandlerOptions{Level: slog.Level(-o.verbosity)}
+	options := &slog.HandlerOptions{Level: slog.Level(-o.verbosity), ReplaceAttr: plainLevel}
 	var handler slog.Handler = slog.NewTextHandler(out, options)
 	if o.format == "json" {
 		handler = slog.NewJSONHandler(out, options)
@@ -45,4 +46,14 @@ func (o *logOptions) logger(out io.Writer) logr.Logger {
 	log := logr.FromSlogHandler(handler)
 	klog.SetSlogLogger(slog.New(handler))
 	return log
+}
+
+// plainLevel writes the levels below INFO as the verbosity that shows them: V1
+// and not DEBUG+3.
+func plainLevel(groups []string, a slog.Attr) slog.Attr {
+	level, isLevel := a.Value.Any().(slog.Level)
+	if len(groups) > 0 || a.Key != slog.LevelKey || !isLevel || level >= slog.LevelInfo {
+		return a
+	}
+	return slog.String(slog.LevelKey, "V"+strconv.Itoa(-int(level)))
 }

@@ -9,8 +9,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -27,7 +29,14 @@ func run() int {
 	err := newRootCommand().ExecuteContext(ctx)
 	code := exitCode(err)
 	if err != nil && !isSilent(err) {
-		fmt.Fprintln(os.Stderr, "error:", err)
+		printError(os.Stderr, err)
 	}
 	return code
+}
+
+// printError writes one line for each mistake.
+func printError(w io.Writer, err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(w, "error:", strings.TrimSpace(line))
+	}
 }

@@ -44,10 +44,7 @@ What is decided about pods is in the ConfigMap headroom-policy in the namespace
 headroom-system; a change is in force within two seconds.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := o.complete(); err != nil {
-				return err
-			}
-			if err := o.validate(); err != nil {
+			if err := errors.Join(o.complete(), o.validate()); err != nil {
 				return err
 			}
 			return serve(command.Context(), o, o.logs.logger(command.ErrOrStderr()))

@@ -107,7 +107,7 @@ func (o *serveOptions) validate() error {
 		if d.positive && d.value <= 0 {
 			errs = append(errs, fmt.Errorf("%s: must be positive, got %v", d.flag, d.value))
 		}
-		if d.value < 0 {
+		if !d.positive && d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: must not be negative, got %v", d.flag, d.value))
 		}
 	}
