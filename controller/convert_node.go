@@ -32,7 +32,7 @@ func NodeOf(n *corev1.Node) ledger.Node {
 		UID:                   n.UID,
 		BootID:                n.Status.NodeInfo.BootID,
 		Runtime:               runtimeOf(n.Status.NodeInfo.ContainerRuntimeVersion),
-		EphemeralStorageBytes: max(0, n.Status.Capacity.StorageEphemeral().Value()),
+		EphemeralStorageBytes: max(0, placement.ValueOf(*n.Status.Capacity.StorageEphemeral())),
 		Images:                listedImages(n.Status.Images),
 	}
 }

@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,6 +82,15 @@ func TestNodeOf(t *testing.T) {
 				corev1.ResourceEphemeralStorage: resource.MustParse("-1Gi"),
 			}}},
 			want: func(*ledger.Node) {},
+		},
+		"quantities that no int64 holds are as large as can be": {
+			node: &corev1.Node{Status: corev1.NodeStatus{
+				Capacity:    corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("10E")},
+				Allocatable: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10E"), corev1.ResourceMemory: resource.MustParse("10E")},
+			}},
+			want: func(n *ledger.Node) {
+				n.EphemeralStorageBytes, n.Allocatable.MilliCPU, n.Allocatable.MemoryBytes = math.MaxInt64, math.MaxInt64, math.MaxInt64
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

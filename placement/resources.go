@@ -40,16 +40,16 @@ func ResourcesOf(list corev1.ResourceList) Resources {
 	for name, quantity := range list {
 		switch name {
 		case corev1.ResourceCPU:
-			r.MilliCPU = quantity.MilliValue()
+			r.MilliCPU = milliValueOf(quantity)
 		case corev1.ResourceMemory:
-			r.MemoryBytes = quantity.Value()
+			r.MemoryBytes = ValueOf(quantity)
 		case corev1.ResourcePods:
-			r.Pods = quantity.Value()
+			r.Pods = ValueOf(quantity)
 		default:
 			if r.Extended == nil {
 				r.Extended = make(map[corev1.ResourceName]int64)
 			}
-			r.Extended[name] = quantity.Value()
+			r.Extended[name] = ValueOf(quantity)
 		}
 	}
 	return r
