@@ -19,7 +19,7 @@ type survey struct {
 	request  *Request
 	images   []imageref.Image
 	sizes    *sizes
-	view     ledger.View
+	accounts *ledger.Accounts
 
 	// possible are the nodes that the pod could ever land on, at their optimistic bound; ever the same ones at their likely
 	// value; ready those that could take it now, at their likely value.
@@ -50,8 +50,9 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 	for i := range images {
 		refs[i] = images[i].Ref
 	}
-	v.view = view(v.sizes, p, now)
-	v.view.Pod, v.view.Namespace, v.view.Images = r.UID, r.Namespace, refs
+	from := view(v.sizes, p, now)
+	from.Pod, from.Namespace, from.Images = r.UID, r.Namespace, refs
+	v.accounts = s.Accounts(from)
 	v.possible.threshold = p.DenyAt
 	v.ready.threshold = warnAt(p)
 	v.ever.threshold = v.ready.threshold
@@ -60,7 +61,10 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 
 // view is how this package looks at nodes, for no pod yet.
 func view(z *sizes, p *policy.Policy, now time.Time) ledger.View {
-	return ledger.View{Now: now, Size: z.of, DeclaredBytes: z.declared, MaxStaleness: p.MaxStaleness}
+	return ledger.View{
+		Now: now, Size: z.of, SizeClass: func(row *ledger.NodeRow) any { return z.classOf(row) },
+		DeclaredBytes: z.declared, MaxStaleness: p.MaxStaleness,
+	}
 }
 
 // warnAt is the policy's, or denyAt where that is milder: what would be refused is always warned about.
@@ -114,7 +118,7 @@ func startupTaints(p *policy.Policy) func(string) bool {
 
 // add takes one possible node into account.
 func (s *survey) add(row *ledger.NodeRow, ready bool) {
-	account := s.snapshot.Account(row, s.view)
+	account := s.accounts.Of(row)
 	class := s.sizes.classOf(row)
 	d := s.demand(row, &account, class)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)

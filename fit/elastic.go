@@ -125,7 +125,7 @@ func (s *survey) anyPoolHolds(ifHuge bool) bool {
 		if p == nil {
 			continue
 		}
-		account := s.snapshot.Account(row, s.view)
+		account := s.accounts.Disk(row)
 		if p.widen(&account); p.holds(ifHuge) {
 			return true
 		}

@@ -32,7 +32,7 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 		if neverPulled(image) || slices.Contains(a.Pulling, image.Ref) {
 			continue
 		}
-		presence := row.Presence(image.Ref)
+		presence := s.accounts.Presence(row, image.Ref)
 		d.need = d.need.Plus(cost(image, presence, size))
 		if size.Known() || presence == ledger.Present {
 			continue

@@ -49,6 +49,10 @@ type View struct {
 	// Size tells what an image takes on that node when none of it is there. Nil
 	// means what nodes and registries tell, by the runtime's own factor.
 	Size func(*NodeRow, imageref.Ref) imagesize.Size
+	// SizeClass returns equal values, comparable ones, for nodes for which Size is
+	// the same for every image: then Size is asked once for all of them. Nil means
+	// that every node is asked about.
+	SizeClass func(*NodeRow) any
 	// DeclaredBytes tells the capacity the policy declares for the node's
 	// image file system, 0 for none. Nil means none.
 	DeclaredBytes func(*NodeRow) int64
@@ -72,8 +76,8 @@ type View struct {
 //	          0: failing for 2 minutes, or    0                 cost
 //	          all its pods being deleted
 //	reserved  0                             cost x min(1, pods / candidates)  cost
-//	          cost: a pod is tied to the      cost              cost
-//	          node, or nominated for it
+//	          cost: a pod can't go to any   as above, at least cost.low       cost
+//	          other node, or is nominated
 //	          0: gated or unschedulable       0                 cost
 //
 // Each image's share of the lost bytes is at most its likely cost; the oldest

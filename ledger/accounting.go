@@ -5,50 +5,21 @@ package ledger
 
 import (
 	"github.com/headroom-dev/headroom/estimate"
-	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 )
 
-// Account draws up a node's image storage as seen from v.
-func (s *Snapshot) Account(row *NodeRow, v View) Account {
-	a := accountant{s: s, node: row, row: row.row, view: &v}
-	a.measure()
-	if a.result.Tier == NoTier {
-		return a.result
-	}
-	a.claims()
-	a.reservations()
-	a.reclaimable()
-	r := &a.result
-	r.Available = r.Measured.Minus(r.Settled).Minus(r.Pending).Minus(r.Reserved)
-	return a.result
-}
-
 // accountant draws up one account.
 type accountant struct {
-	s      *Snapshot
+	*Accounts
+
 	node   *NodeRow
 	row    *row
-	view   *View
+	kind   *kind
 	result Account
 }
 
-// size is what an image takes on this node when none of it is there.
-func (a *accountant) size(ref imageref.Ref) imagesize.Size {
-	size := a.unboundedSize(ref)
-	size.Disk = size.Disk.AtLeastZero()
-	return size
-}
-
-func (a *accountant) unboundedSize(ref imageref.Ref) imagesize.Size {
-	if a.view.Size != nil {
-		return a.view.Size(a.node, ref)
-	}
-	return a.s.Evidence(ref, a.node.Runtime, platformOf(a.node.Node)).OnDisk(a.node.Runtime, nil)
-}
-
-// measure finds the tier, the capacity, what is available and the lines.
-func (a *accountant) measure() {
+// disk finds the tier, the capacity, what is measured and the lines.
+func (a *accountant) disk() {
 	r := &a.result
 	r.Tier, r.LinesAssumed = NoTier, a.row.lines.Assumed
 	shared := false
@@ -75,7 +46,6 @@ func (a *accountant) measure() {
 		default:
 			return
 		}
-		r.Measured = a.fromList()
 	}
 	r.GCLineBytes = a.row.lines.GCLineBytes(r.CapacityBytes)
 	r.EvictionLineBytes = a.row.lines.EvictionLineBytes(r.CapacityBytes, shared)
@@ -99,7 +69,11 @@ func (a *accountant) fromList() estimate.Bytes {
 func (a *accountant) listedSize(i int) estimate.Bytes {
 	image := &a.row.list.images[i]
 	if len(image.Refs) > 0 {
-		return a.size(image.Refs[0]).Disk
+		size := a.kind.listed.at(a.row.list.numbers[i])
+		if !size.known {
+			size.disk, size.known = a.size(image.Refs[0]).Disk, true
+		}
+		return size.disk
 	}
 	// It has no name that anybody could know it by.
 	reported := imagesize.Evidence{Reported: estimate.Exactly(image.ReportedBytes)}

@@ -5,6 +5,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func large(b *testing.B, nodes, pods, unbound int) *ledger.Ledger {
 	for i := range nodes {
 		n := ledger.Node{
 			Node: placement.Node{
-				Name: nodeName(i), Labels: map[string]string{"zone": fmt.Sprint(i % 3)}, Ready: true, OS: "linux", Architecture: "amd64",
+				Name: nodeName(i), Labels: map[string]string{"zone": strconv.Itoa(i % 3)}, Ready: true, OS: "linux", Architecture: "amd64",
 				Allocatable: placement.Resources{MilliCPU: 64000, MemoryBytes: 1 << 38, Pods: 250},
 			},
 			UID: types.UID(nodeName(i)), Runtime: imagesize.Containerd, Images: make([]ledger.ListedImage, 0, 50),
@@ -52,7 +53,7 @@ func large(b *testing.B, nodes, pods, unbound int) *ledger.Ledger {
 	for i := range unbound {
 		p := largePod(pods+i, 0, images, false)
 		p.NodeName = ""
-		p.Placement = placement.Of(&corev1.PodSpec{NodeSelector: map[string]string{"zone": fmt.Sprint(i % 3)}})
+		p.Placement = placement.Of(&corev1.PodSpec{NodeSelector: map[string]string{"zone": strconv.Itoa(i % 3)}})
 		l.SetPod(p, start)
 	}
 	l.MarkSynced()
@@ -121,14 +122,18 @@ func BenchmarkAccount5kNodes(b *testing.B) {
 	for _, unbound := range []int{0, 300} {
 		b.Run(fmt.Sprintf("%dUnbound", unbound), func(b *testing.B) {
 			s := large(b, 5000, 150_000, unbound).Snapshot()
-			v := ledger.View{Now: start, Size: func(*ledger.NodeRow, imageref.Ref) imagesize.Size {
-				return imagesize.Size{Disk: estimate.Between(1e8, 3e8, 4e8), Source: imagesize.SourceNode}
-			}}
+			v := ledger.View{
+				Now: start, SizeClass: func(*ledger.NodeRow) any { return 0 },
+				Size: func(*ledger.NodeRow, imageref.Ref) imagesize.Size {
+					return imagesize.Size{Disk: estimate.Between(1e8, 3e8, 4e8), Source: imagesize.SourceNode}
+				},
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				total := int64(0)
+				accounts := s.Accounts(v)
 				for row := range s.Nodes() {
-					total += s.Account(row, v).Available.Likely / 5000
+					total += accounts.Of(row).Available.Likely / 5000
 				}
 				if total == 0 {
 					b.Fatal("nothing is available")

@@ -5,6 +5,7 @@ package ledger
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,10 +21,14 @@ type facts struct {
 	// uses are the images of the pods, by canonical name and by digest alone, of
 	// the spec and of the status.
 	uses map[string]use
+	// names holds the keys of uses.
+	names filter
 	// unused are the entries of the list that no pod uses but finished ones, in its order.
 	unused []int
-	// claims are on bytes that the sample held may not show, by image.
-	claims []claim
+	// claims are on bytes that the sample held may not show, by image; pulling are
+	// the images of those that are pending.
+	claims  []claim
+	pulling []imageref.Ref
 }
 
 // use is how the pods of a node use an image.
@@ -59,7 +64,14 @@ func newFacts(n *nodeState) *facts {
 	if n.list != nil {
 		f.unused = unusedOf(n.list, f)
 	}
+	f.names = newFilter(n.seed, maps.Keys(f.uses), len(f.uses))
 	f.claims = claimsOf(n, f, states)
+	for i := range f.claims {
+		if c := &f.claims[i]; c.state == pending {
+			f.pulling = append(f.pulling, c.ref)
+		}
+	}
+	f.pulling = slices.Clip(f.pulling)
 	return f
 }
 

@@ -6,6 +6,7 @@ package ledger_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +159,7 @@ func (h *history) uid(name string) types.UID {
 func (h *history) node(name string, uid types.UID) ledger.Node {
 	n := ledger.Node{
 		Node: placement.Node{
-			Name: name, Labels: map[string]string{"host": name, "zone": fmt.Sprint(h.IntN(2))}, Ready: h.IntN(4) > 0,
+			Name: name, Labels: map[string]string{"host": name, "zone": strconv.Itoa(h.IntN(2))}, Ready: h.IntN(4) > 0,
 			OS: linux.OS, Architecture: linux.Architecture,
 		},
 		UID: uid, Runtime: imagesize.Containerd, EphemeralStorageBytes: 500 * h.Int64N(3),

@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -19,9 +20,13 @@ const namesPerImage = 5
 // long as the list stays the same.
 type imageList struct {
 	images []ListedImage // nil says nothing
+	// numbers are those of the images.
+	numbers []int
 	// byName finds an entry by each of its canonical names and by each digest
 	// alone: under another repository the layers are the same ones.
 	byName map[string]int
+	// names holds the keys of byName.
+	names filter
 	// crowded are repositories with an entry whose names may have been cut.
 	crowded map[string]struct{}
 	// crowdedUnknown is set when names were cut of an entry without a repository.
@@ -32,27 +37,28 @@ type imageList struct {
 	smallestBytes int64
 }
 
-func newImageList(images []ListedImage) *imageList {
-	l := &imageList{images: images, byName: make(map[string]int, 3*len(images)), smallestBytes: math.MaxInt64}
+func (l *Ledger) newImageList(images []ListedImage) *imageList {
+	list := &imageList{images: images, numbers: l.numbers.take(images), byName: make(map[string]int, 3*len(images)), smallestBytes: math.MaxInt64}
 	for i, image := range images {
-		l.smallestBytes = min(l.smallestBytes, image.ReportedBytes)
+		list.smallestBytes = min(list.smallestBytes, image.ReportedBytes)
 		if pinned(image) {
-			if l.pinned == nil {
-				l.pinned = make(map[int]struct{})
+			if list.pinned == nil {
+				list.pinned = make(map[int]struct{})
 			}
-			l.pinned[i] = struct{}{}
+			list.pinned[i] = struct{}{}
 		}
 		for _, ref := range image.Refs {
-			l.byName[ref.String()] = i
+			list.byName[ref.String()] = i
 			if digest := ref.Digest(); digest != "" {
-				l.byName[digest] = i
+				list.byName[digest] = i
 			}
 		}
 		if image.NameCount >= namesPerImage {
-			l.crowd(image.Refs)
+			list.crowd(image.Refs)
 		}
 	}
-	return l
+	list.names = newFilter(l.next.seed, maps.Keys(list.byName), len(list.byName))
+	return list
 }
 
 func (l *imageList) crowd(refs []imageref.Ref) {
@@ -81,8 +87,8 @@ func (l *imageList) find(ref imageref.Ref) (int, bool) {
 
 // mayHide reports whether ref may be a name that the kubelet cut off.
 func (l *imageList) mayHide(ref imageref.Ref) bool {
-	if l.crowdedUnknown {
-		return true
+	if l.crowdedUnknown || len(l.crowded) == 0 {
+		return l.crowdedUnknown
 	}
 	_, crowded := l.crowded[ref.Repository()]
 	return crowded

@@ -93,7 +93,7 @@ func (n *nodeState) settle(p *podState) (changed bool) {
 }
 
 // sampledSince reports whether the sample held was taken after the image was on
-// the disk. The start of a container tells by the node's clock; where none has
+// the disk. The first start of a container tells by the node's clock; where none has
 // started, the time at which we saw the image pulled does, by ours.
 func (n *nodeState) sampledSince(image *PodImage, latched *latch) bool {
 	m := n.measurement

@@ -36,6 +36,7 @@ type Ledger struct {
 	deadPods, deadNodes *tombstones
 	nodeSlots           slots
 	groupSlots          slots
+	numbers             numbers
 
 	// next is what will be published. It is only built once synced.
 	next contents
@@ -54,6 +55,7 @@ func New() *Ledger {
 		groups:    make(map[string]*group),
 		deadPods:  newTombstones(tombstoneLimit),
 		deadNodes: newTombstones(tombstoneLimit),
+		numbers:   numbers{given: make(map[imageref.Ref]*number)},
 		next:      emptyContents(),
 	}
 	l.published.Store(&Snapshot{contents: l.next})

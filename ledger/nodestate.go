@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"hash/maphash"
 	"maps"
 	"slices"
 
@@ -20,6 +21,7 @@ type nodeState struct {
 	node *Node
 	list *imageList
 	slot int
+	seed maphash.Seed // of filters
 
 	measurement *Measurement
 	lines       *Lines // nil: defaults
@@ -34,7 +36,7 @@ type nodeState struct {
 func (l *Ledger) nodeNamed(name string) *nodeState {
 	n := l.nodes[name]
 	if n == nil {
-		n = &nodeState{name: name, pods: make(map[types.UID]*podState)}
+		n = &nodeState{name: name, seed: l.next.seed, pods: make(map[types.UID]*podState)}
 		l.nodes[name] = n
 	}
 	return n
@@ -69,7 +71,9 @@ func (l *Ledger) SetNode(node Node) {
 		return
 	}
 	if old == nil || old.UID != node.UID || !sameImages(old.Images, node.Images) {
-		n.list = newImageList(node.Images)
+		before := n.list
+		n.list = l.newImageList(node.Images)
+		l.numbers.release(before)
 		n.facts = nil
 	}
 	n.node = &node
@@ -104,6 +108,7 @@ func (l *Ledger) DeleteNode(name string, uid types.UID) {
 	old := n.node
 	l.deadNodes.bury(old.UID)
 	n.reset()
+	l.numbers.release(n.list)
 	n.node, n.list = nil, nil
 	l.count(old, nil)
 	l.candidacy(n, old)

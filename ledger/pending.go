@@ -28,6 +28,8 @@ type due struct {
 	certain, doubtful bool
 	// own says that a pod of the view's namespace, or the one judged, wants it.
 	own bool
+	// pulling says that it counts as on its way.
+	pulling bool
 }
 
 // claims accounts for images that are settled or pending.
@@ -35,12 +37,13 @@ func (a *accountant) claims() {
 	if len(a.row.facts.claims) == 0 {
 		return
 	}
-	dues := make([]due, 0, len(a.row.facts.claims))
+	dues := a.dues[:0]
 	for i := range a.row.facts.claims {
 		if d, concerned := a.due(&a.row.facts.claims[i]); concerned {
 			dues = append(dues, d)
 		}
 	}
+	a.dues = dues
 	slices.SortFunc(dues, func(x, y due) int {
 		return cmp.Or(cmp.Compare(x.baselineBytes, y.baselineBytes), strings.Compare(x.ref.String(), y.ref.String()))
 	})
@@ -60,7 +63,32 @@ func (a *accountant) claims() {
 		}
 		a.add(d, size, share)
 	}
-	slices.SortFunc(a.result.Pulling, func(x, y imageref.Ref) int { return strings.Compare(x.String(), y.String()) })
+	a.result.Pulling = pullingOf(dues, a.row.facts.pulling)
+}
+
+// pullingOf returns the images that are on their way, by name: all that are
+// pending, more often than not, which are at hand.
+func pullingOf(dues []due, all []imageref.Ref) []imageref.Ref {
+	count := 0
+	for i := range dues {
+		if dues[i].pulling {
+			count++
+		}
+	}
+	switch count {
+	case 0:
+		return nil
+	case len(all):
+		return all
+	}
+	some := make([]imageref.Ref, 0, count)
+	for i := range dues {
+		if dues[i].pulling {
+			some = append(some, dues[i].ref)
+		}
+	}
+	slices.SortFunc(some, func(x, y imageref.Ref) int { return strings.Compare(x.String(), y.String()) })
+	return some
 }
 
 // due looks at a claim from the view: the pod judged wants nothing, and what only
@@ -119,10 +147,10 @@ func (a *accountant) add(d *due, size imagesize.Size, share int64) {
 		}
 	default:
 		low := int64(0)
-		if d.certain && (d.own || size.Source != imagesize.SourceRegistry) && a.node.Presence(d.ref) == Absent {
+		if d.certain && (d.own || size.Source != imagesize.SourceRegistry) && a.row.presence(d.ref, a.kind) == Absent {
 			low = max(cost.Low-max(a.lostUntil(d)-d.baselineBytes, 0), 0)
 		}
 		a.result.Pending = a.result.Pending.Plus(estimate.Between(low, max(cost.Likely-share, low), cost.High))
-		a.result.Pulling = append(a.result.Pulling, d.ref)
+		d.pulling = true
 	}
 }

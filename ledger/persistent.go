@@ -6,6 +6,7 @@ package ledger
 import (
 	"cmp"
 	"hash/maphash"
+	"maps"
 	"slices"
 )
 
@@ -63,9 +64,7 @@ func (t table[K, V]) edit(key K, more int) (table[K, V], map[K]V) {
 	i := t.shard(key)
 	shards := *t.shards
 	shard := make(map[K]V, len(shards[i])+more)
-	for k, v := range t.shards[i] {
-		shard[k] = v
-	}
+	maps.Copy(shard, t.shards[i])
 	shards[i] = shard
 	t.shards = &shards
 	return t, shard

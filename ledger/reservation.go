@@ -32,6 +32,7 @@ type candidates struct {
 // reservation is who waits to pull one image anywhere. It never changes.
 type reservation struct {
 	ref   imageref.Ref
+	hash  uint64 // nameHash of ref
 	wants []want
 }
 
@@ -113,7 +114,10 @@ func (l *Ledger) want(p *podState, change int) {
 		})
 		changed := &reservation{ref: image.Ref}
 		if found {
+			changed.hash = l.next.reservations[place].hash
 			changed.wants = l.next.reservations[place].wants
+		} else {
+			changed.hash = nameHash(l.next.seed, image.Ref)
 		}
 		changed.wants = withPod(changed.wants, p, change)
 		reservations := slices.Clone(l.next.reservations)

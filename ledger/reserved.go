@@ -22,53 +22,108 @@ type demand struct {
 	own bool
 }
 
+// planned is what one image of unbound pods adds to nodes that lack it.
+type planned struct {
+	ref  imageref.Ref
+	hash uint64 // nameHash of ref
+	cost estimate.Bytes
+	// certain is cost where the image is certainly absent.
+	certain estimate.Bytes
+}
+
 // reservations accounts for the images of pods that are not bound.
 func (a *accountant) reservations() {
 	if len(a.s.reservations) == 0 {
 		return
 	}
-	var judged *unboundPod
-	if a.view.Pod != "" {
-		if u, found := a.s.unbound.get(a.view.Pod); found {
-			judged = &u
+	plan := a.plan()
+	total := &a.result.Reserved
+	for i := range plan {
+		p := &plan[i]
+		if a.row.mayConcern(p.hash) && a.underWay(p.ref) {
+			continue
 		}
+		cost := &p.cost
+		if p.certain.Low > 0 && a.row.presence(p.ref, a.kind) == Absent {
+			cost = &p.certain
+		}
+		// None of them is negative, so that a bound once reached stays.
+		total.Low = estimate.SaturatingAdd(total.Low, cost.Low)
+		total.Likely = estimate.SaturatingAdd(total.Likely, cost.Likely)
+		total.High = estimate.SaturatingAdd(total.High, cost.High)
 	}
+}
+
+// plan returns what is reserved here. It is the same for all nodes of a kind on
+// which the same groups could land, unless the node is planned for some pod.
+func (a *accountant) plan() []planned {
+	if _, nominated := a.nominated[a.node.Name]; nominated {
+		return a.newPlan()
+	}
+	a.groups = a.groups[:0]
+	for first := 0; first < len(a.s.candidates); first += 8 {
+		groups := byte(0)
+		for bit, c := range a.s.candidates[first:min(first+8, len(a.s.candidates))] {
+			if c != nil && c.possible.has(a.row.slot) {
+				groups |= 1 << bit
+			}
+		}
+		a.groups = append(a.groups, groups)
+	}
+	k := a.kind
+	if string(a.groups) == k.lastGroups && k.lastPlan != nil {
+		return k.lastPlan
+	}
+	plan, known := k.plans[string(a.groups)]
+	key := string(a.groups)
+	if !known {
+		plan = a.newPlan()
+		k.plans[key] = plan
+	}
+	k.lastGroups, k.lastPlan = key, plan
+	return plan
+}
+
+func (a *accountant) newPlan() []planned {
+	plan := make([]planned, 0, len(a.s.reservations))
 	for _, r := range a.s.reservations {
-		d := a.demand(r, judged)
-		if !d.any || slices.Contains(a.view.Images, r.ref) || a.underWay(r.ref) {
+		d := a.demand(r)
+		if !d.any || slices.Contains(a.view.Images, r.ref) {
 			continue
 		}
 		size := a.size(r.ref)
 		cost := size.Disk
 		weight := min(d.expected, 1)
 		likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
-		low := int64(0)
-		if d.bound && (d.own || size.Source != imagesize.SourceRegistry) && a.node.Presence(r.ref) == Absent {
-			low = cost.Low
+		p := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
+		if d.bound && (d.own || size.Source != imagesize.SourceRegistry) {
+			p.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
 		}
-		a.result.Reserved = a.result.Reserved.Plus(estimate.Between(low, max(likely, low), cost.High))
+		plan = append(plan, p)
 	}
+	return plan
 }
 
 // underWay reports whether the image costs nothing more: it is here, or a bound
 // pod waits for it.
 func (a *accountant) underWay(ref imageref.Ref) bool {
-	if a.node.Presence(ref) == Present {
+	if a.row.presence(ref, a.kind) == Present {
 		return true
 	}
-	return slices.ContainsFunc(a.row.facts.claims, func(c claim) bool {
-		if c.ref != ref || c.state != pending {
-			return false
+	for i := range a.row.facts.claims {
+		if c := &a.row.facts.claims[i]; c.ref == ref && c.state == pending {
+			_, concerned := a.due(c)
+			return concerned
 		}
-		_, concerned := a.due(&c)
-		return concerned
-	})
+	}
+	return false
 }
 
 // demand sums up who wants an image and could land on the node; the pod judged
 // is left out.
-func (a *accountant) demand(r *reservation, judged *unboundPod) demand {
+func (a *accountant) demand(r *reservation) demand {
 	var d demand
+	judged := a.judged
 	for i := range r.wants {
 		w := &r.wants[i]
 		eager, held := w.eager, w.held

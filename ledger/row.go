@@ -92,6 +92,12 @@ func (r *NodeRow) ListCut() bool {
 	return r.row.list.images == nil || r.row.lines.cuts(len(r.row.list.images))
 }
 
+// mayConcern reports whether the node may have the image, or a pod bound to it may
+// use it, by the image's nameHash. False is sure.
+func (r *row) mayConcern(hash uint64) bool {
+	return r.list.names.mayHold(hash) || r.facts.names.mayHold(hash)
+}
+
 // Presence says whether the image is on the node.
 //
 // It is where the node lists it, or where a pod that is not finished has pulled it.
@@ -104,16 +110,32 @@ func (r *NodeRow) ListCut() bool {
 // be known in the runtime's own unit: other nodes of the same runtime and
 // platform report it, or, for containerd, the registry does.
 func (r *NodeRow) Presence(ref imageref.Ref) Presence {
-	list, used := r.row.list, r.row.facts.of(ref)
-	if _, listed := list.find(ref); listed || used.pulled {
+	return r.row.presence(ref, r.snapshot)
+}
+
+// sizer knows the least size of images in the unit of a node's runtime.
+type sizer interface {
+	reportedAtLeast(ref imageref.Ref, n *Node) int64
+}
+
+func (r *row) presence(ref imageref.Ref, sizes sizer) Presence {
+	used := r.facts.of(ref)
+	if _, listed := r.list.find(ref); listed || used.pulled {
 		return Present
 	}
+	return r.absence(ref, used.had, sizes)
+}
+
+// absence is the presence of an image that is neither listed nor pulled by a pod
+// that is not finished. had says that a finished one has pulled it.
+func (r *row) absence(ref imageref.Ref, had bool, sizes sizer) Presence {
+	list := r.list
 	switch {
-	case list.images == nil || list.mayHide(ref) || used.had:
+	case list.images == nil || list.mayHide(ref) || had:
 		return PresenceUnsure
-	case !r.row.lines.cuts(len(list.images)):
+	case !r.lines.cuts(len(list.images)):
 		return Absent
-	case len(list.images) > 0 && r.snapshot.reportedAtLeast(ref, r.Node) > list.smallestBytes:
+	case len(list.images) > 0 && sizes.reportedAtLeast(ref, r.node) > list.smallestBytes:
 		return Absent
 	default:
 		return PresenceUnsure

@@ -89,7 +89,9 @@ type PodImage struct {
 	ImageID imageref.Ref
 	// Pulled says that a container using it has an imageID or has started.
 	Pulled bool
-	// StartedAt is the latest start of a container that uses it, node's clock; zero before.
+	// StartedAt is the earliest start that is known of a container that uses it,
+	// node's clock; zero before. The image was on the disk by then, and a container
+	// that crashes and starts again brings no new bytes.
 	StartedAt time.Time
 	// Failing says that a container waits in ErrImagePull, ImagePullBackOff or
 	// another image error.

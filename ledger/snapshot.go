@@ -5,6 +5,7 @@ package ledger
 
 import (
 	"cmp"
+	"hash/maphash"
 	"iter"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 // contents are what a snapshot holds. Every field is replaced, never changed.
 type contents struct {
 	synced       bool
+	seed         maphash.Seed // of filters
 	generation   uint64
 	rows         rows
 	reports      table[reportKey, estimate.Bytes]
@@ -38,6 +40,7 @@ type unboundPod struct {
 
 func emptyContents() contents {
 	return contents{
+		seed:      maphash.MakeSeed(),
 		reports:   newTable[reportKey, estimate.Bytes](),
 		manifests: newTable[manifestKey, *imagesize.Manifest](),
 		unbound:   newTable[types.UID, unboundPod](),

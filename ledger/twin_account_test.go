@@ -165,7 +165,7 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 		if slices.Contains(v.Images, ref) || waiting[ref] || t.presence(name, ref) == ledger.Present {
 			continue
 		}
-		any, bound, own, expected := false, false, false, 0.0
+		wanted, bound, own, expected := false, false, false, 0.0
 		// Pods with the same candidates share one fraction, as sums of
 		// fractions depend on their order.
 		shares := map[int]int{}
@@ -176,7 +176,7 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 			if !wants || pod.NodeName != "" || pod.Finished || pod.Deleting || pod.UID == v.Pod || !possible[name] && !nominated {
 				continue
 			}
-			any, own = true, own || pod.Namespace == v.Namespace
+			wanted, own = true, own || pod.Namespace == v.Namespace
 			switch {
 			case nominated:
 				bound = true
@@ -189,7 +189,7 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 		for count, pods := range shares {
 			expected += float64(pods) / float64(count)
 		}
-		if !any {
+		if !wanted {
 			continue
 		}
 		size, low := t.size(name, ref), int64(0)
