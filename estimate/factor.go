@@ -75,7 +75,7 @@ func scale(n int64, f float64, r rounding) int64 {
 	fraction, exponent := math.Frexp(f)
 	mantissa := uint64(fraction * (1 << 53))
 	exponent -= 53
-	magnitude := uint64(n)
+	magnitude := uint64(n) //nolint:gosec // G115: of a negative n the complement, which is wanted
 	if n < 0 {
 		magnitude = -magnitude
 	}
@@ -122,7 +122,7 @@ func signed(magnitude uint64, negative bool) int64 {
 	case negative && magnitude >= 1<<63:
 		return math.MinInt64
 	case negative:
-		return -int64(magnitude)
+		return -int64(magnitude) //nolint:gosec // G115: less than 1<<63, as the case above says
 	case magnitude > math.MaxInt64:
 		return math.MaxInt64
 	default:
