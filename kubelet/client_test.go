@@ -237,6 +237,15 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
+func TestViaAPIServerKeepsTheClientsTimeout(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{0: DefaultTimeout, time.Second: time.Second} {
+		c, err := ViaAPIServer(&http.Client{Timeout: timeout}, "https://127.0.0.1:6443")
+		if err != nil || c.timeout != want {
+			t.Errorf("client with timeout %v: %+v, %v; want %v", timeout, c, err, want)
+		}
+	}
+}
+
 func TestViaAPIServer(t *testing.T) {
 	var status int
 	var body string

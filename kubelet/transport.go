@@ -81,7 +81,8 @@ func Direct(o DirectOptions) (*Client, error) {
 
 // ViaAPIServer returns a client that asks kubelets through the API server's
 // node proxy, with the rights of the given client (rest.HTTPClientFor). host is
-// the API server's URL. Callers need "get nodes/proxy", which also allows to
+// the API server's URL. The client's Timeout, if it has one, bounds each
+// question. Callers need "get nodes/proxy", which also allows to
 // run commands in containers.
 func ViaAPIServer(client *http.Client, host string) (*Client, error) {
 	if !strings.Contains(host, "://") {
@@ -94,7 +95,7 @@ func ViaAPIServer(client *http.Client, host string) (*Client, error) {
 	copied := *client
 	copied.CheckRedirect = neverRedirect
 	c := &Client{http: &copied, apiServer: base, subject: "the user of this kubeconfig"}
-	c.limits(0, 0)
+	c.limits(client.Timeout, 0)
 	return c, nil
 }
 

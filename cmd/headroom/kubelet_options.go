@@ -79,11 +79,13 @@ func (o *kubeletOptions) client(config *rest.Config, client kubernetes.Interface
 	case kubeletViaOff:
 		return nil, nil
 	case kubeletViaAPIServer:
-		http, err := rest.HTTPClientFor(config)
+		client, err := rest.HTTPClientFor(config)
 		if err != nil {
 			return nil, err
 		}
-		return kubelet.ViaAPIServer(http, config.Host)
+		timed := *client // it may be http.DefaultClient
+		timed.Timeout = o.timeout
+		return kubelet.ViaAPIServer(&timed, config.Host)
 	}
 	tokens := kubelet.NewTokenSource(client, policy.Namespace, kubeletReader)
 	return kubelet.Direct(kubelet.DirectOptions{
