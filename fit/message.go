@@ -26,15 +26,12 @@ func (w sentences) denial(s *survey) string {
 	t := &s.possible
 	v := t.pastBest.verdict
 	limit := limits[v.Severity()]
-	also := ""
+	also, and := "", ""
 	if s.grown() {
-		also = ", nor can a new node"
+		also, and = ", nor can a new one", " and a new one"
 	}
-	switch {
-	case !w.numbers && t.nodes == 1:
-		return w.line("%s cannot hold the pod's images %s%s", w.single(t, false), limit, also)
-	case !w.numbers:
-		return w.line("no eligible node can hold the pod's images %s%s", limit, also)
+	if !w.numbers {
+		return w.tooMuch(t, false, and)
 	}
 	need := "at least " + estimate.Format(t.least.bytes)
 	if t.least.exact {
@@ -44,10 +41,10 @@ func (w sentences) denial(s *survey) string {
 	case t.nodes == 1:
 		return w.line("needs %s; %s has %s %s%s", need, w.single(t, false), atBest(room), limit, also)
 	case !t.sameNeed():
-		return w.line("needs %s on a node; none of %d eligible nodes can hold what it needs there %s%s", need, t.nodes, limit, also)
+		return w.line("needs %s on a node; none of %d eligible nodes has enough room %s%s", need, t.nodes, limit, also)
 	default:
-		return w.line("needs %s on a node; none of %d eligible nodes can hold that %s%s (%s%s)",
-			need, t.nodes, limit, also, w.best(room, t.least), w.on(t))
+		return w.line("needs %s on a node; none of %d eligible nodes can hold that %s (%s%s)%s",
+			need, t.nodes, limit, w.best(room, t.least), w.on(t), also)
 	}
 }
 
@@ -59,22 +56,27 @@ func (w sentences) warning(s *survey) string {
 	}
 	v := t.pastBest.verdict
 	limit, unready := limits[v.Severity()], s.ready.nodes == 0
-	switch {
-	case !w.numbers && t.nodes == 1:
-		return w.line("%s does not have enough for the pod's images %s", w.single(t, unready), limit)
-	case !w.numbers:
-		return w.line("no eligible node%s has enough for the pod's images %s", aside(unready), limit)
+	if !w.numbers {
+		return w.tooMuch(t, unready, "")
 	}
 	switch room := t.rooms[v.Severity()]; {
 	case t.nodes == 1:
-		return w.line("needs %s; %s has %s %s", t.needs(), w.single(t, unready), room.text(), limit)
+		return w.line("needs %s; %s has %s %s", t.needs(), w.single(t, unready), room.orNo(), limit)
 	case !t.sameNeed():
-		return w.line("needs %s on a node; none of %d eligible nodes%s has what it needs there %s",
-			t.needs(), t.nodes, aside(unready), limit)
+		return w.line("needs %s depending on the node; none of %d eligible nodes%s has enough %s", t.needs(), t.nodes, aside(unready), limit)
 	default:
 		return w.line("needs %s on a node; none of %d eligible nodes%s has that much %s (most: %s%s)",
 			t.needs(), t.nodes, aside(unready), limit, w.left(room, t.least), w.on(t))
 	}
+}
+
+// tooMuch says without figures what would happen on all nodes, and elsewhere.
+func (w sentences) tooMuch(t *tally, unready bool, elsewhere string) string {
+	where := "every eligible node" + aside(unready)
+	if t.nodes == 1 {
+		where = w.single(t, unready)
+	}
+	return w.line("the pod's images are too much for %s%s: %s", where, elsewhere, harms[t.pastBest.verdict.Severity()])
 }
 
 // partly is for a pod that would do harm on most nodes, but not on all.

@@ -23,7 +23,7 @@ var limits = [...]string{
 	"before unused images are trimmed",
 	"before disk pressure",
 	"before pods are evicted",
-	"even with all unused images deleted",
+	"even without unused images",
 	"even on an empty disk",
 }
 
@@ -31,9 +31,9 @@ var limits = [...]string{
 var harms = [...]string{
 	"nothing would happen",
 	"unused images would be trimmed",
-	"disk pressure would keep new pods away",
+	"disk pressure would keep pods away",
 	"pods would be evicted",
-	"pulls would run out of disk space",
+	"the pull would fill the disk",
 	"the disk is too small",
 }
 
@@ -57,6 +57,14 @@ func (a amount) String() string {
 func (r room) text() string {
 	if r.bytes <= 0 {
 		return "none"
+	}
+	return r.String()
+}
+
+// orNo is text for where it follows "has".
+func (r room) orNo() string {
+	if r.bytes <= 0 {
+		return "no room"
 	}
 	return r.String()
 }
