@@ -17,6 +17,10 @@ TEST_TIMEOUT ?= 40m
 demo: ## The main job, no cluster needed: a control plane, simulated nodes, a warning, a refusal (ONCE=1 tears it down)
 	@hack/demo.sh
 
+.PHONY: demo-down
+demo-down: ## End a demo that was left up
+	@hack/demo.sh down
+
 .PHONY: test
 test: ## Every test: unit, race detector, real API server, and real nodes where root is there
 	@hack/test.sh

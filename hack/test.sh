@@ -14,7 +14,7 @@ step "the lab's programs: control plane, kubelet, containerd"
 go run ./hack/lab/cmd/lab build
 
 step "manifests: they render, and agree with the code"
-kustomize_bin="$(go run ./hack/lab/cmd/lab build --print-folder)/kubectl"
+kustomize_bin="$(go run ./hack/lab/cmd/lab build --nodes=false)/kubectl"
 "$kustomize_bin" kustomize manifests/base >/dev/null
 "$kustomize_bin" kustomize manifests/dev >/dev/null
 

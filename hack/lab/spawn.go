@@ -73,8 +73,8 @@ func start(c command, record func(Process) error) (*running, error) {
 }
 
 // until waits for ready to say yes. It fails early when the program ends, with the end of its log.
-func (r *running) until(ctx context.Context, timeout time.Duration, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (r *running) until(caller context.Context, timeout time.Duration, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(caller, timeout)
 	defer cancel()
 	for {
 		last := ready(ctx)
@@ -85,6 +85,9 @@ func (r *running) until(ctx context.Context, timeout time.Duration, ready func(c
 		case <-r.exited:
 			return r.failure()
 		case <-ctx.Done():
+			if caller.Err() != nil {
+				return fmt.Errorf("wait for %s: %w", r.Name, context.Cause(caller))
+			}
 			return fmt.Errorf("%s is not ready after %s: %w; end of %s:\n%s", r.Name, timeout, last, r.logFile, tail(r.logFile))
 		case <-time.After(50 * time.Millisecond):
 		}

@@ -37,7 +37,8 @@ func newCommand() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	dir := root.PersistentFlags().String("dir", ".lab", "the lab's folder: kubeconfig, logs, audit log, registry; one lab a folder")
-	root.AddCommand(newBuildCommand(), newUpCommand(dir), newDownCommand(dir), newPushCommand(dir), newStatusCommand(dir), newRegistryCommand())
+	root.AddCommand(newBuildCommand(), newUpCommand(dir), newDownCommand(dir), newPushCommand(dir), newStatusCommand(dir), newRegistryCommand(),
+		newRunCommand(dir), newEndCommand(dir), newPortsCommand())
 	return root
 }
 
