@@ -67,17 +67,20 @@ func (a *accountant) fromList() estimate.Bytes {
 
 // listedSize is what an entry of the node's list takes on its disk.
 func (a *accountant) listedSize(i int) estimate.Bytes {
-	image := &a.row.list.images[i]
-	if len(image.Refs) > 0 {
-		size := a.kind.listed.at(a.row.list.numbers[i])
-		if !size.known {
-			size.disk, size.known = a.size(image.Refs[0]).Disk, true
-		}
-		return size.disk
+	number := a.row.list.numbers[i]
+	if number < 0 {
+		// It has no name that anybody could know it by.
+		reported := imagesize.Evidence{Reported: estimate.Exactly(a.row.list.images[i].ReportedBytes)}
+		return reported.OnDisk(a.node.Runtime, nil).Disk.AtLeastZero()
 	}
-	// It has no name that anybody could know it by.
-	reported := imagesize.Evidence{Reported: estimate.Exactly(image.ReportedBytes)}
-	return reported.OnDisk(a.node.Runtime, nil).Disk.AtLeastZero()
+	if a.single {
+		return a.size(a.row.list.images[i].Refs[0]).Disk
+	}
+	size := a.kind.listed.at(number)
+	if !size.known {
+		size.disk, size.known = a.size(a.row.list.images[i].Refs[0]).Disk, true
+	}
+	return size.disk
 }
 
 // reclaimable finds what the eviction manager could free: the images that no pod

@@ -17,6 +17,8 @@ type Accounts struct {
 	view  View
 	kinds map[kindKey]*kind
 	last  *kind
+	// single says that one node is asked about, for which nothing pays that is kept.
+	single bool
 	// judged is the view's pod if it waits to be bound.
 	judged *unboundPod
 	// nominated are the nodes that are planned for some pod.
@@ -90,4 +92,8 @@ func (a *Accounts) Presence(row *NodeRow, ref imageref.Ref) Presence {
 
 // Account draws up a node's image storage as seen from v. For many nodes,
 // [Snapshot.Accounts] does so faster.
-func (s *Snapshot) Account(row *NodeRow, v View) Account { return s.Accounts(v).Of(row) }
+func (s *Snapshot) Account(row *NodeRow, v View) Account {
+	a := s.Accounts(v)
+	a.single = true
+	return a.Of(row)
+}

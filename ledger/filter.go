@@ -16,8 +16,8 @@ import (
 // that most questions end here. It never changes; nil holds nothing.
 type filter []uint64
 
-// filterBitsPerName makes one in some seventy wrong answers a "maybe".
-const filterBitsPerName = 16
+// filterBitsPerName makes a "maybe" of one answer in a hundred that should be no.
+const filterBitsPerName = 24
 
 func newFilter(seed maphash.Seed, names iter.Seq[string], count int) filter {
 	if count == 0 {

@@ -40,7 +40,7 @@ func (a *accountant) reservations() {
 	total := &a.result.Reserved
 	for i := range plan {
 		p := &plan[i]
-		if a.row.mayConcern(p.hash) && a.underWay(p.ref) {
+		if a.underWay(p) {
 			continue
 		}
 		cost := &p.cost
@@ -57,7 +57,7 @@ func (a *accountant) reservations() {
 // plan returns what is reserved here. It is the same for all nodes of a kind on
 // which the same groups could land, unless the node is planned for some pod.
 func (a *accountant) plan() []planned {
-	if _, nominated := a.nominated[a.node.Name]; nominated {
+	if _, nominated := a.nominated[a.node.Name]; nominated || a.single {
 		return a.newPlan()
 	}
 	a.groups = a.groups[:0]
@@ -106,12 +106,20 @@ func (a *accountant) newPlan() []planned {
 
 // underWay reports whether the image costs nothing more: it is here, or a bound
 // pod waits for it.
-func (a *accountant) underWay(ref imageref.Ref) bool {
-	if a.row.presence(ref, a.kind) == Present {
+func (a *accountant) underWay(p *planned) bool {
+	if a.row.list.names.mayHold(p.hash) {
+		if _, listed := a.row.list.find(p.ref); listed {
+			return true
+		}
+	}
+	if !a.row.facts.names.mayHold(p.hash) {
+		return false
+	}
+	if a.row.facts.of(p.ref).pulled {
 		return true
 	}
 	for i := range a.row.facts.claims {
-		if c := &a.row.facts.claims[i]; c.ref == ref && c.state == pending {
+		if c := &a.row.facts.claims[i]; c.ref == p.ref && c.state == pending {
 			_, concerned := a.due(c)
 			return concerned
 		}
