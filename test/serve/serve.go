@@ -58,7 +58,7 @@ func Start(t testing.TB, o Options) *Process {
 	}
 	args := append([]string{
 		"serve", "--kubeconfig", o.Kubeconfig, "--webhook-url", p.WebhookURL,
-		"--health-address", health, "--metrics-address", metrics, "-v", "1",
+		"--health-address", health, "--metrics-address", metrics, "--shutdown-delay", "0s", "-v", "1",
 	}, o.Args...)
 	p.command = exec.Command(binary, args...)
 	p.command.Stdout, p.command.Stderr = p.log, p.log
