@@ -5,8 +5,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -179,10 +181,24 @@ func noteFailures(notes io.Writer, failures map[string]error) {
 	}
 }
 
-// plain turns an API error into one sentence that says who needs what.
+// plain turns an API error into one sentence: who needs what, or who does not answer.
 func plain(err error) error {
 	if sentence, missing := controller.MissingPermission(err); missing {
-		return fmt.Errorf("%s", sentence)
+		return errors.New(sentence)
+	}
+	if failed, isURL := errors.AsType[*url.Error](err); isURL {
+		return fmt.Errorf("the API server can't be reached: %w", failed.Err)
+	}
+	return err
+}
+
+// answers reports what keeps the API server from answering, nil for nothing.
+func answers(ctx context.Context, client kubernetes.Interface) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	if _, isStatus := errors.AsType[*apierrors.StatusError](err); isStatus {
+		return nil // that is an answer
 	}
 	return err
 }

@@ -105,6 +105,9 @@ func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *poli
 	stop()
 	<-done
 	for _, ref := range wanted {
+		if _, told := p.SizeOf(ref); told {
+			continue // not by a registry, but by the policy
+		}
 		for _, platform := range platforms {
 			if _, err := resolver.State(ref, platform); err != nil {
 				fmt.Fprintf(notes, "note: size not known: %s: %v\n", ref.Familiar(), err)

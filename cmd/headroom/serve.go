@@ -87,11 +87,14 @@ func serve(ctx context.Context, o *serveOptions, log logr.Logger) error {
 		return err
 	}
 	log.Info("Starting", "version", version, "apiServer", config.Host)
-	err = mgr.Start(ctx)
-	if err == nil {
-		log.Info("Ended")
+	if err := mgr.Start(ctx); err != nil {
+		if silent := answers(context.WithoutCancel(ctx), client); silent != nil {
+			return fmt.Errorf("%w: %w", err, plain(silent))
+		}
+		return plain(err)
 	}
-	return plain(err)
+	log.Info("Ended")
+	return nil
 }
 
 // parts are what a process is made of. Every replica runs all of them; they

@@ -29,7 +29,8 @@ func startHeadroom(t *testing.T, args ...string) *serve.Process {
 	t.Helper()
 	p := startUnmeasured(t, serve.Options{Args: args})
 	eventually(t, time.Minute, "every node is measured", func() bool {
-		return int(p.Metric(t, "headroom_ledger_nodes", "tier=Measured")) == len(shared.fleet.Nodes())
+		measured := p.Metric(t, "headroom_ledger_nodes", "tier=Measured")
+		return int(measured) >= len(shared.fleet.Nodes()) && measured == p.Metric(t, "headroom_ledger_nodes")
 	})
 	return p
 }
