@@ -5,19 +5,17 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/headroom-dev/headroom/hack/lab"
 	"github.com/headroom-dev/headroom/test/simnode/sequence"
@@ -43,19 +41,44 @@ func newDriver(t *testing.T, s sequence.Sequence) *driver {
 	for name, mib := range s.Images {
 		d.images[name] = push(t, s.Name+"/"+name+":v1", mib, seedOf(s.Name+name))
 	}
-	d.node = startNode(t, lab.NodeOptions{
+	d.node = startBareNode(t, lab.NodeOptions{
 		Name: s.Name, DiskBytes: s.DiskMiB * mib,
 		EvictionHard: s.EvictionHard, EvictionSoft: s.EvictionSoft, EvictionSoftGracePeriod: s.EvictionSoftGracePeriod,
 		ImageGCHighPercent: s.ImageGCHighThresholdPercent, ImageGCLowPercent: s.ImageGCLowThresholdPercent,
 		ImageMinimumGCAge: s.ImageMinimumGCAge.Duration, PressureTransition: s.PressureTransition.Duration,
 	})
 	d.namespace = namespace(t, s.Name)
+	d.warmUp()
 	d.pressure.start(t, s.Name)
 	fs := d.statfs()
 	d.disk.CapacityBytes = int64(fs.Blocks) * fs.Bsize
 	d.disk.ReservedBytes = int64(fs.Bfree-fs.Bavail) * fs.Bsize
 	d.disk.UsedBytes = int64(fs.Blocks-fs.Bfree) * fs.Bsize
 	return d
+}
+
+// startBareNode starts a node and does not wait for its list of images.
+func startBareNode(t *testing.T, o lab.NodeOptions) *lab.Node {
+	t.Helper()
+	node, err := lab.StartNode(t.Context(), shared.plane, shared.registry, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := node.Stop()
+		if err = errors.Join(err, shared.client.CoreV1().Nodes().Delete(context.Background(), o.Name, metav1.DeleteOptions{})); err != nil {
+			t.Error(err)
+		}
+	})
+	return node
+}
+
+// warmUp has the node pull what all images share, so that none of them is
+// charged with it.
+func (d *driver) warmUp() {
+	d.t.Helper()
+	mustRun(d.t, podOptions{namespace: d.namespace, name: "warm-up", image: lab.RegistryHost + "/lab/pause:1", node: d.node.Name})
+	kubectl(d.t, "delete", "pod", "-n", d.namespace, "warm-up")
 }
 
 // seedOf makes an image's bytes its own, the same in every run.
@@ -117,8 +140,7 @@ func (d *driver) fill(bytes int64) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	defer file.Close()
-	if err := unix.Fallocate(int(file.Fd()), 0, 0, bytes); err != nil {
+	if err := errors.Join(unix.Fallocate(int(file.Fd()), 0, 0, bytes), file.Close()); err != nil {
 		d.t.Fatalf("fill %d bytes: %v", bytes, err)
 	}
 }
@@ -186,9 +208,28 @@ func (d *driver) recorded() *sequence.Recorded {
 			d.t.Logf("%s %s: %s", event.FirstTimestamp.Format(time.TimeOnly), event.Reason, event.Message)
 		}
 	}
-	r.Outcome = r.Outcome.Sorted()
+	r.Outcome = r.Sorted()
 	d.t.Logf("recorded: %+v", *r)
 	return r
+}
+
+// checkGrace wants the kubelet to have acted on a soft line after its grace
+// period only, counted from when pressure came last. A node's status may tell of
+// that a few seconds late.
+func (d *driver) checkGrace() {
+	d.t.Helper()
+	for signal, text := range d.s.EvictionSoftGracePeriod {
+		grace, err := time.ParseDuration(text)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for _, event := range d.events(metav1.NamespaceDefault, d.node.Name) {
+			const late = 5 * time.Second
+			if waited := event.FirstTimestamp.Sub(d.pressure.cameLast()); event.Reason == "EvictionThresholdMet" && waited < grace-late {
+				d.t.Errorf("the kubelet acted on %s %v after pressure came, want %v or more", signal, waited, grace)
+			}
+		}
+	}
 }
 
 // evicted are the pods that the kubelet evicted, in that order.
@@ -205,66 +246,4 @@ func (d *driver) evicted() []string {
 		d.t.Logf("%s evicted %s", list.Items[i].FirstTimestamp.Format(time.TimeOnly), list.Items[i].InvolvedObject.Name)
 	}
 	return names
-}
-
-// pressureWatch follows a Node object: how often DiskPressure came, and what
-// size each image had while it was listed.
-type pressureWatch struct {
-	mu    sync.Mutex
-	on    bool
-	came  int
-	sizes map[string]int64
-}
-
-func (p *pressureWatch) start(t *testing.T, node string) {
-	t.Helper()
-	p.sizes = map[string]int64{}
-	ctx, cancel := context.WithCancel(t.Context())
-	w, err := shared.client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + node})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var done sync.WaitGroup
-	t.Cleanup(func() { cancel(); w.Stop(); done.Wait() })
-	done.Go(func() {
-		for event := range w.ResultChan() {
-			p.note(event)
-		}
-	})
-}
-
-func (p *pressureWatch) note(event watch.Event) {
-	node, ok := event.Object.(*corev1.Node)
-	if !ok {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, image := range node.Status.Images {
-		for _, name := range image.Names {
-			p.sizes[name] = image.SizeBytes
-		}
-	}
-	for _, condition := range node.Status.Conditions {
-		if condition.Type != corev1.NodeDiskPressure {
-			continue
-		}
-		on := condition.Status == corev1.ConditionTrue
-		if on && !p.on {
-			p.came++
-		}
-		p.on = on
-	}
-}
-
-func (p *pressureWatch) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.came
-}
-
-func (p *pressureWatch) reported(image string) int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sizes[image]
 }

@@ -70,10 +70,11 @@ func TestSequences(t *testing.T) {
 func runSequence(t *testing.T, s sequence.Sequence) {
 	d := newDriver(t, s)
 	for i, step := range s.Steps {
-		t.Logf("%s: steps[%d]: %+v", time.Now().Format(time.TimeOnly), i, step)
+		t.Logf("%s: steps[%d]: %v", time.Now().Format(time.TimeOnly), i, step)
 		d.do(step)
 	}
 	got := d.recorded()
+	d.checkGrace()
 	if *update {
 		s.Recorded = got
 		if err := s.Save(recordedDir); err != nil {

@@ -38,6 +38,9 @@ func (n *Node) kubeletConfiguration() *kubeletv1beta1.KubeletConfiguration {
 	}
 	c.Authentication.Anonymous.Enabled = new(false)
 	c.Authentication.Webhook.Enabled = new(true)
+	c.Logging.Format = "text"
+	c.Logging.FlushFrequency.Duration = duration(5 * time.Second)
+	c.Logging.FlushFrequency.SerializeAsString = true // or it would be a number, which a kubelet's is not
 	c.Authorization.Mode = kubeletv1beta1.KubeletAuthorizationModeWebhook
 	return c
 }

@@ -63,6 +63,18 @@ func (n *Node) candidates() []Candidate {
 	return out
 }
 
+// collectFirstOrLater is one run of the loop. A kubelet's first, as it starts,
+// nearly always finds no statistics yet and fails ("invalid capacity 0 on image
+// filesystem"); all it does is to note the images.
+func (n *Node) collectFirstOrLater() {
+	if !n.now.Equal(n.began) {
+		n.collect()
+		return
+	}
+	n.detect(n.now)
+	n.gcFailed = true
+}
+
 // collect is the kubelet's realImageGCManager.GarbageCollect. It believes the
 // last sample of the file system and takes no new one.
 func (n *Node) collect() {

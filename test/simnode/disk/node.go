@@ -66,12 +66,17 @@ func New(cfg Config, catalog Catalog, now time.Time) (*Node, error) {
 			return nil, err
 		}
 	}
+	n.scheduleLoops()
+	return n, nil
+}
+
+// scheduleLoops has all loops that run at all run now.
+func (n *Node) scheduleLoops() {
 	for l := range loops {
-		if n.period(l) > 0 && (l != gcLoop || !cfg.gcOff()) {
-			n.due[l] = now
+		if n.period(l) > 0 && (l != gcLoop || !n.cfg.gcOff()) {
+			n.due[l] = n.now
 		}
 	}
-	return n, nil
 }
 
 func (n *Node) period(l loop) time.Duration {
@@ -146,7 +151,7 @@ func (n *Node) runLoop(l loop) {
 	case detectLoop:
 		n.detect(n.now)
 	case gcLoop:
-		n.collect()
+		n.collectFirstOrLater()
 	default:
 		if n.syncEviction() {
 			n.due[l] = n.now.Add(n.cfg.PodCleanup)
@@ -184,6 +189,24 @@ func (n *Node) RemovePod(now time.Time, id string) []Event {
 	for _, u := range p.units {
 		delete(n.backoffs, p.ID+"_"+u.canonical)
 	}
+	return append(events, n.Advance(now)...)
+}
+
+// RestartKubelet loses what a kubelet keeps in memory: ages and last use of
+// images, the eviction manager's state, pauses after failed pulls. Containers go
+// on running; a pull under way ends and is asked for anew.
+func (n *Node) RestartKubelet(now time.Time) []Event {
+	events := n.Advance(now)
+	for _, rec := range n.store.images {
+		rec.detected, rec.firstDetected, rec.lastUsed = false, time.Time{}, time.Time{}
+	}
+	n.began, n.pressure, n.gcFailed, n.listed = n.now, Pressure{}, false, nil
+	clear(n.backoffs)
+	for _, p := range n.pods {
+		n.cancelPulls(p)
+		p.cursor, p.wake = 0, n.now
+	}
+	n.scheduleLoops()
 	return append(events, n.Advance(now)...)
 }
 

@@ -66,7 +66,7 @@ func TestAFinishedPodHoldsItsImageUntilPressure(t *testing.T) {
 		available int64 // of 1000 MB
 		want      []string
 	}{
-		"the periodic collection leaves it": {155 * mb, []string{"5m0s FreeDiskSpaceFailed"}},
+		"the periodic collection leaves it": {155 * mb, []string{"5m0s FreeDiskSpaceFailed", "5m0s ImageGCFailed"}},
 		"the eviction manager deletes the dead container first, then the image": {
 			149 * mb, []string{"4m30s PressureOn", "4m30s ContainersDeleted p", "4m30s ImageDeleted  docker.io/library/a:latest"},
 		},
