@@ -69,7 +69,9 @@ type View struct {
 // sample, since the image's first pod was bound.
 //
 //	          low                           likely              high
-//	settled   0                             cost - its share    cost
+//	settled   cost - all lost               cost - its share    cost
+//	          0: only another namespace's
+//	          registry image
 //	pending   cost - all lost               cost - its share    cost
 //	          0: perhaps present, bound before we looked, or
 //	          only another namespace's registry image

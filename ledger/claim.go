@@ -33,8 +33,10 @@ type claim struct {
 	baselineBytes, endBytes int64
 	// wanters are the pods that wait for it.
 	wanters []wanter
-	// settled and spent say that it is so for some pod.
+	// settled and spent say that it is so for some pod; starters are the
+	// namespaces of the pods for which it is settled.
 	settled, spent bool
+	starters       []string
 }
 
 // wanter is a bound pod that waits for an image.
@@ -106,6 +108,9 @@ func (c *claim) join(pod *Pod, state claimState, latched *latch) {
 		})
 	case settled:
 		c.settled = true
+		if !slices.Contains(c.starters, pod.Namespace) {
+			c.starters = append(c.starters, pod.Namespace)
+		}
 	case spent:
 		if !c.spent || latched.endBytes < c.endBytes {
 			c.endBytes = latched.endBytes

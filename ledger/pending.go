@@ -96,6 +96,7 @@ func pullingOf(dues []due, all []imageref.Ref) []imageref.Ref {
 func (a *accountant) due(c *claim) (due, bool) {
 	d := due{claim: c, baselineBytes: c.baselineBytes}
 	if c.state != pending {
+		d.own = slices.Contains(c.starters, a.view.Namespace) || slices.Contains(a.view.Images, c.ref)
 		// Below tier Measured there is no sample that a settled image could be
 		// missing in: the list has it in a minute, and the likely value with it.
 		return d, a.result.Tier == Measured
@@ -139,7 +140,9 @@ func (a *accountant) add(d *due, size imagesize.Size, share int64) {
 	switch {
 	case d.state == spent:
 	case d.state == settled:
-		a.result.Settled = a.result.Settled.Plus(estimate.Between(0, max(cost.Likely-share, 0), cost.High))
+		// The pull has ended, so all of the cost is on the disk by now.
+		low := a.leastLeft(d, size)
+		a.result.Settled = a.result.Settled.Plus(estimate.Between(low, max(cost.Likely-share, low), cost.High))
 	case d.doubtful:
 		// Where the pod judged needs it too, its need counts all of it.
 		if !slices.Contains(a.view.Images, d.ref) {
@@ -147,10 +150,20 @@ func (a *accountant) add(d *due, size imagesize.Size, share int64) {
 		}
 	default:
 		low := int64(0)
-		if d.certain && (d.own || size.Source != imagesize.SourceRegistry) && a.row.presence(d.ref, a.kind) == Absent {
-			low = max(cost.Low-max(a.lostUntil(d)-d.baselineBytes, 0), 0)
+		if d.certain && a.row.presence(d.ref, a.kind) == Absent {
+			low = a.leastLeft(d, size)
 		}
 		a.result.Pending = a.result.Pending.Plus(estimate.Between(low, max(cost.Likely-share, low), cost.High))
 		d.pulling = true
 	}
+}
+
+// leastLeft is the least that an image will still take beyond what the sample
+// shows: its cost, if all that the node has lost went to it. What only another
+// namespace's registry image claims is nothing to refuse a pod for.
+func (a *accountant) leastLeft(d *due, size imagesize.Size) int64 {
+	if !d.own && size.Source == imagesize.SourceRegistry {
+		return 0
+	}
+	return max(size.Disk.Low-max(a.lostUntil(d)-d.baselineBytes, 0), 0)
 }

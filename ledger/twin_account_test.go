@@ -60,6 +60,8 @@ type part struct {
 	watched       bool
 	doubtful      bool
 	own           bool
+	// started says that a pod of the view's namespace has started with it.
+	started bool
 }
 
 // bound accounts for bound pods, and returns the images that one waits for.
@@ -93,7 +95,11 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref
 		}
 		switch {
 		case p.state == "settled" && measured:
-			a.Settled = a.Settled.Plus(estimate.Between(0, size.Disk.Likely-share, size.Disk.High))
+			low := max(size.Disk.Low-(n.lost-p.baseline), 0)
+			if !p.started && size.Source == imagesize.SourceRegistry {
+				low = 0
+			}
+			a.Settled = a.Settled.Plus(estimate.Between(low, size.Disk.Likely-share, size.Disk.High))
 		case p.state == "pending" && p.doubtful:
 			if !slices.Contains(v.Images, p.ref) {
 				a.Pending = a.Pending.Plus(estimate.Between(0, 0, size.Disk.High))
@@ -116,7 +122,7 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref
 
 // part finds how far a node is with an image.
 func (t *twin) part(name string, ref imageref.Ref, v ledger.View) (part, bool) {
-	p := part{ref: ref, baseline: 1 << 62, end: 1 << 62, watched: true, doubtful: true, own: slices.Contains(v.Images, ref)}
+	p := part{ref: ref, baseline: 1 << 62, end: 1 << 62, watched: true, doubtful: true, own: slices.Contains(v.Images, ref), started: slices.Contains(v.Images, ref)}
 	all := int64(1 << 62)
 	var settled, spent, wanted, others bool
 	for _, pod := range t.pods {
@@ -132,6 +138,7 @@ func (t *twin) part(name string, ref imageref.Ref, v ledger.View) (part, bool) {
 				}
 			case image.Pulled:
 				settled, all = true, min(all, m.baseline)
+				p.started = p.started || pod.Namespace == v.Namespace
 			case !pod.Finished && pulls(image) && t.presence(name, ref) != ledger.Present:
 				wanted, all = true, min(all, m.baseline)
 				if pod.UID == v.Pod {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -121,6 +122,18 @@ func checkPods(cluster *liveCluster, pods []podSource) (report checkReport, over
 func (r checkReport) table(w io.Writer) {
 	row(w, "KIND", "NAMESPACE", "NAME", "VERDICT", "ACTION", "NEEDS", "NODES", "WHY")
 	for _, c := range r.Results {
-		row(w, c.Kind, c.Namespace, c.Name, string(c.Verdict), string(c.Action), c.NeedBytes.String(), strconv.Itoa(c.Candidates), c.Message)
+		row(w, c.Kind, c.Namespace, c.Name, string(c.Verdict), string(c.Action), c.needs(), strconv.Itoa(c.Candidates), c.Message)
+	}
+}
+
+// needs is the need for people: what nobody knows is no estimate of zero.
+func (c checkResult) needs() string {
+	switch unbounded := c.NeedBytes.High == math.MaxInt64; {
+	case unbounded && c.NeedBytes.Likely == 0:
+		return "?"
+	case unbounded:
+		return c.NeedBytes.String() + " or more"
+	default:
+		return c.NeedBytes.String()
 	}
 }

@@ -115,7 +115,8 @@ func (m *manifests) split(file string, r io.Reader) []document {
 			}
 			continue
 		}
-		current.body = append(append(current.body, lines.Bytes()...), '\n')
+		current.body = append(current.body, lines.Bytes()...)
+		current.body = append(current.body, '\n')
 	}
 	flush(number + 1)
 	if err := lines.Err(); err != nil {

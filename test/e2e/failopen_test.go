@@ -122,8 +122,8 @@ func blindKubeconfig(t *testing.T) string {
 	kubectl(t, "create", "clusterrolebinding", "blind", "--clusterrole=headroom-out-of-cluster", "--user=blind")
 	t.Cleanup(func() {
 		ctx := context.Background()
-		_, _, _ = shared.plane.Kubectl(ctx, "delete", "clusterrolebinding", "blind")                   //nolint:errcheck // ends with the control plane
-		_, _, _ = shared.plane.Kubectl(ctx, "delete", "rolebinding", "blind", "-n", "headroom-system") //nolint:errcheck // as above
+		_, _, _ = shared.plane.Kubectl(ctx, "delete", "clusterrolebinding", "blind")                   // ends with the control plane
+		_, _, _ = shared.plane.Kubectl(ctx, "delete", "rolebinding", "blind", "-n", "headroom-system") // as above
 	})
 	kubeconfig, err := shared.plane.UserKubeconfig("blind", "system:authenticated")
 	if err != nil {

@@ -81,12 +81,12 @@ func namespace(t *testing.T, name string) string {
 	t.Cleanup(func() {
 		ctx := context.Background()
 		if t.Failed() {
-			described, _, _ := shared.plane.Kubectl(ctx, "describe", "pods", "-n", name) //nolint:errcheck // only for the log
+			described, _, _ := shared.plane.Kubectl(ctx, "describe", "pods", "-n", name) // only for the log
 			t.Logf("pods of namespace %s:\n%s", name, described)
 		}
-		//nolint:errcheck // what is left ends with the control plane
+		// what is left ends with the control plane
 		_, _, _ = shared.plane.Kubectl(ctx, "delete", "pods", "--all", "-n", name, "--force", "--grace-period=0", "--wait=true", "--timeout=60s")
-		_, _, _ = shared.plane.Kubectl(ctx, "delete", "namespace", name, "--wait=false") //nolint:errcheck // as above
+		_, _, _ = shared.plane.Kubectl(ctx, "delete", "namespace", name, "--wait=false") // as above
 	})
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
 		_, err := shared.client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
@@ -199,7 +199,7 @@ func waitReady(t *testing.T, o podOptions) {
 	t.Helper()
 	_, stderr, err := shared.plane.Kubectl(t.Context(), "wait", "-n", o.namespace, "pod/"+o.name, "--for=condition=Ready", "--timeout=180s")
 	if err != nil {
-		described, _, _ := shared.plane.Kubectl(t.Context(), "describe", "pod", "-n", o.namespace, o.name) //nolint:errcheck // only for the message
+		described, _, _ := shared.plane.Kubectl(t.Context(), "describe", "pod", "-n", o.namespace, o.name) // only for the message
 		t.Fatalf("%s does not run: %v\n%s\n%s", o.name, err, stderr, described)
 	}
 }

@@ -67,7 +67,7 @@ func Start(t testing.TB, o Options) *Process {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.command.Wait() //nolint:errcheck // a killed process has no exit code of interest; ExitCode tells
+		_ = p.command.Wait() // a killed process has no exit code of interest; ExitCode tells
 		close(p.done)
 	}()
 	t.Cleanup(func() {
@@ -142,7 +142,7 @@ func (p *Process) Stop() {
 		return
 	default:
 	}
-	_ = p.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended just now
+	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended just now
 	select {
 	case <-p.done:
 	case <-time.After(40 * time.Second):
@@ -152,7 +152,7 @@ func (p *Process) Stop() {
 
 // Kill ends it without a chance to clean up, and waits.
 func (p *Process) Kill() {
-	_ = p.command.Process.Kill() //nolint:errcheck // it may have ended just now
+	_ = p.command.Process.Kill() // it may have ended just now
 	<-p.done
 }
 
