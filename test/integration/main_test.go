@@ -108,7 +108,8 @@ func start(ctx context.Context, dir string) (err error) {
 	}
 	shared.fleet, err = simnode.Start(ctx, simnode.Options{
 		Config: config, Speed: 10, ListenAddress: "auto", ServingCACertPEM: ca, ServingCAKeyPEM: key, ClientCAPEM: ca,
-		Nodes: []simnode.NodeSpec{{Name: "sim-1", Config: tenGi()}, {Name: "sim-2", Config: tenGi()}},
+		AuthCacheTTL: -1, // the tests take rights away
+		Nodes:        []simnode.NodeSpec{{Name: "sim-1", Config: tenGi()}, {Name: "sim-2", Config: tenGi()}},
 	})
 	return err
 }
