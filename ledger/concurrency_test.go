@@ -53,8 +53,9 @@ func TestWritersAndReaders(t *testing.T) {
 
 func read(s *ledger.Snapshot) {
 	v := ledger.View{Now: time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)}
+	accounts := s.Accounts(v)
 	for row := range s.Nodes() {
-		_ = s.Account(row, v)
+		_, _ = s.Account(row, v), accounts.Of(row)
 		_ = row.Free()
 		for pod := range row.Pods() {
 			for i := range pod.Images {
