@@ -64,6 +64,8 @@ func start(ctx context.Context, dir string) (stop func(), err error) {
 	stop = func() {}
 	shared.plane, err = lab.StartControlPlane(ctx, lab.ControlPlaneOptions{
 		Dir: filepath.Join(dir, "lab"), Out: os.Stdout, ForNodes: true, ControllerManager: true, Scheduler: true,
+		// There is no kube-proxy: the API server calls a Service's pods themselves.
+		APIServerArgs: []string{"--enable-aggregator-routing=true"},
 	})
 	if err != nil {
 		return stop, err

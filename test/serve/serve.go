@@ -96,13 +96,27 @@ func Binary(t testing.TB) string {
 	return path
 }
 
+// StaticBinary is the same program built as the Dockerfile does, for an image.
+func StaticBinary(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "headroom")
+	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, mainPackage)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build headroom: %v\n%s", err, out)
+	}
+	return path
+}
+
+const mainPackage = "github.com/headroom-dev/headroom/cmd/headroom"
+
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "headroom-test-")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "headroom")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/headroom-dev/headroom/cmd/headroom").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", path, mainPackage).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build headroom: %w\n%s", err, out)
 	}
