@@ -213,19 +213,24 @@ func (d *driver) recorded() *sequence.Recorded {
 	return r
 }
 
-// checkGrace wants the kubelet to have acted on a soft line after its grace
+// checkTimes looks at what an outcome does not tell: pressure lasts for the
+// transition period at least, and the kubelet acts on a soft line after its grace
 // period only, counted from when pressure came last. A node's status may tell of
-// that a few seconds late.
-func (d *driver) checkGrace() {
+// either end a few seconds late.
+func (d *driver) checkTimes() {
 	d.t.Helper()
+	const late = 5 * time.Second
+	cameLast, shortest := d.pressure.times()
+	if shortest > 0 && shortest < d.s.PressureTransition.Duration-late {
+		d.t.Errorf("pressure lasted %v, want %v or more", shortest, d.s.PressureTransition.Duration)
+	}
 	for signal, text := range d.s.EvictionSoftGracePeriod {
 		grace, err := time.ParseDuration(text)
 		if err != nil {
 			d.t.Fatal(err)
 		}
 		for _, event := range d.events(metav1.NamespaceDefault, d.node.Name) {
-			const late = 5 * time.Second
-			if waited := event.FirstTimestamp.Sub(d.pressure.cameLast()); event.Reason == "EvictionThresholdMet" && waited < grace-late {
+			if waited := event.FirstTimestamp.Sub(cameLast); event.Reason == "EvictionThresholdMet" && waited < grace-late {
 				d.t.Errorf("the kubelet acted on %s %v after pressure came, want %v or more", signal, waited, grace)
 			}
 		}

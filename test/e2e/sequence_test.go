@@ -74,7 +74,7 @@ func runSequence(t *testing.T, s sequence.Sequence) {
 		d.do(step)
 	}
 	got := d.recorded()
-	d.checkGrace()
+	d.checkTimes()
 	if *update {
 		s.Recorded = got
 		if err := s.Save(recordedDir); err != nil {

@@ -17,11 +17,13 @@ import (
 // pressureWatch follows a Node object: how often DiskPressure came, and what
 // size each image had while it was listed.
 type pressureWatch struct {
-	mu    sync.Mutex
-	on    bool
-	came  int
-	last  time.Time // when it came last
-	sizes map[string]int64
+	mu   sync.Mutex
+	on   bool
+	came int
+	last time.Time // when it came last
+	// shortest is the shortest time that pressure lasted; 0 if it never ended.
+	shortest time.Duration
+	sizes    map[string]int64
 }
 
 func (p *pressureWatch) start(t *testing.T, node string) {
@@ -62,6 +64,9 @@ func (p *pressureWatch) note(event watch.Event) {
 			p.came++
 			p.last = condition.LastTransitionTime.Time
 		}
+		if lasted := condition.LastTransitionTime.Sub(p.last); !on && p.on && (p.shortest == 0 || lasted < p.shortest) {
+			p.shortest = lasted
+		}
 		p.on = on
 	}
 }
@@ -72,10 +77,10 @@ func (p *pressureWatch) count() int {
 	return p.came
 }
 
-func (p *pressureWatch) cameLast() time.Time {
+func (p *pressureWatch) times() (cameLast time.Time, shortest time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.last
+	return p.last, p.shortest
 }
 
 func (p *pressureWatch) reported(image string) int64 {

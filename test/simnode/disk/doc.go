@@ -19,4 +19,11 @@
 // function. What the model leaves out on purpose: inodes, memory and PID
 // pressure, parallel pulls, local-storage limits of single pods, the split
 // container file system, and everything a registry does besides sending bytes.
+//
+// That the rules are a real kubelet's is not taken on trust: testdata/recorded
+// has sequences of steps with what real kubelets did, which the tests replay.
+// TestSequences in test/e2e does the same on real nodes and with -update records
+// it anew. One thing is left to luck there and settled here: a kubelet that
+// starts nearly always runs its first garbage collection before it has
+// statistics, so that here it always fails.
 package disk

@@ -57,33 +57,35 @@ func TestDecidesAsARealKubeletDid(t *testing.T) {
 	}
 }
 
-// TestSoftLinesWaitForTheirGrace looks at what an outcome does not tell: when.
-func TestSoftLinesWaitForTheirGrace(t *testing.T) {
+// TestTimesThatOutcomesDoNotTell looks at the simulated kubelet's: soft lines wait
+// for their grace period, and pressure lasts for its transition period at least.
+// TestSequences looks at the real ones'.
+func TestTimesThatOutcomesDoNotTell(t *testing.T) {
 	for _, s := range recordedSequences(t) {
-		for signal, text := range s.EvictionSoftGracePeriod {
-			grace, err := time.ParseDuration(text)
-			if err != nil {
-				t.Fatalf("%s: %s: %v", s.Name, signal, err)
+		_, events, err := sequence.Replay(s, sequence.Timing{BytesPerSecond: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var grace time.Duration
+		if text, soft := s.EvictionSoftGracePeriod[string(disk.ImageFSAvailable)]; soft {
+			if grace, err = time.ParseDuration(text); err != nil {
+				t.Fatalf("%s: %v", s.Name, err)
 			}
-			_, events, err := sequence.Replay(s, sequence.Timing{BytesPerSecond: -1})
-			if err != nil {
-				t.Fatal(err)
+		}
+		var pressure time.Time
+		for _, e := range events {
+			since := e.At.Sub(pressure)
+			switch {
+			case e.Kind == disk.PressureOn:
+				pressure = e.At
+			case e.Kind == disk.PressureOff && since < s.PressureTransition.Duration:
+				t.Errorf("%s: pressure lasted %v, want %v or more", s.Name, since, s.PressureTransition.Duration)
+			case e.Kind == disk.ThresholdMet && since < grace:
+				t.Errorf("%s: acted %v after pressure came, want %v or more", s.Name, since, grace)
 			}
-			var pressure time.Time
-			for _, e := range events {
-				switch e.Kind {
-				case disk.PressureOn:
-					pressure = e.At
-				case disk.ThresholdMet:
-					if waited := e.At.Sub(pressure); waited < grace {
-						t.Errorf("%s: acted %v after pressure came, want %v or more", s.Name, waited, grace)
-					}
-				default:
-				}
-			}
-			if pressure.IsZero() {
-				t.Errorf("%s: pressure never came", s.Name)
-			}
+		}
+		if came := !pressure.IsZero(); came != (s.Recorded.PressureCame > 0) {
+			t.Errorf("%s: pressure came: %v, want %v", s.Name, came, !came)
 		}
 	}
 }
