@@ -27,7 +27,7 @@ const buildHeartbeat = 15 * time.Second
 func (p programs) goBuild(ctx context.Context, out io.Writer, module, dir string, prog program) error {
 	target := filepath.Join(dir, prog.name)
 	partial := target + ".partial"
-	defer os.Remove(partial) //nolint:errcheck // it is gone when the build went well
+	defer os.Remove(partial) // it is gone when the build went well
 
 	cmd := goCommand(ctx, module, "build", "-v", "-buildvcs=false", "-ldflags", p.ldflags, "-o", partial, prog.pkg)
 	cmd.Env = append(cmd.Env, p.env...)
@@ -121,14 +121,14 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	for {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			return func() { file.Close() }, nil //nolint:errcheck // closing gives the lock back
+			return func() { file.Close() }, nil // closing gives the lock back
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			file.Close() //nolint:errcheck // nothing was written
+			file.Close() // nothing was written
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			file.Close() //nolint:errcheck // nothing was written
+			file.Close() // nothing was written
 			return nil, fmt.Errorf("wait for %s: %w", path, err)
 		}
 	}

@@ -59,7 +59,7 @@ func StartRegistry(ctx context.Context, dir, listenAddress string) (*Registry, e
 		),
 	}
 	go func() {
-		defer logFile.Close() //nolint:errcheck // a log
+		defer logFile.Close() // a log
 		if err := r.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.New(logFile, "", log.LstdFlags).Print(err)
 		}

@@ -58,10 +58,10 @@ func (n NodeState) undo(ctx context.Context) error {
 		errs = append(errs, err)
 		removeLogLinks(n.Folder)
 		for _, socket := range sockets {
-			os.Remove(socket) //nolint:errcheck // mostly gone already
+			os.Remove(socket) // mostly gone already
 		}
 		// The lab's own folder goes with its last node.
-		os.Remove(filepath.Dir(n.Folder)) //nolint:errcheck // fails while another node is there
+		os.Remove(filepath.Dir(n.Folder)) // fails while another node is there
 	}
 	if n.Interface != "" {
 		errs = append(errs, deleteInterface(ctx, n.Interface))
@@ -109,7 +109,7 @@ func mountsBelow(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read
 	var points []string
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
@@ -187,7 +187,7 @@ func removeLogLinks(folder string) {
 	for _, entry := range entries {
 		link := filepath.Join(dir, entry.Name())
 		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, folder+"/") {
-			os.Remove(link) //nolint:errcheck // a leftover link harms nobody
+			os.Remove(link) // a leftover link harms nobody
 		}
 	}
 }

@@ -43,8 +43,8 @@ func TestInCluster(t *testing.T) {
 	kubectl(t, "rollout", "status", "-n", "headroom-system", "deployment/headroom", "--timeout=120s")
 	setPolicy(t, "mode: Enforce", randomPool)
 
-	huge := func(name string) podOptions {
-		return podOptions{namespace: ns, name: name, image: image, node: node.Name, gated: true}
+	huge := func(pod string) podOptions {
+		return podOptions{namespace: ns, name: pod, image: image, node: node.Name, gated: true}
 	}
 	t.Run("a pod larger than the disk is refused through the Service", func(t *testing.T) {
 		attempt := 0
