@@ -111,7 +111,7 @@ func (m *manifests) split(file string, r io.Reader) []document {
 		if rest, found := separator(lines.Bytes()); found {
 			flush(number + 1)
 			if len(rest) > 0 {
-				current.line, current.body = number, append(rest, '\n')
+				current.line, current.body = number, slices.Concat(rest, []byte("\n"))
 			}
 			continue
 		}
@@ -139,7 +139,7 @@ func separator(line []byte) (rest []byte, found bool) {
 	if rest = bytes.TrimSpace(rest); bytes.HasPrefix(rest, []byte("#")) {
 		rest = nil
 	}
-	return slices.Clone(rest), true
+	return rest, true
 }
 
 // yamlLine finds the line a YAML error names; it counts from the document's start.

@@ -103,7 +103,9 @@ func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *poli
 	}
 	resolver.Wait(ctx, wanted, platforms)
 	stop()
-	<-done
+	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
 	for _, ref := range wanted {
 		if _, told := p.SizeOf(ref); told {
 			continue // not by a registry, but by the policy

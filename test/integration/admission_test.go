@@ -34,7 +34,7 @@ func TestWhatUsersSee(t *testing.T) {
 			awaitMode(t, p, mode)
 			var said strings.Builder
 			for _, pod := range pods {
-				stderr, _ := dryRun(t, "users", podOf("app", pod.image)) //nolint:errcheck // what kubectl says is what is tested
+				stderr, _ := dryRun(t, "users", podOf("app", pod.image))
 				said.WriteString("# " + pod.about + "\n" + stderr)
 			}
 			golden(t, "kubectl-"+strings.ToLower(mode)+".txt", said.String())
@@ -103,6 +103,9 @@ func TestAuditAnnotations(t *testing.T) {
 		"an image of unknown size": {podOf("unknown", "example.com/nobody-knows:1"), "annotated", map[string]string{
 			"action": "Allow", "verdict": "Unknown", "undecided": "unknown-size", "need": "0/0/inf", "projected": "-inf/8589934592/8589934592",
 			"candidates": "possible=2,likely=2,overloaded=0", "tier": "Measured",
+		}},
+		"an image name that does not parse": {podOf("badname", "Example.com//x"), "annotated", map[string]string{
+			"action": "Allow", "verdict": "Unknown", "undecided": "invalid-image", "candidates": "possible=0,likely=0,overloaded=0",
 		}},
 		"the cluster's own pods are never asked about": {podOf("system", "example.com/big:1"), "kube-system", map[string]string{}},
 		"nor are Headroom's":                           {podOf("own", "example.com/big:1"), "headroom-system", map[string]string{}},

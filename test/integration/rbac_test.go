@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -176,7 +177,6 @@ func inCluster(t *testing.T) {
 	t.Helper()
 	kubectl(t, "apply", "-f", manifests+"base/rbac.yaml", "-f", manifests+"base/webhook.yaml")
 	t.Cleanup(func() {
-		//nolint:errcheck // ends with the control plane
 		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "-f", manifests+"base/rbac.yaml", "-f", manifests+"base/webhook.yaml")
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -225,7 +225,7 @@ func TestRightsAreNarrow(t *testing.T) {
 
 // TestEveryRuleIsNeeded takes one rule away and looks what breaks.
 func TestEveryRuleIsNeeded(t *testing.T) {
-	rule := func(role string, index int) []string { return []string{role, fmt.Sprint(index)} }
+	rule := func(role string, index int) []string { return []string{role, strconv.Itoa(index)} }
 	cases := map[string]struct {
 		without []string
 		breaks  func(t *testing.T, p *serve.Process)
@@ -241,11 +241,15 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 				return p.Metric(t, "headroom_kubelet_poll_errors_total", "reason=forbidden") > 0 && p.Metric(t, "headroom_ledger_nodes", "tier=Measured") > 0
 			})
 		}, ""},
-		"nodes and pods: it ends and says what is missing": {rule("clusterrole/headroom", 0), nil,
+		"nodes and pods: it ends and says what is missing": {
+			rule("clusterrole/headroom", 0), nil,
 			`error: .*cannot list nodes at cluster scope: ServiceAccount headroom-system/headroom needs list on nodes\n` +
-				`error: cannot list pods at cluster scope: ServiceAccount headroom-system/headroom needs list on pods`},
-		"the policy: it ends and says what is missing": {rule("-n=headroom-system role/headroom", 0), nil,
-			`error: .*cannot list configmaps in namespace "headroom-system": ServiceAccount headroom-system/headroom needs list on configmaps`},
+				`error: cannot list pods at cluster scope: ServiceAccount headroom-system/headroom needs list on pods`,
+		},
+		"the policy: it ends and says what is missing": {
+			rule("-n=headroom-system role/headroom", 0), nil,
+			`error: .*cannot list configmaps in namespace "headroom-system": ServiceAccount headroom-system/headroom needs list on configmaps`,
+		},
 		"events in its namespace: those about the policy are lost, and counted": {rule("-n=headroom-system role/headroom", 1), func(t *testing.T, p *serve.Process) {
 			setPolicyText(t, "mode: Sometimes")
 			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
@@ -264,8 +268,10 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			startNode(t, simnode.NodeSpec{Name: "sim-event", Config: full})
 			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
 		}, ""},
-		"making the registration: it ends and says what is missing": {rule("clusterrole/headroom-out-of-cluster", 0), nil,
-			`error: .*cannot create validatingwebhookconfigurations.admissionregistration.k8s.io at cluster scope: ServiceAccount headroom-system/headroom needs create on .*`},
+		"making the registration: it ends and says what is missing": {
+			rule("clusterrole/headroom-out-of-cluster", 0), nil,
+			`error: .*cannot create validatingwebhookconfigurations.admissionregistration.k8s.io at cluster scope: ServiceAccount headroom-system/headroom needs create on .*`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

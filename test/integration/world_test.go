@@ -79,7 +79,6 @@ func setPolicyData(t *testing.T, data map[string]string) {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
 	t.Cleanup(func() {
-		//nolint:errcheck // the next test writes its own
 		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "configmap", "-n", "headroom-system", "headroom-policy", "--ignore-not-found")
 	})
 }
@@ -98,7 +97,9 @@ func awaitWebhook(t *testing.T, p *serve.Process) {
 	t.Helper()
 	eventually(t, 20*time.Second, "the API server asks Headroom", func() bool {
 		before := asked(t, p)
-		dryRun(t, "default", podOf("probe", "example.com/small:1"))
+		if _, err := dryRun(t, "default", podOf("probe", "example.com/small:1")); err != nil {
+			t.Fatal(err)
+		}
 		return asked(t, p) > before
 	})
 }
@@ -147,7 +148,6 @@ func namespace(t *testing.T, name string) {
 	t.Helper()
 	kubectl(t, "create", "namespace", name)
 	t.Cleanup(func() {
-		//nolint:errcheck // what is left ends with the control plane
 		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "namespace", name, "--wait=false")
 	})
 	eventually(t, 30*time.Second, "namespace "+name+" has a ServiceAccount", func() bool {
