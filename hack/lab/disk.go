@@ -30,7 +30,7 @@ func createDisk(ctx context.Context, file, dir string, bytes int64) error {
 		return err
 	}
 	if err := f.Truncate(bytes); err != nil {
-		f.Close() //nolint:errcheck // the first error counts
+		f.Close() // the first error counts
 		return err
 	}
 	if err := f.Close(); err != nil {

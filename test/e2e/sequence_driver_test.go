@@ -4,7 +4,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -55,22 +54,6 @@ func newDriver(t *testing.T, s sequence.Sequence) *driver {
 	d.disk.ReservedBytes = int64(fs.Bfree-fs.Bavail) * fs.Bsize
 	d.disk.UsedBytes = int64(fs.Blocks-fs.Bfree) * fs.Bsize
 	return d
-}
-
-// startBareNode starts a node and does not wait for its list of images.
-func startBareNode(t *testing.T, o lab.NodeOptions) *lab.Node {
-	t.Helper()
-	node, err := lab.StartNode(t.Context(), shared.plane, shared.registry, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		err := node.Stop()
-		if err = errors.Join(err, shared.client.CoreV1().Nodes().Delete(context.Background(), o.Name, metav1.DeleteOptions{})); err != nil {
-			t.Error(err)
-		}
-	})
-	return node
 }
 
 // warmUp has the node pull what all images share, so that none of them is

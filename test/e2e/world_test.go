@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -23,23 +24,27 @@ import (
 
 const mib = int64(1) << 20
 
-// startNode starts a real node that ends with the test.
+// startNode starts a real node that ends with the test, and that lists images.
 func startNode(t *testing.T, o lab.NodeOptions) *lab.Node {
+	t.Helper()
+	node := startBareNode(t, o)
+	warmUp(t, o.Name)
+	return node
+}
+
+// startBareNode starts a node and does not wait for its list of images.
+func startBareNode(t *testing.T, o lab.NodeOptions) *lab.Node {
 	t.Helper()
 	node, err := lab.StartNode(t.Context(), shared.plane, shared.registry, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := node.Stop(); err != nil {
-			t.Error(err)
-		}
-		ctx := context.Background()
-		if err := shared.client.CoreV1().Nodes().Delete(ctx, o.Name, metav1.DeleteOptions{}); err != nil && !strings.Contains(err.Error(), "not found") {
+		err := node.Stop()
+		if err = errors.Join(err, shared.client.CoreV1().Nodes().Delete(context.Background(), o.Name, metav1.DeleteOptions{})); err != nil {
 			t.Error(err)
 		}
 	})
-	warmUp(t, o.Name)
 	return node
 }
 
