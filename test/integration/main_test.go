@@ -32,7 +32,6 @@ const headroomUser = "system:serviceaccount:headroom-system:headroom"
 
 // shared is what all tests stand on.
 var shared struct {
-	dir    string
 	plane  *lab.ControlPlane
 	fleet  *simnode.Fleet
 	client kubernetes.Interface
@@ -56,7 +55,11 @@ func run(m *testing.M) (code int) {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	shared.dir = dir
+	// What the tests build goes there, too.
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		fmt.Println("FAIL:", err)
+		return 1
+	}
 	defer func() {
 		if err := stop(); err != nil {
 			fmt.Println("while cleaning up:", err)
