@@ -28,8 +28,9 @@ test: ## Every test: unit, race detector, real API server, and real nodes where 
 ##@ Build
 
 .PHONY: build
-build: ## bin/headroom
+build: ## bin/headroom, also as bin/kubectl-headroom
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/headroom ./cmd/headroom
+	ln -sf headroom bin/kubectl-headroom
 
 .PHONY: image
 image: ## The container image, with buildah
