@@ -103,9 +103,7 @@ func imagesOf(pods []podSource) []imageref.Ref {
 func checkPods(cluster *liveCluster, pods []podSource) (report checkReport, overloads bool, invalid []error) {
 	report.Results = []checkResult{}
 	for _, p := range pods {
-		request := fit.RequestOf(p.pod)
-		request.NamespaceMode = cluster.namespaceModes[p.namespace]
-		decision := fit.Evaluate(cluster.snapshot, request, cluster.policy, cluster.now)
+		decision := fit.Evaluate(cluster.snapshot, fit.RequestOf(p.pod), cluster.policy, cluster.now)
 		overloads = overloads || decision.Verdict.AtLeast(cluster.policy.DenyAt)
 		for _, image := range decision.Invalid {
 			invalid = append(invalid, fmt.Errorf("%s %s/%s: %s: %w", p.kind, p.namespace, p.name, image.Field, image.Err))

@@ -53,9 +53,7 @@ func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
 type liveCluster struct {
 	snapshot *ledger.Snapshot
 	policy   *policy.Policy
-	// namespaceModes are the headroom.dev/mode labels of namespaces.
-	namespaceModes map[string]string
-	now            time.Time
+	now      time.Time
 }
 
 // look lists nodes and pods, reads the policy, asks every kubelet once and, for
@@ -90,10 +88,7 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 	if err := o.registries.resolve(ctx, l, p, o.images, notes); err != nil {
 		return nil, err
 	}
-	return &liveCluster{
-		snapshot: l.Snapshot(), policy: p, now: time.Now(),
-		namespaceModes: namespaceModes(ctx, client, notes),
-	}, nil
+	return &liveCluster{snapshot: l.Snapshot(), policy: p, now: time.Now()}, nil
 }
 
 // listInto fills l page by page, so that a large cluster is never whole in memory.
@@ -136,19 +131,6 @@ func readPolicy(ctx context.Context, client kubernetes.Interface, notes io.Write
 		return policy.Default()
 	}
 	return p
-}
-
-func namespaceModes(ctx context.Context, client kubernetes.Interface, notes io.Writer) map[string]string {
-	modes := map[string]string{}
-	namespaces, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: policy.ModeLabel})
-	if err != nil {
-		fmt.Fprintf(notes, "note: namespace labels can't be read, %s is taken to be unset: %v\n", policy.ModeLabel, plain(err))
-		return modes
-	}
-	for _, namespace := range namespaces.Items {
-		modes[namespace.Name] = namespace.Labels[policy.ModeLabel]
-	}
-	return modes
 }
 
 // askKubelets takes one sample of every node, and notes which kubelets did not answer.

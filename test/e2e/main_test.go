@@ -50,6 +50,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	// What the tests build goes there, too.
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		fmt.Println("FAIL:", err)
+		return 1
+	}
 	stop, err := start(context.Background(), dir)
 	defer stop()
 	if err != nil {
