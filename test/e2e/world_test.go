@@ -4,12 +4,10 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/test/auditlog"
 	"github.com/headroom-dev/headroom/test/serve"
 )
 
@@ -268,38 +267,10 @@ func eventually(t *testing.T, timeout time.Duration, what string, done func() bo
 	}
 }
 
-// annotationsOf reads what the webhook wrote about a pod's creation from the
-// API server's audit log, without the webhook's name before each key.
+// annotationsOf is what the webhook wrote about a pod's creation.
 func annotationsOf(t *testing.T, namespace, name string) map[string]string {
 	t.Helper()
-	file, err := os.Open(shared.plane.AuditLog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	found := map[string]string{}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		var event struct {
-			Verb        string
-			ObjectRef   struct{ Resource, Namespace, Name, Subresource string }
-			Annotations map[string]string
-		}
-		if json.Unmarshal(lines.Bytes(), &event) != nil || event.Verb != "create" || event.ObjectRef.Resource != "pods" ||
-			event.ObjectRef.Subresource != "" || event.ObjectRef.Namespace != namespace || event.ObjectRef.Name != name {
-			continue
-		}
-		for key, value := range event.Annotations {
-			if short, ours := strings.CutPrefix(key, "pods.headroom.dev/"); ours {
-				found[short] = value
-			}
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return found
+	return auditlog.PodAnnotations(t, shared.plane.AuditLog, namespace, name)
 }
 
 // warnings are the lines that kubectl prints for warnings.
