@@ -27,7 +27,7 @@ type ObjectWriter interface {
 	SetNode(n ledger.Node)
 	DeleteNode(name string, uid types.UID)
 	SetPod(p ledger.Pod, now time.Time)
-	DeletePod(uid types.UID)
+	DeletePod(uid types.UID, now time.Time)
 	MarkSynced()
 }
 
@@ -228,7 +228,7 @@ func (i *Informers) deletePod(d coreinformers.DeletedPod) {
 }
 
 func (i *Informers) dropPod(uid types.UID) {
-	i.ledger.DeletePod(uid)
+	i.ledger.DeletePod(uid, i.options.Now())
 	for _, listener := range i.options.Pods {
 		listener.PodDeleted(uid)
 	}

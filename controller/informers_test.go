@@ -53,7 +53,7 @@ func (j *journal) take() []string {
 func (j *journal) SetNode(n ledger.Node)                 { j.add("set node", n.Name, string(n.UID)) }
 func (j *journal) DeleteNode(name string, uid types.UID) { j.add("delete node", name, string(uid)) }
 func (j *journal) SetPod(p ledger.Pod, _ time.Time)      { j.add("set pod", p.Name, string(p.UID)) }
-func (j *journal) DeletePod(uid types.UID)               { j.add("delete pod", string(uid)) }
+func (j *journal) DeletePod(uid types.UID, _ time.Time)  { j.add("delete pod", string(uid)) }
 func (j *journal) MarkSynced()                           { j.add("synced") }
 func (j *journal) NodeSet(n *corev1.Node, row ledger.Node) {
 	j.add("heard node", n.Name, string(row.UID))

@@ -77,6 +77,8 @@ type View struct {
 //	          only another namespace's registry image
 //	          0: failing for 2 minutes, or    0                 cost
 //	          all its pods being deleted
+//	          0: all its pods deleted since   cost - its share  cost
+//	          the sample held was taken
 //	reserved  0                             cost x min(1, pods / candidates)  cost
 //	          cost: a pod can't go to any   as above, at least cost.low       cost
 //	          other node, or is nominated
@@ -84,7 +86,9 @@ type View struct {
 //
 // Each image's share of the lost bytes is at most its likely cost; the oldest
 // takes first, no byte is taken twice, and what an image took stays taken when a
-// sample has seen it. Below tier Measured nothing is lost or settled: there is no
+// sample has seen it. An image of View.Images that only deleted pods waited for
+// is not pending, and one that only finished or deleted pods had has settled with
+// its low bound for the likely value: the need counts it. Below tier Measured nothing is lost or settled: there is no
 // sample to compare with.
 type Account struct {
 	// Tier is NoTier when nothing is known: then all below but Stale, SampleAge

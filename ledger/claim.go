@@ -47,6 +47,9 @@ type wanter struct {
 	baselineBytes int64
 	failingSince  time.Time
 	deleting      bool
+	// goneAt is when the pod was deleted: nobody waits any more, but the pull may
+	// have gone on until then. Zero while the pod exists.
+	goneAt time.Time
 }
 
 // claimsOf finds the images that cost bytes which the sample does not show.
@@ -55,7 +58,7 @@ func claimsOf(n *nodeState, f *facts, states []*podState) []claim {
 	for _, p := range states {
 		for i := range p.latches {
 			image, latched := &p.pod.Images[i], &p.latches[i]
-			state, concerned := stateOf(n, f, p.pod, image, latched)
+			state, concerned := stateOf(n, f, p, i)
 			if !concerned {
 				continue
 			}
@@ -65,7 +68,7 @@ func claimsOf(n *nodeState, f *facts, states []*podState) []claim {
 			if !found {
 				claims = slices.Insert(claims, place, claim{ref: image.Ref, baselineBytes: latched.baselineBytes})
 			}
-			claims[place].join(p.pod, state, latched)
+			claims[place].join(p, state, latched)
 		}
 	}
 	for i := range claims {
@@ -76,7 +79,8 @@ func claimsOf(n *nodeState, f *facts, states []*podState) []claim {
 
 // stateOf says how far the node is with one pod's image, and false when the image
 // costs nothing and has cost nothing since the pod was bound.
-func stateOf(n *nodeState, f *facts, pod *Pod, image *PodImage, latched *latch) (claimState, bool) {
+func stateOf(n *nodeState, f *facts, p *podState, i int) (claimState, bool) {
+	image, latched := &p.pod.Images[i], &p.latches[i]
 	if latched.presence == Present {
 		return spent, false
 	}
@@ -86,7 +90,10 @@ func stateOf(n *nodeState, f *facts, pod *Pod, image *PodImage, latched *latch) 
 		}
 		return settled, true
 	}
-	if pod.Finished || image.PullPolicy == corev1.PullNever || f.of(image.Ref).pulled {
+	if p.pod.Finished || image.PullPolicy == corev1.PullNever || f.of(image.Ref).pulled {
+		return spent, false
+	}
+	if p.isGone() && latched.sampled {
 		return spent, false
 	}
 	if n.list != nil {
@@ -98,13 +105,15 @@ func stateOf(n *nodeState, f *facts, pod *Pod, image *PodImage, latched *latch) 
 }
 
 // join adds a pod to a claim.
-func (c *claim) join(pod *Pod, state claimState, latched *latch) {
+func (c *claim) join(p *podState, state claimState, latched *latch) {
+	pod := p.pod
 	c.baselineBytes = min(c.baselineBytes, latched.baselineBytes)
 	switch state {
 	case pending:
 		c.wanters = append(c.wanters, wanter{
 			pod: pod.UID, namespace: pod.Namespace, watched: latched.watched,
 			baselineBytes: latched.baselineBytes, failingSince: latched.failingSince, deleting: pod.Deleting,
+			goneAt: p.goneAt,
 		})
 	case settled:
 		c.settled = true

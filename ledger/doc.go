@@ -12,6 +12,12 @@
 //	          taken: its bytes are on the disk but not in the sample
 //	present   the node lists it, or a pod here has pulled it: it costs nothing
 //
+// A pod that is deleted takes none of the bytes with it that its images have taken.
+// Until the node has been sampled after the deletion, what was settled for it stays
+// so, and what was pending counts as perhaps under way. And until the node's list
+// must have it, for two minutes, what the pod had or was to have is not known to be
+// absent.
+//
 // An image is in one state per node however many pods want it, and moves down
 // this list. What it costs in each state, as an interval, is said at [Account].
 //
@@ -22,7 +28,8 @@
 // known, rows of a node or pod that has been deleted or replaced are recognised
 // by their UID and ignored. Only what can't be recomputed from the rows held is
 // remembered besides: per pod and image, what was on the node and how much its
-// disk had lost when the pod was bound; and per node, the bytes lost so far.
+// disk had lost when the pod was bound; per node, the bytes lost so far; and for
+// two minutes, such images of pods that were deleted.
 //
 // # Concurrency
 //
@@ -37,6 +44,7 @@
 //
 // All quantities are bytes on the node's image file system, except the reported
 // sizes of images, which are in the unit of the node's runtime (see imagesize).
-// Times named after a sample or a start are the node's clock; all others ours.
+// Times named after a sample or a start are the node's clock; all others ours. The
+// two are never compared: by our clock, a sample was taken its age before we had it.
 // The package has no clock: now is an argument.
 package ledger

@@ -34,7 +34,7 @@ type facts struct {
 // use is how the pods of a node use an image.
 type use struct {
 	// running says that a pod that is not finished needs it, pulled that one of
-	// those has it, and had that a finished one had it.
+	// those has it, and had that a finished one had it, or one that is gone may have.
 	running, pulled, had bool
 }
 
@@ -61,13 +61,19 @@ func newFacts(n *nodeState) *facts {
 			f.use(image.ImageID, how)
 		}
 	}
+	for _, p := range n.gone {
+		for i := range p.pod.Images {
+			f.use(p.pod.Images[i].Ref, use{had: true})
+			f.use(p.pod.Images[i].ImageID, use{had: true})
+		}
+	}
 	if n.list != nil {
 		f.unused = unusedOf(n.list, f)
 	}
 	f.names = newFilter(n.seed, maps.Keys(f.uses), len(f.uses))
-	f.claims = claimsOf(n, f, states)
+	f.claims = claimsOf(n, f, append(states, n.gone...))
 	for i := range f.claims {
-		if c := &f.claims[i]; c.state == pending {
+		if c := &f.claims[i]; c.state == pending && slices.ContainsFunc(c.wanters, func(w wanter) bool { return w.goneAt.IsZero() }) {
 			f.pulling = append(f.pulling, c.ref)
 		}
 	}

@@ -74,7 +74,7 @@ func (e *event) write(l *ledger.Ledger) {
 	case setPod:
 		l.SetPod(e.pod, e.now)
 	case deletePod:
-		l.DeletePod(e.uid)
+		l.DeletePod(e.uid, e.now)
 	case setManifest:
 		l.SetManifest(e.ref, linux, e.manifest)
 	case deleteManifest:

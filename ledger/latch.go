@@ -80,11 +80,15 @@ func unwatched(image *PodImage, lostBytes int64) latch {
 }
 
 // settle notes which images of the pod the sample held has seen, and reports
-// whether there was one.
+// whether there was one. A sample that was taken after we saw the pod deleted has
+// seen all of them: what it left undone goes on no further.
 func (n *nodeState) settle(p *podState) (changed bool) {
 	for i := range p.latches {
 		image, latched := &p.pod.Images[i], &p.latches[i]
-		if image.Pulled && !latched.sampled && n.sampledSince(image, latched) {
+		if latched.sampled {
+			continue
+		}
+		if image.Pulled && n.sampledSince(image, latched) || p.isGone() && n.sampledAfter(p.goneAt) {
 			latched.sampled, latched.endBytes = true, n.lostBytes
 			changed = true
 		}
@@ -103,6 +107,14 @@ func (n *nodeState) sampledSince(image *PodImage, latched *latch) bool {
 	case !image.StartedAt.IsZero():
 		return !image.StartedAt.After(m.SampledAt)
 	default:
-		return !m.ReceivedAt.Add(-m.AgeAtReceipt).Before(latched.pulledAt)
+		return n.sampledAfter(latched.pulledAt)
 	}
+}
+
+// sampledAfter reports whether the sample held was taken at t or later. t is our
+// clock, and so is the time of receipt; the sample's age is the node's alone, so
+// that what comes of both does not depend on how far the clocks are apart.
+func (n *nodeState) sampledAfter(t time.Time) bool {
+	m := n.measurement
+	return m != nil && !m.ReceivedAt.Add(-m.AgeAtReceipt).Before(t)
 }

@@ -30,7 +30,8 @@ type nodeState struct {
 	lostBytes int64
 
 	pods  map[types.UID]*podState
-	facts *facts // of pods and list; nil until synced
+	gone  []*podState // deleted a short while ago, oldest first
+	facts *facts      // of pods, gone and list; nil until synced
 }
 
 func (l *Ledger) nodeNamed(name string) *nodeState {
@@ -145,7 +146,7 @@ func (n *nodeState) restartLoss() {
 // reset forgets what belonged to the node object that is gone.
 func (n *nodeState) reset() {
 	n.measurement, n.lines, n.linesUID, n.lostBytes = nil, nil, "", 0
-	n.facts = nil
+	n.facts, n.gone = nil, nil
 	for _, p := range n.pods {
 		for i := range p.latches {
 			old := p.latches[i]

@@ -102,7 +102,7 @@ func TestOrder(t *testing.T) {
 		"a deleted pod stays deleted": {
 			build: func(w *lt.World) {
 				w.Node("a", lt.Disk(1000, 900))
-				w.Ledger.DeletePod("p")
+				w.Delete("p")
 				w.Pod("p", lt.On("a"), lt.Wants("x"))
 			},
 			tier: ledger.Measured, measured: 900,
@@ -111,10 +111,11 @@ func TestOrder(t *testing.T) {
 			build: func(w *lt.World) {
 				w.Node("a", lt.Disk(1000, 900))
 				w.Pod("p", lt.On("a"), lt.Wants("x"))
-				w.Ledger.DeletePod("p")
+				w.Delete("p")
 				w.Pod("p", lt.PodUID("p2"), lt.On("a"), lt.Wants("x"))
 			},
-			tier: ledger.Measured, measured: 900, want: sums{Pending: exactly(100)},
+			// The first may have pulled it.
+			tier: ledger.Measured, measured: 900, want: sums{Pending: between(0, 100, 100)},
 		},
 		"a bound pod stays bound": {
 			build: func(w *lt.World) {
@@ -183,7 +184,7 @@ func TestSnapshotStaysWhatItWas(t *testing.T) {
 	w.Node("a", lt.Disk(1000, 900))
 	before := w.Ledger.Snapshot()
 	w.Node("a")
-	w.Ledger.DeletePod("nobody")
+	w.Delete("nobody")
 	w.Ledger.SetLines("nobody", "nobody", ledger.Lines{})
 	if w.Ledger.Snapshot() != before {
 		t.Error("another snapshot, though nothing has changed")

@@ -28,6 +28,8 @@ type due struct {
 	certain, doubtful bool
 	// own says that a pod of the view's namespace, or the one judged, wants it.
 	own bool
+	// gone says that all pods that waited for it have been deleted.
+	gone bool
 	// pulling says that it counts as on its way.
 	pulling bool
 }
@@ -103,10 +105,20 @@ func (a *accountant) due(c *claim) (due, bool) {
 	}
 	d.own = slices.Contains(a.view.Images, c.ref)
 	d.certain, d.doubtful = true, true
+	if a.joinWanters(&d, func(w *wanter) bool { return w.goneAt.IsZero() && (w.pod != a.view.Pod || w.pod == "") }) {
+		return d, true
+	}
+	d.gone = true
+	return d, a.joinWanters(&d, func(w *wanter) bool { return !w.goneAt.IsZero() && a.view.Now.Sub(w.goneAt) < goneMemory })
+}
+
+// joinWanters adds up what those pods that count make of a claim, and reports
+// whether there are any.
+func (a *accountant) joinWanters(d *due, counts func(*wanter) bool) bool {
 	found := false
-	for i := range c.wanters {
-		w := &c.wanters[i]
-		if w.pod == a.view.Pod && w.pod != "" {
+	for i := range d.wanters {
+		w := &d.wanters[i]
+		if !counts(w) {
 			continue
 		}
 		if !found || w.baselineBytes < d.baselineBytes {
@@ -119,7 +131,7 @@ func (a *accountant) due(c *claim) (due, bool) {
 		failing := !w.failingSince.IsZero() && a.view.Now.Sub(w.failingSince) >= failingGrace
 		d.doubtful = d.doubtful && (failing || w.deleting)
 	}
-	return d, found
+	return found
 }
 
 // lostUntil is what the node had lost when the claim's bytes were last seen to grow.
@@ -142,11 +154,20 @@ func (a *accountant) add(d *due, size imagesize.Size, share int64) {
 	case d.state == settled:
 		// The pull has ended, so all of the cost is on the disk by now.
 		low := a.leastLeft(d, size)
-		a.result.Settled = a.result.Settled.Plus(estimate.Between(low, max(cost.Likely-share, low), cost.High))
-	case d.doubtful:
+		likely := max(cost.Likely-share, low)
+		if slices.Contains(a.view.Images, d.ref) && a.row.presence(d.ref, a.kind) != Present {
+			// Only pods that are done had it: the need counts that it may have gone.
+			likely = low
+		}
+		a.result.Settled = a.result.Settled.Plus(estimate.Between(low, likely, cost.High))
+	case d.doubtful || d.gone:
 		// Where the pod judged needs it too, its need counts all of it.
 		if !slices.Contains(a.view.Images, d.ref) {
-			a.result.Pending = a.result.Pending.Plus(estimate.Between(0, 0, cost.High))
+			likely := cost.Likely - share
+			if d.doubtful {
+				likely = 0
+			}
+			a.result.Pending = a.result.Pending.Plus(estimate.Between(0, likely, cost.High))
 		}
 	default:
 		low := int64(0)

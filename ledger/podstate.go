@@ -17,8 +17,10 @@ type podState struct {
 	pod *Pod
 	// latches belong to pod.Images, one each, while the pod is bound.
 	latches []latch
-	// group and wants are set while the pod reserves: not bound, not finished.
+	// group is set while the pod reserves: not bound, not finished.
 	group *group
+	// goneAt is when a bound pod was seen deleted, our clock; zero before.
+	goneAt time.Time
 }
 
 // SetPod writes a pod's row. now is our clock. A pod is known by its UID: one
@@ -27,6 +29,8 @@ type podState struct {
 func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.publish()
+	l.forgetGone(pod.NodeName, now)
 	if pod.UID == "" || l.deadPods.has(pod.UID) {
 		return
 	}
@@ -51,17 +55,21 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		n.facts = nil
 		l.changeRow(n)
 	}
-	l.publish()
 }
 
-// DeletePod takes a pod away, for good.
-func (l *Ledger) DeletePod(uid types.UID) {
+// DeletePod takes a pod away, for good. now is our clock: until the node has been
+// sampled after it, what the pod's images have taken of its disk still counts.
+func (l *Ledger) DeletePod(uid types.UID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deadPods.bury(uid)
 	p := l.pods[uid]
 	if p == nil {
 		return
+	}
+	if p.pod.NodeName != "" && l.synced {
+		l.forgetGone(p.pod.NodeName, now)
+		l.nodes[p.pod.NodeName].remember(p, now)
 	}
 	l.detach(p)
 	delete(l.pods, uid)

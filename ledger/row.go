@@ -103,8 +103,9 @@ func (r *row) mayConcern(hash uint64) bool {
 // It is where the node lists it, or where a pod that is not finished has pulled it.
 // A list that is nil says nothing, nor does one where an entry of the same
 // repository has so many names that some may have been cut. An image that a
-// finished pod has pulled may have been removed since, or the list, which is up to
-// 40 seconds behind, may not have it yet. Otherwise what is not listed is absent, but
+// finished pod has pulled, or one that was deleted in the last two minutes may
+// have, could have been removed since, or the list, which is up to 40 seconds
+// behind, may not have it yet. Otherwise what is not listed is absent, but
 // for images that the cut may have left out: the list holds the largest ones, so
 // an image larger than the smallest listed one is absent, too. Its size must then
 // be known in the runtime's own unit: other nodes of the same runtime and

@@ -22,6 +22,8 @@ const clockStep = 2 * time.Minute
 func (l *Ledger) SetMeasurement(node string, m Measurement) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.publish()
+	l.forgetGone(node, m.ReceivedAt)
 	if node == "" || m.CapacityBytes <= 0 || l.deadNodes.has(m.NodeUID) {
 		return
 	}
@@ -46,8 +48,12 @@ func (l *Ledger) SetMeasurement(node string, m Measurement) {
 			n.facts = nil
 		}
 	}
+	for _, p := range n.gone {
+		if n.settle(p) {
+			n.facts = nil
+		}
+	}
 	l.changeRow(n)
-	l.publish()
 }
 
 // ForgetMeasurement drops the sample of a node that is not asked any more. What

@@ -59,6 +59,7 @@ type part struct {
 	baseline, end int64
 	watched       bool
 	doubtful      bool
+	gone          bool
 	own           bool
 	// started says that a pod of the view's namespace has started with it.
 	started bool
@@ -99,10 +100,18 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref
 			if !p.started && size.Source == imagesize.SourceRegistry {
 				low = 0
 			}
-			a.Settled = a.Settled.Plus(estimate.Between(low, size.Disk.Likely-share, size.Disk.High))
+			likely := size.Disk.Likely - share
+			if slices.Contains(v.Images, p.ref) && t.presence(name, p.ref) != ledger.Present {
+				likely = low
+			}
+			a.Settled = a.Settled.Plus(estimate.Between(low, likely, size.Disk.High))
 		case p.state == "pending" && p.doubtful:
 			if !slices.Contains(v.Images, p.ref) {
 				a.Pending = a.Pending.Plus(estimate.Between(0, 0, size.Disk.High))
+			}
+		case p.state == "pending" && p.gone:
+			if !slices.Contains(v.Images, p.ref) {
+				a.Pending = a.Pending.Plus(estimate.Between(0, size.Disk.Likely-share, size.Disk.High))
 			}
 		case p.state == "pending":
 			low := size.Disk.Low
@@ -125,13 +134,16 @@ func (t *twin) part(name string, ref imageref.Ref, v ledger.View) (part, bool) {
 	p := part{ref: ref, baseline: 1 << 62, end: 1 << 62, watched: true, doubtful: true, own: slices.Contains(v.Images, ref), started: slices.Contains(v.Images, ref)}
 	all := int64(1 << 62)
 	var settled, spent, wanted, others bool
-	for _, pod := range t.pods {
+	var left []part
+	for _, pod := range t.all() {
 		for _, image := range pod.Images {
 			m := pod.memory[ref]
 			if pod.NodeName != name || image.Ref != ref || m.presence == ledger.Present {
 				continue
 			}
 			switch {
+			case !image.Pulled && !pod.goneAt.IsZero() && m.sampled:
+				// What it had pulled is in the sample.
 			case image.Pulled && (m.sampled || m.presence != ledger.Absent):
 				if m.sampled && m.end > m.baseline {
 					spent, p.end, all = true, min(p.end, m.end), min(all, m.baseline)
@@ -141,16 +153,25 @@ func (t *twin) part(name string, ref imageref.Ref, v ledger.View) (part, bool) {
 				p.started = p.started || pod.Namespace == v.Namespace
 			case !pod.Finished && pulls(image) && t.presence(name, ref) != ledger.Present:
 				wanted, all = true, min(all, m.baseline)
-				if pod.UID == v.Pod {
-					continue
-				}
-				others, p.baseline = true, min(p.baseline, m.baseline)
-				p.watched = p.watched && m.watched
-				p.own = p.own || pod.Namespace == v.Namespace
 				failing := !m.failing.IsZero() && !v.Now.Before(m.failing.Add(2*time.Minute))
-				p.doubtful = p.doubtful && (failing || pod.Deleting)
+				one := part{baseline: m.baseline, watched: m.watched, own: pod.Namespace == v.Namespace, doubtful: failing || pod.Deleting}
+				switch {
+				case !pod.goneAt.IsZero():
+					if v.Now.Sub(pod.goneAt) < 2*time.Minute {
+						left = append(left, one)
+					}
+				case pod.UID != v.Pod:
+					others = true
+					p.join(one)
+				}
 			}
 		}
+	}
+	if !others {
+		for _, one := range left {
+			p.join(one)
+		}
+		p.gone, others = true, len(left) > 0
 	}
 	switch {
 	case settled && !spent:
@@ -164,6 +185,11 @@ func (t *twin) part(name string, ref imageref.Ref, v ledger.View) (part, bool) {
 		return p, false
 	}
 	return p, true
+}
+
+func (p *part) join(o part) {
+	p.baseline = min(p.baseline, o.baseline)
+	p.watched, p.own, p.doubtful = p.watched && o.watched, p.own || o.own, p.doubtful && o.doubtful
 }
 
 // reserved accounts for unbound pods.

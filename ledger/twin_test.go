@@ -4,6 +4,8 @@
 package ledger_test
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +25,7 @@ type twin struct {
 	synced    bool
 	nodes     map[string]*twinNode
 	pods      map[types.UID]*twinPod
+	gone      []*twinPod
 	dead      map[types.UID]bool
 	manifests map[manifestOf]imagesize.Manifest
 }
@@ -43,6 +46,7 @@ type twinNode struct {
 type twinPod struct {
 	ledger.Pod
 	memory map[imageref.Ref]*memory
+	goneAt time.Time
 }
 
 // memory is what was seen of a bound pod's image.
@@ -79,8 +83,7 @@ func (t *twin) replay() {
 		case setPod:
 			t.setPod(e.pod, e.now)
 		case deletePod:
-			t.dead[e.uid] = true
-			delete(t.pods, e.uid)
+			t.deletePod(e.uid, e.now)
 		case setManifest:
 			t.manifests[manifestOf{e.ref, linux}] = e.manifest
 		case deleteManifest:
@@ -131,6 +134,7 @@ func (t *twin) deleteNode(name string, uid types.UID) {
 func (t *twin) startAnew(name string) {
 	n := t.at(name)
 	n.sample, n.lines, n.lost = nil, nil, 0
+	t.forget(func(p *twinPod) bool { return p.NodeName == name })
 	t.forgetLoss(name)
 	for _, p := range t.pods {
 		if p.NodeName == name {
@@ -154,6 +158,7 @@ func (t *twin) forgetLoss(name string) {
 }
 
 func (t *twin) setSample(name string, m ledger.Measurement) {
+	t.forgetOld(name, m.ReceivedAt)
 	n := t.at(name)
 	if t.dead[m.NodeUID] || n.node != nil && n.node.UID != m.NodeUID {
 		return
@@ -178,17 +183,18 @@ func (t *twin) setSample(name string, m ledger.Measurement) {
 // seeSample notes which images on a node its sample has seen.
 func (t *twin) seeSample(name string) {
 	n := t.at(name)
-	for _, p := range t.pods {
+	for _, p := range t.all() {
 		if p.NodeName != name || n.sample == nil {
 			continue
 		}
 		for _, image := range p.Images {
-			m := p.memory[image.Ref]
+			m, taken := p.memory[image.Ref], n.sample.ReceivedAt.Add(-n.sample.AgeAtReceipt)
 			seen := !image.StartedAt.After(n.sample.SampledAt)
 			if image.StartedAt.IsZero() {
-				seen = !n.sample.ReceivedAt.Add(-n.sample.AgeAtReceipt).Before(m.pulled)
+				seen = !taken.Before(m.pulled)
 			}
-			if image.Pulled && seen && !m.sampled {
+			seen = seen && image.Pulled || !p.goneAt.IsZero() && !taken.Before(p.goneAt)
+			if seen && !m.sampled {
 				m.sampled, m.end = true, n.lost
 			}
 		}
@@ -203,6 +209,7 @@ func (t *twin) setLines(name string, uid types.UID, lines ledger.Lines) {
 }
 
 func (t *twin) setPod(pod ledger.Pod, now time.Time) {
+	t.forgetOld(pod.NodeName, now)
 	old := t.pods[pod.UID]
 	if t.dead[pod.UID] || old != nil && old.NodeName != "" && pod.NodeName == "" {
 		return
@@ -233,6 +240,45 @@ func (t *twin) setPod(pod ledger.Pod, now time.Time) {
 	t.seeSample(pod.NodeName)
 }
 
+// deletePod takes a pod away, and keeps what its images may have taken of a disk.
+func (t *twin) deletePod(uid types.UID, now time.Time) {
+	p := t.pods[uid]
+	t.dead[uid] = true
+	delete(t.pods, uid)
+	if p == nil || p.NodeName == "" || !t.synced || t.at(p.NodeName).node == nil {
+		return
+	}
+	t.forgetOld(p.NodeName, now)
+	p.goneAt = now
+	p.Images = slices.DeleteFunc(slices.Clone(p.Images), func(image ledger.PodImage) bool {
+		m := p.memory[image.Ref]
+		left := image.Pulled || !p.Finished && pulls(image)
+		fresh := image.Pulled && m.presence == ledger.Absent && !m.sampled
+		return !left || t.listed(p.NodeName, image.Ref) && !fresh
+	})
+	t.gone = append(t.gone, p)
+	t.seeSample(p.NodeName)
+}
+
+func (t *twin) forgetOld(name string, now time.Time) {
+	t.forget(func(p *twinPod) bool { return p.NodeName == name && now.Sub(p.goneAt) >= 2*time.Minute })
+}
+
+func (t *twin) forget(old func(*twinPod) bool) { t.gone = slices.DeleteFunc(t.gone, old) }
+
+// all are the pods that are there, and those that were until a short while ago.
+func (t *twin) all() []*twinPod { return slices.AppendSeq(slices.Clone(t.gone), maps.Values(t.pods)) }
+
+func (t *twin) listed(name string, ref imageref.Ref) bool {
+	return slices.ContainsFunc(t.at(name).node.Images, func(image ledger.ListedImage) bool {
+		return slices.ContainsFunc(image.Refs, func(listed imageref.Ref) bool { return sameImage(listed, ref) })
+	})
+}
+
+func sameImage(a, b imageref.Ref) bool {
+	return a == b || a.Digest() != "" && a.Digest() == b.Digest()
+}
+
 func (t *twin) firstSight(name string, image ledger.PodImage) *memory {
 	n := t.at(name)
 	m := &memory{presence: ledger.PresenceUnsure, baseline: n.lost, end: n.lost}
@@ -250,23 +296,20 @@ func (t *twin) firstSight(name string, image ledger.PodImage) *memory {
 // presence says whether an image is on a node.
 func (t *twin) presence(name string, ref imageref.Ref) ledger.Presence {
 	n := t.at(name)
-	same := func(a, b imageref.Ref) bool {
-		return a == b || a.Digest() != "" && a.Digest() == b.Digest()
-	}
 	limit, smallest, had, hidden := t.linesOf(name).MaxImagesListed, int64(1<<62), false, false
 	for _, image := range n.node.Images {
 		smallest = min(smallest, image.ReportedBytes)
 		for _, listed := range image.Refs {
-			if same(listed, ref) {
+			if sameImage(listed, ref) {
 				return ledger.Present
 			}
 			hidden = hidden || image.NameCount >= 5 && listed.Repository() == ref.Repository()
 		}
 	}
-	for _, p := range t.pods {
+	for _, p := range t.all() {
 		for _, image := range p.Images {
-			if p.NodeName == name && image.Pulled && (same(image.Ref, ref) || !image.ImageID.IsZero() && same(image.ImageID, ref)) {
-				if !p.Finished {
+			if p.NodeName == name && (image.Pulled || !p.goneAt.IsZero()) && (sameImage(image.Ref, ref) || !image.ImageID.IsZero() && sameImage(image.ImageID, ref)) {
+				if !p.Finished && p.goneAt.IsZero() {
 					return ledger.Present
 				}
 				had = true

@@ -95,6 +95,17 @@ func (w *World) Sample(node string, available int64) {
 	w.sample(node, last.NodeUID, last.CapacityBytes, available)
 }
 
+// SampleOf writes a measurement that was taken some time ago on a node whose clock
+// is ahead of ours.
+func (w *World) SampleOf(node string, available int64, ahead, age time.Duration) {
+	w.t.Helper()
+	last := w.samples[node]
+	last.AvailableBytes, last.SampledAt = available, w.Now.Add(ahead-age)
+	last.AgeAtReceipt, last.ReceivedAt = age, w.Now
+	w.samples[node] = last
+	w.Ledger.SetMeasurement(node, last)
+}
+
 func (w *World) sample(node string, uid types.UID, capacity, available int64) {
 	m := ledger.Measurement{
 		NodeUID: uid, CapacityBytes: capacity, AvailableBytes: available, SampledAt: w.Now, ReceivedAt: w.Now,
@@ -115,6 +126,9 @@ func (w *World) Pod(name string, options ...PodOption) {
 	}
 	w.Ledger.SetPod(p.row, w.Now)
 }
+
+// Delete takes away the pod of that UID.
+func (w *World) Delete(uid types.UID) { w.Ledger.DeletePod(uid, w.Now) }
 
 // Registry writes what a registry says of an image for linux/amd64.
 func (w *World) Registry(image string, compressedBytes int64) {
