@@ -4,6 +4,7 @@
 package fit
 
 import (
+	"math"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,7 +40,7 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 		}
 		s.unsized[i] = true
 		d.unsized = d.unsized || size.Source != imagesize.SourceAssumed
-		if presence == ledger.Absent || mayTurnOutAbsent(row) {
+		if presence == ledger.Absent || s.mayTurnOutAbsent(row, image.Ref) {
 			s.waitFor[i], d.huge = true, true
 			s.platforms[c.platform] = true
 		}
@@ -47,10 +48,12 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 	return d
 }
 
-// mayTurnOutAbsent reports whether the size of an image that the node does not list could show that it is not there: a list
-// that was cut holds the largest images. A registry tells it in containerd's unit only.
-func mayTurnOutAbsent(row *ledger.NodeRow) bool {
-	return row.Runtime == imagesize.Containerd && len(row.Images) > 0 && row.ListCut()
+// mayTurnOutAbsent reports whether the size of an image that the node does not list could show that it is not there: it may
+// be larger than all that is on the disk. Or than the smallest image that is listed, because a list that was cut holds the
+// largest ones; a registry tells that in containerd's unit only.
+func (s *survey) mayTurnOutAbsent(row *ledger.NodeRow, ref imageref.Ref) bool {
+	return s.accounts.HoldsAtMost(row, ref) < math.MaxInt64 ||
+		row.Runtime == imagesize.Containerd && len(row.Images) > 0 && row.ListCut()
 }
 
 func neverPulled(image *imageref.Image) bool { return image.PullPolicy == corev1.PullNever }

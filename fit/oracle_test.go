@@ -88,6 +88,11 @@ func (o oracle) need(row *ledger.NodeRow, a ledger.Account, empty bool, huge int
 		bytes := size.Disk
 		told := size.Source == imagesize.SourceNode || size.Source == imagesize.SourceRegistry || size.Source == imagesize.SourceOperator
 		presence := row.Presence(image.Ref)
+		// What is larger than all that is on the disk is not on it, unless it came after the sample.
+		bounded := a.Tier == ledger.Measured && !wantedByPods(row, image.Ref)
+		if presence == ledger.PresenceUnsure && bounded && bytes.Low > a.CapacityBytes-a.Measured.Likely {
+			presence = ledger.Absent
+		}
 		if empty {
 			presence = ledger.Absent
 		}
@@ -99,7 +104,8 @@ func (o oracle) need(row *ledger.NodeRow, a ledger.Account, empty bool, huge int
 			continue
 		case ledger.PresenceUnsure:
 			bytes.Low = 0
-			if huge > 0 && row.Images != nil && row.ListCut() && len(row.Images) > 0 && row.Runtime == imagesize.Containerd && !told {
+			cut := row.Images != nil && row.ListCut() && len(row.Images) > 0 && row.Runtime == imagesize.Containerd
+			if huge > 0 && !told && (cut || bounded) {
 				bytes.Low = huge
 			}
 		case ledger.Absent:
@@ -113,6 +119,19 @@ func (o oracle) need(row *ledger.NodeRow, a ledger.Account, empty bool, huge int
 		high = estimate.SaturatingAdd(high, bytes.High)
 	}
 	return low, likely, high, unknown
+}
+
+func wantedByPods(row *ledger.NodeRow, ref imageref.Ref) bool {
+	for pod := range row.Pods() {
+		for _, image := range pod.Images {
+			for _, name := range []imageref.Ref{image.Ref, image.ImageID} {
+				if (name == ref || ref.Digest() != "" && name.Digest() == ref.Digest()) && (!pod.Finished || image.Pulled) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // table is the table of the design, read from the bottom so that the worst that holds counts.

@@ -3,12 +3,6 @@
 
 package ledger
 
-import (
-	"slices"
-
-	"github.com/headroom-dev/headroom/imageref"
-)
-
 // Accounts draws up the accounts of many nodes as seen from one View. What nodes
 // have in common is worked out once, and thrown away with the Accounts: they
 // answer as [Snapshot.Account] does, only sooner. They are for one goroutine.
@@ -79,15 +73,6 @@ func (a *Accounts) Disk(row *NodeRow) Account {
 	c := accountant{Accounts: a, node: row, row: row.row}
 	c.disk()
 	return c.result
-}
-
-// Presence is [NodeRow.Presence]. The row must be of the same snapshot.
-func (a *Accounts) Presence(row *NodeRow, ref imageref.Ref) Presence {
-	kind := a.kindOf(row)
-	if i := slices.Index(a.view.Images, ref); i >= 0 && !row.row.mayConcern(a.hashes[i]) {
-		return row.row.absence(ref, false, kind)
-	}
-	return row.row.presence(ref, kind)
 }
 
 // Account draws up a node's image storage as seen from v. For many nodes,

@@ -93,7 +93,11 @@ func together(s *ledger.Snapshot, v ledger.View) map[string]ledger.Account {
 	}
 	for row := range s.Nodes() {
 		for _, ref := range twinImages() {
-			if shared.Presence(row, ref) != row.Presence(ref) {
+			want := row.Presence(ref)
+			if want == ledger.PresenceUnsure && v.Size(row, ref).Disk.Low > shared.HoldsAtMost(row, ref) {
+				want = ledger.Absent
+			}
+			if shared.Presence(row, ref) != want {
 				delete(accounts, row.Name)
 			}
 		}

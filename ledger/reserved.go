@@ -44,7 +44,7 @@ func (a *accountant) reservations() {
 			continue
 		}
 		cost := &p.cost
-		if p.certain.Low > 0 && a.row.presence(p.ref, a.kind) == Absent {
+		if p.certain.Low > 0 && a.certainlyAbsent(p.ref, p.certain.Low) {
 			cost = &p.certain
 		}
 		// None of them is negative, so that a bound once reached stays.

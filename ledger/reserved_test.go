@@ -41,6 +41,15 @@ func TestAccountOfUnboundPods(t *testing.T) {
 			},
 			a: between(0, 120, 120), b: between(0, 120, 120), d: between(0, 120, 120),
 		},
+		"a node that may have the image holds less than that of anything": {
+			build: func(w *lt.World) {
+				w.Node("a", lt.ListsNothing())
+				w.Node("b", lt.ListsNothing(), lt.Label("zone=1"))
+				w.Pod("p", lt.Wants("x"), lt.Selects("kubernetes.io/hostname=a"))
+				w.Pod("q", lt.Wants("y"), lt.Selects("kubernetes.io/hostname=b"))
+			},
+			a: exactly(120), b: between(0, 40, 40),
+		},
 		"a selector leaves out other nodes": {
 			build: func(w *lt.World) { w.Pod("p", lt.Wants("x"), lt.Selects("zone=1")) },
 			a:     between(0, 40, 120), b: between(0, 40, 120),

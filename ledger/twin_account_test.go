@@ -226,13 +226,27 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 			continue
 		}
 		size, low := t.size(name, ref), int64(0)
-		if bound && (own || size.Source != imagesize.SourceRegistry) && t.presence(name, ref) == ledger.Absent {
+		if bound && (own || size.Source != imagesize.SourceRegistry) && t.absent(name, ref, size.Disk.Low, a) {
 			low = size.Disk.Low
 		}
 		weight := min(expected, 1)
 		likely := estimate.Exactly(size.Disk.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
 		a.Reserved = a.Reserved.Plus(estimate.Between(low, max(likely, low), size.Disk.High))
 	}
+}
+
+// absent reports whether an image is not on a node, or larger than all that is.
+func (t *twin) absent(name string, ref imageref.Ref, low int64, a *ledger.Account) bool {
+	for _, pod := range t.all() {
+		for _, image := range pod.Images {
+			if pod.NodeName == name && (sameImage(image.Ref, ref) || !image.ImageID.IsZero() && sameImage(image.ImageID, ref)) &&
+				(!pod.Finished || image.Pulled || !pod.goneAt.IsZero()) {
+				return t.presence(name, ref) == ledger.Absent
+			}
+		}
+	}
+	tooLarge := a.Tier == ledger.Measured && low > a.CapacityBytes-a.Measured.Low
+	return t.presence(name, ref) == ledger.Absent || t.presence(name, ref) == ledger.PresenceUnsure && tooLarge
 }
 
 func (t *twin) candidates(pod *twinPod) (possible, tied map[string]bool) {
