@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -188,18 +189,47 @@ func (p *parts) addTo(mgr manager.Manager) error {
 	errs := []error{
 		register(p.collector),
 		mgr.AddHealthzCheck("ping", func(*http.Request) error { return nil }),
-		mgr.AddReadyzCheck("ledger", func(*http.Request) error {
-			if !p.ledger.Snapshot().Synced() {
-				return errors.New("the first lists of nodes and pods are not in the ledger yet")
-			}
-			return nil
-		}),
-		mgr.AddReadyzCheck("webhook", p.webhook.Check),
+	}
+	for name, check := range p.readiness() {
+		errs = append(errs, mgr.AddReadyzCheck(name, check))
 	}
 	for _, runnable := range p.runnables {
 		errs = append(errs, mgr.Add(everyReplica{runnable}))
 	}
 	return errors.Join(errs...)
+}
+
+// readiness is what must hold before anybody is sent here, in a cluster by
+// /readyz, out of it by registering only then: an empty ledger has no opinion, and
+// before the policy is read everything is admitted.
+func (p *parts) readiness() map[string]healthz.Checker {
+	return map[string]healthz.Checker{
+		"ledger": func(*http.Request) error {
+			if !p.ledger.Snapshot().Synced() {
+				return errors.New("the first lists of nodes and pods are not in the ledger yet")
+			}
+			return nil
+		},
+		"policy": func(*http.Request) error {
+			select {
+			case <-p.policy.Synced():
+				return nil
+			default:
+				return errors.New("the policy has not been read yet")
+			}
+		},
+		"webhook": p.webhook.Check,
+	}
+}
+
+// ready reports whether all of it holds.
+func (p *parts) ready() bool {
+	for _, check := range p.readiness() {
+		if check(nil) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // everyReplica keeps the manager from waiting for leadership, which is its default.

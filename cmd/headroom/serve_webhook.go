@@ -69,11 +69,11 @@ func (p *parts) certificates(o *serveOptions, log logr.Logger, config *rest.Conf
 }
 
 // authority is whom the API server is to trust. It waits until this process has
-// something to say: nobody should be sent to a ledger that is empty.
+// something to say, see readiness.
 func (p *parts) authority(ctx context.Context, o *serveOptions, client kubernetes.Interface) ([]byte, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for !p.ledger.Snapshot().Synced() || p.webhook.Check(nil) != nil {
+	for !p.ready() {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
