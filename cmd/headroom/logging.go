@@ -4,10 +4,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
@@ -43,9 +45,58 @@ func (o *logOptions) logger(out io.Writer) logr.Logger {
 	if o.format == "json" {
 		handler = slog.NewJSONHandler(out, options)
 	}
-	log := logr.FromSlogHandler(handler)
-	klog.SetSlogLogger(slog.New(handler))
+	log := logr.FromSlogHandler(withoutProbes{handler})
+	// What libraries say without a logger of ours, such as every feature gate they
+	// have, is above our own levels.
+	klog.SetSlogLogger(slog.New(fromLevel{handler, slog.Level(min(0, ownVerbosity-o.verbosity))}))
 	return log
+}
+
+// ownVerbosity is the highest verbosity that Headroom's own lines have.
+const ownVerbosity = 2
+
+// withoutProbes drops the line that controller-runtime logs of each probe that is
+// not answered with OK: probes come every few seconds until all is ready. Its line
+// of each check that fails stays, at V1.
+type withoutProbes struct{ slog.Handler }
+
+func (h withoutProbes) Handle(ctx context.Context, r slog.Record) error {
+	probe := false
+	r.Attrs(func(a slog.Attr) bool {
+		// logr puts the logger's name first.
+		probe = a.Key == "logger" && strings.HasSuffix(a.Value.String(), "healthz")
+		return false
+	})
+	if probe && r.Level == slog.LevelInfo {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h withoutProbes) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return withoutProbes{h.Handler.WithAttrs(attrs)}
+}
+
+func (h withoutProbes) WithGroup(name string) slog.Handler {
+	return withoutProbes{h.Handler.WithGroup(name)}
+}
+
+// fromLevel drops what is below a level.
+type fromLevel struct {
+	slog.Handler
+	lowest slog.Level
+}
+
+func (h fromLevel) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.lowest && h.Handler.Enabled(ctx, level)
+}
+
+func (h fromLevel) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return fromLevel{h.Handler.WithAttrs(attrs), h.lowest}
+}
+
+func (h fromLevel) WithGroup(name string) slog.Handler {
+	return fromLevel{h.Handler.WithGroup(name), h.lowest}
 }
 
 // plainLevel writes the levels below INFO as the verbosity that shows them: V1
