@@ -6,8 +6,8 @@
 // It fails open: whatever goes wrong here, the pod is admitted, an audit annotation says why, and a counter counts it. A
 // refusal comes from nothing but a decision whose action is Deny. That is why the handler is one of our own:
 // controller-runtime answers a request it can't decode, and a panic it recovers, with "allowed: false", which denies whatever
-// the failurePolicy says. Where not even the UID of the request is known, no answer would be valid; the HTTP status is then 400
-// and the API server does what the failurePolicy says, which is Ignore.
+// the failurePolicy says. Where not even the UID of the request is known, no answer would be valid; the HTTP status is then
+// an error and the API server does what the failurePolicy says, which is Ignore.
 //
 // Nothing on the request path does I/O or waits for a writer, but for one bounded wait for the size of an image, see
 // [SizeWaiter]. The package imports neither client-go nor controller-runtime: what talks to the API server is in the packages

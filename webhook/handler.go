@@ -28,6 +28,10 @@ const (
 	// maxBodyBytes is more than twice the 3 MiB that the API server takes for one request (GenericAPIServer's
 	// MaxRequestBodyBytes): on CREATE the review holds the object once.
 	maxBodyBytes = 7 << 20
+	// largeBodyBytes is where a body counts as large. An ordinary review has 5 to 20 kB. maxLargeBodies are read and judged
+	// at a time, so that whoever reaches the port can't fill the memory with what is not even a review.
+	largeBodyBytes = 128 << 10
+	maxLargeBodies = 8
 	// defaultTimeout and maxTimeout are the API server's, see ValidatingWebhook.timeoutSeconds.
 	defaultTimeout = 10 * time.Second
 	maxTimeout     = 30 * time.Second
@@ -41,8 +45,8 @@ type Evaluator interface {
 
 // SizeWaiter waits for the sizes of images that somebody else is fetching.
 type SizeWaiter interface {
-	// Wait returns true as soon as the size of one of the images is known that was not before, and false when ctx is done,
-	// when no answer will come, or, at once, when too many requests wait already.
+	// Wait returns true once each of the images has an answer, a size or that there is none to be had, and false when ctx is
+	// done, or, at once, when too many requests wait already or no answer will come.
 	Wait(ctx context.Context, images []imageref.Ref) bool
 }
 
@@ -74,6 +78,8 @@ type Handler struct {
 	// slots bounds the evaluations that run at the same time: they are pure computation, more than the processors can do only
 	// makes each of them late. It also bounds what an evaluation that never ends could pile up.
 	slots chan struct{}
+	// large bounds the requests with a large body.
+	large chan struct{}
 }
 
 // NewHandler returns a handler that works with o.
@@ -84,7 +90,11 @@ func NewHandler(o HandlerOptions) *Handler {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	return &Handler{HandlerOptions: o, slots: make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0)))}
+	return &Handler{
+		HandlerOptions: o,
+		slots:          make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))),
+		large:          make(chan struct{}, maxLargeBodies),
+	}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -102,17 +112,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "send an AdmissionReview by POST", http.StatusMethodNotAllowed)
 		return
 	}
-	req, version, err := readReview(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if err != nil {
-		h.Metrics.undecided(Unreadable)
-		h.Log.Info("Request is not an AdmissionReview", "reason", err.Error())
-		http.Error(w, oneLine(err.Error()), http.StatusBadRequest)
-		return
-	}
 	timeout := timeoutOf(r)
 	// The last tenth is for the way back: an answer that comes too late carries no annotation.
 	ctx, cancel := context.WithDeadline(r.Context(), start.Add(timeout/10*9))
 	defer cancel()
+	if r.ContentLength < 0 || r.ContentLength > largeBodyBytes {
+		select {
+		case h.large <- struct{}{}:
+			defer func() { <-h.large }()
+		case <-ctx.Done():
+			h.Metrics.undecided(TimedOut)
+			http.Error(w, "too many large requests at once: this one was not read", http.StatusServiceUnavailable)
+			return
+		}
+	}
+	req, version, err := readReview(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		h.Metrics.undecided(Unreadable)
+		// Not from the API server, most likely, and so nothing that anybody could fill the log with.
+		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", err.Error())
+		status := http.StatusBadRequest
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, oneLine(err.Error()), status)
+		return
+	}
 	h.write(w, h.answer(ctx, req, version, start.Add(timeout/2)))
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -22,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
@@ -101,7 +103,7 @@ func TestWhatIsNoReviewGetsAnHTTPError(t *testing.T) {
 		"no request":      {http.MethodPost, strings.NewReader(`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`), http.StatusBadRequest},
 		"no uid":          {http.MethodPost, strings.NewReader(`{"request":{"operation":"CREATE"}}`), http.StatusBadRequest},
 		"a broken stream": {http.MethodPost, iotest.ErrReader(errors.New("gone")), http.StatusBadRequest},
-		"8 MiB":           {http.MethodPost, bytes.NewReader(bytes.Repeat([]byte(" "), 8<<20)), http.StatusBadRequest},
+		"8 MiB":           {http.MethodPost, bytes.NewReader(bytes.Repeat([]byte(" "), 8<<20)), http.StatusRequestEntityTooLarge},
 		"a browser":       {http.MethodGet, nil, http.StatusMethodNotAllowed},
 	}
 	for name, tc := range cases {
@@ -120,6 +122,39 @@ func TestWhatIsNoReviewGetsAnHTTPError(t *testing.T) {
 			counted(t, m, want, "unreadable")
 		})
 	}
+}
+
+// TestLargeRequestsAreBounded: bodies that never end hold the places for large ones, and nothing else.
+func TestLargeRequestsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMetrics(nil)
+		h := NewHandler(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{refuse}}, Metrics: m})
+		send := func(body io.Reader) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodsPath+"?timeout=2s", body))
+			return w
+		}
+		var trickling sync.WaitGroup
+		body, end := io.Pipe() // its length is not known
+		for range maxLargeBodies {
+			trickling.Go(func() { send(body) })
+		}
+		synctest.Wait()
+		large := aPod(func(p *corev1.Pod) { p.Annotations = map[string]string{"a": strings.Repeat("x", largeBodyBytes)} })
+		start := time.Now()
+		if w := send(bytes.NewReader(reviewOf(t, large))); w.Code != http.StatusServiceUnavailable || time.Since(start) >= 2*time.Second {
+			t.Errorf("HTTP status %d after %v for one more, want 503 within 2s", w.Code, time.Since(start))
+		}
+		counted(t, m, 1, "timeout")
+		if r := post(t, h, reviewOf(t, aPod())); r.Allowed {
+			t.Error("an ordinary request was not judged meanwhile")
+		}
+		_ = end.Close()
+		trickling.Wait()
+		if r := post(t, h, reviewOf(t, large)); r.Allowed {
+			t.Error("a large request was not judged afterwards")
+		}
+	})
 }
 
 func TestAnEvaluationThatHangsAdmitsInTime(t *testing.T) {

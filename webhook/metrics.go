@@ -16,7 +16,7 @@ import (
 
 // Reasons that arise here and not in package fit: labels and annotations like those.
 const (
-	Unreadable      fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400
+	Unreadable      fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400 or 413
 	UnknownVersion  fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
 	NotAPodCreation fit.Reason = "not-a-pod-creation" // the webhook's rules ask for more than they should
 	Undecodable     fit.Reason = "undecodable"        // the pod can't be decoded

@@ -23,7 +23,8 @@ const AddressFlag = "--webhook-address"
 
 const (
 	headerTimeout = 10 * time.Second
-	readTimeout   = 20 * time.Second
+	// readTimeout is for a whole request. An API server that takes longer has given up by then: it waits for 2 seconds.
+	readTimeout = 15 * time.Second
 	// writeTimeout is more than the longest time that the API server may give a webhook, which is 30 seconds.
 	writeTimeout = 45 * time.Second
 	// idleTimeout is twice the 90 seconds after which the API server closes its idle connections: if we closed first, a
