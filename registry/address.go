@@ -32,14 +32,16 @@ var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"),
 	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b:1::/48"), // RFC 8215: gateways to whatever IPv4 network they like
+	netip.MustParsePrefix("2001::/32"),      // Teredo
 	netip.MustParsePrefix("fec0::/10"),
 	netip.MustParsePrefix("2001:db8::/32"),
 }
 
 var (
 	sharedNetwork = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
-	// Instance metadata servers that do not have link-local addresses.
-	metadataServers = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200")}
+	// Instance metadata servers that do not have link-local addresses: of AWS, Alibaba Cloud and Azure.
+	metadataServers = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("168.63.129.16")}
 	nat64           = netip.MustParsePrefix("64:ff9b::/96")
 	sixToFour       = netip.MustParsePrefix("2002::/16")
 )

@@ -32,9 +32,17 @@ type visit struct {
 }
 
 // ask finds what an image is for each platform. An error in the first question
-// is the answer for all of them.
-func (r *Resolver) ask(ctx context.Context, ref imageref.Ref, platforms []imagesize.Platform) map[imagesize.Platform]answer {
-	answers := make(map[imagesize.Platform]answer, len(platforms))
+// is the answer for all of them, and so is a panic: an image that trips the
+// library must not end the process, which would be asked for it again at once.
+func (r *Resolver) ask(ctx context.Context, ref imageref.Ref, platforms []imagesize.Platform) (answers map[imagesize.Platform]answer) {
+	answers = make(map[imagesize.Platform]answer, len(platforms))
+	defer func() {
+		if p := recover(); p != nil {
+			for _, platform := range platforms {
+				answers[platform] = answer{err: failure(Malformed, nil, "what %s says of %s can't be read: panic: %v", ref.Host(), ref.Familiar(), p)}
+			}
+		}
+	}()
 	v, root, err := r.root(ctx, ref)
 	for _, p := range platforms {
 		if err != nil {

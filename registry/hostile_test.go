@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
 )
 
 // manifestsBy is a registry that answers every question about a manifest with f.
@@ -91,6 +93,17 @@ func TestHostileRegistries(t *testing.T) {
 	}
 }
 
+type keychain func() (authn.Authenticator, error)
+
+func (f keychain) Resolve(authn.Resource) (authn.Authenticator, error) { return f() }
+
+func TestAPanicIsAnAnswer(t *testing.T) {
+	w := start(t, http.NotFoundHandler(), func(o *Options) {
+		o.Keychain = keychain(func() (authn.Authenticator, error) { panic("ouch") })
+	})
+	w.expect(t, ref(t, "lab.test/app:v1"), amd64, Malformed)
+}
+
 func TestLyingSizesSaturate(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("ab", 32)
 	body := fmt.Sprintf(`{"config":{"digest":%[1]q,"size":-5},"layers":[{"digest":%[1]q,"size":%[2]d},{"digest":%[1]q,"size":%[2]d},{"digest":%[1]q,"size":-%[2]d}]}`,
@@ -124,6 +137,9 @@ func TestPermittedAddresses(t *testing.T) {
 		"2002:7f00:1::":          {false, false},
 		"fd00:ec2::254":          {false, false},
 		"100.100.100.200":        {false, false},
+		"168.63.129.16":          {false, false},
+		"64:ff9b:1::a00:1":       {false, false},
+		"2001:0:808:808::1":      {false, false},
 		"fe80::1%eth0":           {false, false},
 		"0.0.0.0":                {false, false},
 		"0.1.2.3":                {false, false},
