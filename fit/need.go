@@ -5,7 +5,6 @@ package fit
 
 import (
 	"math"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -27,14 +26,19 @@ type demand struct {
 // demand returns what the pod's distinct images add to the node, and marks those without a size.
 func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand {
 	var d demand
+	need := once{firsts: s.sizes.same}
 	for i := range s.images {
 		image, size := &s.images[i], c.wanted[i]
+		if neverPulled(image) {
+			continue
+		}
 		// What is being pulled there for another pod is in the account already.
-		if neverPulled(image) || slices.Contains(a.Pulling, image.Ref) {
+		if pulls(a.Pulling, image.Ref) {
+			need.add(i, estimate.Bytes{})
 			continue
 		}
 		presence := s.accounts.Presence(row, image.Ref)
-		d.need = d.need.Plus(cost(image, presence, size))
+		need.add(i, cost(image, presence, size))
 		if size.Known() || presence == ledger.Present {
 			continue
 		}
@@ -45,6 +49,7 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 			s.platforms[c.platform] = true
 		}
 	}
+	d.need = need.sum()
 	return d
 }
 

@@ -17,7 +17,9 @@ type sizes struct {
 	snapshot *ledger.Snapshot
 	policy   *policy.Policy
 	images   []imageref.Image
-	assumed  *estimate.Bytes
+	// same is of sameImages.
+	same    []int
+	assumed *estimate.Bytes
 	// operator memoizes the policy's table, whose patterns are many per image.
 	operator map[imageref.Ref]int64
 	classes  map[classKey]*class
@@ -46,7 +48,7 @@ type class struct {
 
 func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *sizes {
 	z := &sizes{
-		snapshot: s, policy: p, images: images,
+		snapshot: s, policy: p, images: images, same: sameImages(s, images),
 		operator: make(map[imageref.Ref]int64), classes: make(map[classKey]*class),
 	}
 	if assumed, found := p.UnknownImage.Size(); found {
@@ -79,18 +81,30 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 func (z *sizes) fill(c *class) {
 	c.wanted = make([]imagesize.Size, len(z.images))
 	for i := range z.images {
-		size := z.lookUp(c, z.images[i].Ref)
-		c.wanted[i] = size
-		low := cost(&z.images[i], ledger.Absent, size).Low
+		c.wanted[i] = z.lookUp(c, z.images[i].Ref)
+	}
+	for i, first := range z.same {
+		// What is told of one name is told of all.
+		switch {
+		case !c.wanted[i].Known() && c.wanted[first].Known():
+			c.wanted[i] = c.wanted[first]
+		case c.wanted[i].Known() && !c.wanted[first].Known():
+			c.wanted[first] = c.wanted[i]
+		}
+	}
+	empty, huge := once{firsts: z.same}, once{firsts: z.same}
+	for i := range z.images {
 		if neverPulled(&z.images[i]) {
 			continue
 		}
-		c.empty = estimate.SaturatingAdd(c.empty, low)
-		if !size.Known() {
+		low := cost(&z.images[i], ledger.Absent, c.wanted[i]).Low
+		empty.add(i, estimate.Exactly(low))
+		if !c.wanted[i].Known() {
 			low = unbounded
 		}
-		c.emptyHuge = estimate.SaturatingAdd(c.emptyHuge, low)
+		huge.add(i, estimate.Exactly(low))
 	}
+	c.empty, c.emptyHuge = empty.sum().Low, huge.sum().Low
 }
 
 // of is ledger.View.Size.
