@@ -9,6 +9,21 @@
 // (containerd: compressed; CRI-O and docker: unpacked), so it is only ever
 // used for nodes of the same runtime family and platform, and becomes disk
 // bytes through a factor.
+//
+// # How low a low bound is
+//
+// A pod may be refused for a low bound, so what the bound assumes matters. It is
+// the size of the whole image on a disk that has none of its layers. By the default
+// factors, it is a third of the likely size for containerd (compressed bytes, where
+// the disk most often holds them and the unpacked ones besides) and nine tenths for
+// CRI-O and docker. So on containerd with its defaults, an image can share nearly two
+// thirds of its bytes with images that are on the node before its low bound is too
+// high, with discarded blobs about half, and with CRI-O and docker a tenth. Past that,
+// as for a new version of an image that is there, which shares nearly all, it is.
+// Too high it is also where an image is not pulled as a whole (lazy snapshotters,
+// image streaming), where the file system compresses or deduplicates, and for a tag
+// that has moved to a smaller image of which no registry was asked. A policy that
+// declares a diskFactor with low: 0 for such a pool refuses nothing for it.
 package imagesize
 
 import (

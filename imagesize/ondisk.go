@@ -38,7 +38,7 @@ func (e Evidence) OnDisk(rt Runtime, declared *estimate.Factor) Size {
 	}
 	switch {
 	case e.Reported.High > 0:
-		return Size{Disk: e.Reported.AtLeastZero().Times(factor), Source: SourceNode}
+		return Size{Disk: e.sinceMoved(rt).Times(factor), Source: SourceNode}
 	case e.Manifest != nil && e.Manifest.CompressedBytes > 0:
 		reported := estimate.Exactly(e.Manifest.CompressedBytes).Times(CompressedFactor(rt))
 		return Size{Disk: reported.Times(factor), Source: SourceRegistry}
@@ -53,6 +53,20 @@ func (e Evidence) OnDisk(rt Runtime, declared *estimate.Factor) Size {
 	default:
 		return Size{Disk: estimate.Unbounded(0, 0), Source: SourceUnknown}
 	}
+}
+
+// sinceMoved returns what nodes report, or will once they have pulled again: a tag
+// for which the registry tells a size that is out of their range has moved.
+func (e Evidence) sinceMoved(rt Runtime) estimate.Bytes {
+	reported := e.Reported.AtLeastZero()
+	if e.Manifest == nil || e.Manifest.CompressedBytes <= 0 {
+		return reported
+	}
+	next := estimate.Exactly(e.Manifest.CompressedBytes).Times(CompressedFactor(rt))
+	if next.High < reported.Low || next.Low > reported.High {
+		return reported.Hull(next)
+	}
+	return reported
 }
 
 // ReportedFactor returns how many bytes an image that shares nothing takes on

@@ -106,7 +106,8 @@ type Account struct {
 	Settled, Pending, Reserved estimate.Bytes
 	Available                  estimate.Bytes
 	// Reclaimable is what the eviction manager could free: listed images that no
-	// bound pod uses which is not finished, the sandbox image excepted. Low is 0:
+	// bound pod uses which is not finished; what has the sandbox image's name only
+	// for the high bound. Low is 0:
 	// they may share every layer with images in use. High is never more than what
 	// is used, and all of that when the list is cut.
 	Reclaimable estimate.Bytes

@@ -126,14 +126,18 @@ func (s *Snapshot) UnboundPod(uid types.UID) (*Pod, bool) {
 // reportedAtLeast returns the least size, in the unit of the node's runtime, that
 // anybody knows for the image; 0 for unknown.
 func (s *Snapshot) reportedAtLeast(ref imageref.Ref, n *Node) int64 {
-	if reported, found := s.reports.get(reportKey{ref, n.Runtime, platformOf(n)}); found {
+	reported, found := s.reports.get(reportKey{ref, n.Runtime, platformOf(n)})
+	if n.Runtime != imagesize.Containerd {
 		return reported.Low
 	}
-	if n.Runtime != imagesize.Containerd {
-		return 0
-	}
-	if manifest, found := s.manifests.get(manifestKey{ref, platformOf(n)}); found {
+	manifest, told := s.manifests.get(manifestKey{ref, platformOf(n)})
+	switch {
+	case found && told && manifest.CompressedBytes > 0:
+		// A tag may have moved: the node can have either image.
+		return min(reported.Low, manifest.CompressedBytes)
+	case told && !found:
 		return manifest.CompressedBytes
+	default:
+		return reported.Low
 	}
-	return 0
 }

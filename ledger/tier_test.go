@@ -89,6 +89,7 @@ func TestPresence(t *testing.T) {
 		"a cut list, and as large as the smallest": {node: []lt.NodeOption{lt.Lists("y=10"), lt.ListCap(1)}, build: func(w *lt.World) { w.Registry("x", 10) }, ref: "x", want: ledger.PresenceUnsure},
 		"a cut list of another unit":               {node: []lt.NodeOption{lt.Lists("y=10"), lt.ListCap(1), lt.Runtime(imagesize.CRIO)}, build: func(w *lt.World) { w.Registry("x", 11) }, ref: "x", want: ledger.PresenceUnsure},
 		"a cut list, and another node reports it":  {node: []lt.NodeOption{lt.Lists("y=10"), lt.ListCap(1)}, build: func(w *lt.World) { w.Node("b", lt.Lists("x=11")) }, ref: "x", want: ledger.Absent},
+		"a cut list, and a tag that moved to less": {node: []lt.NodeOption{lt.Lists("y=10"), lt.ListCap(1)}, build: func(w *lt.World) { w.Node("b", lt.Lists("x=11")); w.Registry("x", 9) }, ref: "x", want: ledger.PresenceUnsure},
 		"a list without a cap":                     {node: []lt.NodeOption{lt.Lists("y=10"), lt.ListCap(-1)}, ref: "x", want: ledger.Absent},
 		"a tag that may have been cut off":         {node: []lt.NodeOption{lt.Lists(crowd + "=10")}, ref: "x:1", want: ledger.PresenceUnsure},
 		"a tag of another repository":              {node: []lt.NodeOption{lt.Lists(crowd + "=10")}, ref: "z:1", want: ledger.Absent},

@@ -338,6 +338,8 @@ func (t *twin) linesOf(name string) ledger.Lines {
 func (t *twin) reported(name string, ref imageref.Ref) int64 {
 	e := t.evidence(name, ref)
 	switch {
+	case e.Reported.High > 0 && e.Manifest != nil && t.at(name).node.Runtime == imagesize.Containerd:
+		return min(e.Reported.Low, e.Manifest.CompressedBytes)
 	case e.Reported.High > 0:
 		return e.Reported.Low
 	case e.Manifest != nil && t.at(name).node.Runtime == imagesize.Containerd:
