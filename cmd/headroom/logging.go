@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
-	"strings"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
@@ -45,7 +44,7 @@ func (o *logOptions) logger(out io.Writer) logr.Logger {
 	if o.format == "json" {
 		handler = slog.NewJSONHandler(out, options)
 	}
-	log := logr.FromSlogHandler(withoutProbes{handler})
+	log := logr.FromSlogHandler(handler)
 	// What libraries say without a logger of ours, such as every feature gate they
 	// have, is above our own levels.
 	klog.SetSlogLogger(slog.New(fromLevel{handler, slog.Level(min(0, ownVerbosity-o.verbosity))}))
@@ -55,30 +54,14 @@ func (o *logOptions) logger(out io.Writer) logr.Logger {
 // ownVerbosity is the highest verbosity that Headroom's own lines have.
 const ownVerbosity = 2
 
-// withoutProbes drops the line that controller-runtime logs of each probe that is
-// not answered with OK: probes come every few seconds until all is ready. Its line
-// of each check that fails stays, at V1.
-type withoutProbes struct{ slog.Handler }
-
-func (h withoutProbes) Handle(ctx context.Context, r slog.Record) error {
-	probe := false
-	r.Attrs(func(a slog.Attr) bool {
-		// logr puts the logger's name first.
-		probe = a.Key == "logger" && strings.HasSuffix(a.Value.String(), "healthz")
-		return false
-	})
-	if probe && r.Level == slog.LevelInfo {
-		return nil
+// forManager is the logger for controller-runtime. What it informs of is no
+// admin's concern: how it stops, step by step, and each probe that comes before
+// everything is ready. Its errors are.
+func (o *logOptions) forManager(own logr.Logger) logr.Logger {
+	if o.verbosity >= ownVerbosity {
+		return own
 	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h withoutProbes) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return withoutProbes{h.Handler.WithAttrs(attrs)}
-}
-
-func (h withoutProbes) WithGroup(name string) slog.Handler {
-	return withoutProbes{h.Handler.WithGroup(name)}
+	return logr.FromSlogHandler(fromLevel{logr.ToSlogHandler(own), slog.LevelWarn})
 }
 
 // fromLevel drops what is below a level.

@@ -58,7 +58,7 @@ headroom-system; a change is in force within two seconds.`,
 // serve is the process, from top to bottom: connect, make the parts, give them
 // to the manager, run.
 func serve(ctx context.Context, o *serveOptions, log logr.Logger) error {
-	ctrl.SetLogger(log)
+	ctrl.SetLogger(o.logs.forManager(log))
 	ctx = logr.NewContext(ctx, log)
 	config, err := o.connection.config()
 	if err != nil {
@@ -72,7 +72,7 @@ func serve(ctx context.Context, o *serveOptions, log logr.Logger) error {
 		return err
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Logger:                  log,
+		Logger:                  o.logs.forManager(log),
 		Metrics:                 metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:  o.healthAddress,
 		GracefulShutdownTimeout: new(o.shutdownDelay + 20*time.Second),
@@ -87,7 +87,11 @@ func serve(ctx context.Context, o *serveOptions, log logr.Logger) error {
 	if err := p.addTo(mgr); err != nil {
 		return err
 	}
-	log.Info("Starting", "version", version, "apiServer", config.Host)
+	log.Info("Starting", "version", version, "apiServer", config.Host,
+		"webhook", o.webhookAddress, "health", o.healthAddress, "metrics", o.metricsAddress)
+	if silent := answers(ctx, client); silent != nil && ctx.Err() == nil {
+		log.Error(plain(silent), "The API server does not answer, trying again until the sync timeout", "timeout", o.syncTimeout)
+	}
 	if err := mgr.Start(ctx); err != nil {
 		if silent := answers(context.WithoutCancel(ctx), client); silent != nil {
 			return fmt.Errorf("%w: %w", err, plain(silent))
@@ -103,9 +107,10 @@ func serve(ctx context.Context, o *serveOptions, log logr.Logger) error {
 type parts struct {
 	ledger    *ledger.Ledger
 	policy    *controller.PolicySource
-	runnables []manager.Runnable
 	collector *controller.Collector
 	webhook   *webhook.Server
+	// runnables have nothing to do once they are told to end; finishing have.
+	runnables, finishing []manager.Runnable
 }
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
@@ -194,6 +199,9 @@ func (p *parts) addTo(mgr manager.Manager) error {
 		errs = append(errs, mgr.AddReadyzCheck(name, check))
 	}
 	for _, runnable := range p.runnables {
+		errs = append(errs, mgr.Add(everyReplica{impatient{runnable}}))
+	}
+	for _, runnable := range p.finishing {
 		errs = append(errs, mgr.Add(everyReplica{runnable}))
 	}
 	return errors.Join(errs...)
@@ -231,11 +239,6 @@ func (p *parts) ready() bool {
 	}
 	return true
 }
-
-// everyReplica keeps the manager from waiting for leadership, which is its default.
-type everyReplica struct{ manager.Runnable }
-
-func (everyReplica) NeedLeaderElection() bool { return false }
 
 func register(c prometheus.Collector) error {
 	if err := metrics.Registry.Register(c); err != nil {

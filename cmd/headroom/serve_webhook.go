@@ -48,9 +48,9 @@ func (p *parts) addWebhook(o *serveOptions, log logr.Logger, config *rest.Config
 		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: mux,
 		DrainDelay: o.shutdownDelay, Log: log,
 	}
-	p.runnables = append(p.runnables, source, p.webhook)
+	p.runnables, p.finishing = append(p.runnables, source), append(p.finishing, p.webhook)
 	if o.registered != nil {
-		p.runnables = append(p.runnables, &registration.Process{
+		p.finishing = append(p.finishing, &registration.Process{
 			Client: client, Target: o.registered, Log: log,
 			CA: func(ctx context.Context) ([]byte, error) { return p.authority(ctx, o, client) },
 		})

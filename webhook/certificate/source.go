@@ -23,6 +23,7 @@ import (
 
 	servertls "github.com/cert-manager/cert-manager/pkg/server/tls"
 	"github.com/cert-manager/cert-manager/pkg/server/tls/authority"
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 )
@@ -47,7 +48,10 @@ func (s *Source) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 }
 
 // Start makes and renews the certificate until ctx is done. It has the form of a controller-runtime Runnable.
-func (s *Source) Start(ctx context.Context) error { return s.source.Start(ctx) }
+func (s *Source) Start(ctx context.Context) error {
+	// cert-manager informs of each attempt, one every second while there is no CA. What is wrong it logs as an error.
+	return s.source.Start(logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).V(1)))
+}
 
 // NeedLeaderElection tells a controller-runtime manager that every replica needs a certificate.
 func (s *Source) NeedLeaderElection() bool { return false }
