@@ -25,7 +25,7 @@ func (a *Accounts) Presence(row *NodeRow, ref imageref.Ref) Presence {
 // HoldsAtMost returns the most bytes that an image can have on the node's disk, if
 // it is there: all that the sample says is in use, whatever layers are shared.
 // math.MaxInt64 where there is no fresh sample, or the image may be newer: a pod
-// there wants it, or had it. The row must be of the same snapshot.
+// there wants it, or had it, or may have and is forgotten. The row must be of the same snapshot.
 func (a *Accounts) HoldsAtMost(row *NodeRow, ref imageref.Ref) int64 {
 	c := accountant{Accounts: a, node: row, row: row.row}
 	c.disk()
@@ -34,11 +34,13 @@ func (a *Accounts) HoldsAtMost(row *NodeRow, ref imageref.Ref) int64 {
 
 // holdsAtMost is HoldsAtMost once disk has been called.
 func (a *accountant) holdsAtMost(ref imageref.Ref) int64 {
-	m := a.row.measurement
-	if a.result.Tier != Measured || a.row.facts.of(ref) != (use{}) {
+	if a.result.Tier != Measured || a.result.SampleAge >= goneMemory || a.row.facts.of(ref) != (use{}) {
 		return math.MaxInt64
 	}
-	return max(m.CapacityBytes-m.AvailableBytes, 0)
+	if m := a.row.measurement; m.AvailableBytes <= m.CapacityBytes {
+		return m.CapacityBytes - m.AvailableBytes
+	}
+	return math.MaxInt64
 }
 
 // listedOrUsed is the row's own presence of an image.

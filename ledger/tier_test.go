@@ -110,6 +110,51 @@ func TestPresence(t *testing.T) {
 	}
 }
 
+// TestWhatASampleRulesOut asks node "a", whose list says nothing and of whose 1000
+// bytes 100 are in use, for the image x of 101.
+func TestWhatASampleRulesOut(t *testing.T) {
+	tests := map[string]struct {
+		build func(w *lt.World)
+		view  func(*ledger.View)
+		want  ledger.Presence
+	}{
+		"more than all that is in use":            {want: ledger.Absent},
+		"as much":                                 {build: func(w *lt.World) { w.Sample("a", 899) }, want: ledger.PresenceUnsure},
+		"a sample that is stale":                  {build: func(w *lt.World) { w.Advance(2 * time.Second) }, view: func(v *ledger.View) { v.MaxStaleness = time.Second }, want: ledger.PresenceUnsure},
+		"one that pods may have outlived":         {build: func(w *lt.World) { w.Advance(2 * time.Minute) }, want: ledger.PresenceUnsure},
+		"one that pods can't have outlived":       {build: func(w *lt.World) { w.Advance(2*time.Minute - 1) }, want: ledger.Absent},
+		"one that makes no sense":                 {build: func(w *lt.World) { w.Sample("a", 1001) }, want: ledger.PresenceUnsure},
+		"none":                                    {build: func(w *lt.World) { w.Ledger.ForgetMeasurement("a") }, want: ledger.PresenceUnsure},
+		"a pod there wants it":                    {build: func(w *lt.World) { w.Pod("p", lt.On("a"), lt.Wants("x")) }, want: ledger.PresenceUnsure},
+		"a pod there wants another":               {build: func(w *lt.World) { w.Pod("p", lt.On("a"), lt.Wants("y")) }, want: ledger.Absent},
+		"a pod there runs it":                     {build: func(w *lt.World) { w.Pod("p", lt.On("a"), lt.Runs(w.Now, "x")) }, want: ledger.Present},
+		"a finished pod had it":                   {build: func(w *lt.World) { w.Pod("p", lt.On("a"), lt.Runs(w.Now, "x"), lt.Finished()) }, want: ledger.PresenceUnsure},
+		"a finished pod had another":              {build: func(w *lt.World) { w.Pod("p", lt.On("a"), lt.Runs(w.Now, "y"), lt.Finished()) }, want: ledger.Absent},
+		"a pod that is gone had it":               {build: func(w *lt.World) { w.Pod("p", lt.On("a"), lt.Runs(w.Now, "x")); w.Delete("p") }, want: ledger.PresenceUnsure},
+		"it is listed, and can't be that large":   {build: func(w *lt.World) { w.Node("a", lt.Lists("x=101")) }, want: ledger.Present},
+		"a list that was cut says less than that": {build: func(w *lt.World) { w.Node("a", lt.Lists("y=500"), lt.ListCap(1)) }, want: ledger.Absent},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := lt.New(t)
+			w.Registry("x", 101)
+			w.Node("a", lt.Disk(1000, 900), lt.ListsNothing())
+			w.Advance(1)
+			if test.build != nil {
+				test.build(w)
+			}
+			view := w.View()
+			if test.view != nil {
+				test.view(&view)
+			}
+			view.Now = view.Now.Add(-1) // So that a sample of the beginning is as old as Advance says.
+			if got := w.Ledger.Snapshot().Accounts(view).Presence(w.Row("a"), w.Ref("x")); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
 func TestLinesByTheKubeletsOwnRule(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200_000 {
