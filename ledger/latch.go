@@ -79,6 +79,20 @@ func unwatched(image *PodImage, lostBytes int64) latch {
 	return latch{presence: PresenceUnsure, baselineBytes: lostBytes, endBytes: lostBytes, sampled: image.Pulled}
 }
 
+// settleAll is settle for all pods, those that are gone among them.
+func (n *nodeState) settleAll() {
+	for _, p := range n.pods {
+		if n.settle(p) {
+			n.facts = nil
+		}
+	}
+	for _, p := range n.gone {
+		if n.settle(p) {
+			n.facts = nil
+		}
+	}
+}
+
 // settle notes which images of the pod the sample held has seen, and reports
 // whether there was one. A sample that was taken after we saw the pod deleted has
 // seen all of them: what it left undone goes on no further.

@@ -72,7 +72,8 @@ func (r *NodeRow) Uses(ref imageref.Ref) bool {
 	return r.row.facts.of(ref).running
 }
 
-// AwaitsPull reports whether a pod bound here may still have an image to pull.
+// AwaitsPull reports whether a pod bound here may still have an image to pull, or
+// one that was deleted may have left bytes that no sample has seen.
 func (r *NodeRow) AwaitsPull() bool {
 	return slices.ContainsFunc(r.row.facts.claims, func(c claim) bool { return c.state == pending })
 }

@@ -43,16 +43,7 @@ func (l *Ledger) SetMeasurement(node string, m Measurement) {
 		n.lostBytes = estimate.SaturatingAdd(n.lostBytes, max(old.AvailableBytes-m.AvailableBytes, 0))
 	}
 	n.measurement = &m
-	for _, p := range n.pods {
-		if n.settle(p) {
-			n.facts = nil
-		}
-	}
-	for _, p := range n.gone {
-		if n.settle(p) {
-			n.facts = nil
-		}
-	}
+	n.settleAll()
 	l.changeRow(n)
 }
 
