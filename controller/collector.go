@@ -68,7 +68,7 @@ func NewCollector(o CollectorOptions) *Collector {
 		policyValid: desc("policy_valid", "Whether the text in the policy's ConfigMap is valid and in force: 1 or 0."),
 		policyLoads: desc("policy_loads_total", "Versions of the policy's ConfigMap seen, by result: valid, invalid, deleted.", "result"),
 
-		registryRequests:   desc("registry_requests_total", "Questions to registries, by outcome.", "outcome"),
+		registryRequests:   desc("registry_requests_total", "Answers about images whose size was wanted, by outcome. For denied_host and dropped nobody was asked.", "outcome"),
 		registryQueued:     desc("registry_queued_images", "Images that wait for a registry to be asked."),
 		registryRemembered: desc("registry_remembered_images", "Images whose answer is remembered, or on its way."),
 		registryDeferred:   desc("registry_waiting_requests", "Admission requests that wait for a registry's answer."),

@@ -110,7 +110,7 @@ headroom_policy_loads_total{result="valid"} 1
 # HELP headroom_policy_valid Whether the text in the policy's ConfigMap is valid and in force: 1 or 0.
 # TYPE headroom_policy_valid gauge
 headroom_policy_valid 0
-# HELP headroom_registry_requests_total Questions to registries, by outcome.
+# HELP headroom_registry_requests_total Answers about images whose size was wanted, by outcome. For denied_host and dropped nobody was asked.
 # TYPE headroom_registry_requests_total counter
 headroom_registry_requests_total{outcome="resolved"} 5
 `

@@ -99,10 +99,6 @@ func (s *Events) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection tells controller-runtime to start this on every replica: a leader that is just changing would lose
-// what happens meanwhile, and equal names keep the replicas from repeating each other.
-func (s *Events) NeedLeaderElection() bool { return false }
-
 func (s *Events) write(ctx context.Context, e Event) error {
 	object := eventObject(e)
 	for attempt := 1; ; attempt++ {

@@ -139,9 +139,6 @@ func (i *Informers) Start(ctx context.Context) error {
 	return nil
 }
 
-// NeedLeaderElection tells controller-runtime to start this on every replica.
-func (i *Informers) NeedLeaderElection() bool { return false }
-
 func (i *Informers) waitForFirstLists(ctx context.Context) error {
 	timeout := time.NewTimer(i.options.SyncTimeout)
 	defer timeout.Stop()

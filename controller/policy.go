@@ -112,9 +112,6 @@ func (s *PolicySource) Start(ctx context.Context) error {
 	return nil
 }
 
-// NeedLeaderElection tells controller-runtime to start this on every replica.
-func (s *PolicySource) NeedLeaderElection() bool { return false }
-
 // Policy returns the policy in force. It is shared and must not be changed.
 func (s *PolicySource) Policy() *policy.Policy { return s.inForce.Load().policy }
 

@@ -27,11 +27,6 @@ const (
 	PolicyFallback PolicyOrigin = "fallback"
 )
 
-// PolicyOrigins returns every origin.
-func PolicyOrigins() []PolicyOrigin {
-	return []PolicyOrigin{PolicyPending, PolicyConfigMap, PolicyDefaults, PolicyFallback}
-}
-
 // PolicyState is about the policy in force.
 type PolicyState struct {
 	Source PolicyOrigin

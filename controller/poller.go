@@ -166,9 +166,6 @@ func (p *Poller) Start(ctx context.Context) error {
 	return nil
 }
 
-// NeedLeaderElection tells controller-runtime to start this on every replica.
-func (p *Poller) NeedLeaderElection() bool { return false }
-
 // dispatch hands each node to a worker when it is due.
 func (p *Poller) dispatch(ctx context.Context) {
 	timer := time.NewTimer(0)

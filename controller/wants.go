@@ -89,9 +89,6 @@ func (w *Wants) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection tells controller-runtime to start this on every replica.
-func (w *Wants) NeedLeaderElection() bool { return false }
-
 // ask asks about all images or the fresh ones. Fresh ones stay so while there is no node to ask for.
 func (w *Wants) ask(all bool) {
 	w.mu.Lock()

@@ -5,7 +5,6 @@ package kubelet
 
 import (
 	"encoding/json"
-	"time"
 
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 )
@@ -15,7 +14,6 @@ const (
 	defaultImageGCHighPercent = 85
 	defaultImageGCLowPercent  = 80
 	defaultStatusMaxImages    = 50
-	defaultPressureTransition = 5 * time.Minute
 )
 
 // Config is what of a kubelet's configuration decides when it trims images,
@@ -27,25 +25,11 @@ type Config struct {
 	// GCOff is set when the periodic image garbage collection never runs: its
 	// high line is 100 and there is no maximum age (kubelet.go, StartGarbageCollection).
 	GCOff bool
-	// ImageMinimumGCAge is how long the kubelet must know an unused image before it may delete it.
-	ImageMinimumGCAge time.Duration
-	// ImageMaximumGCAge is how long an unused image may stay, 0 for ever.
-	ImageMaximumGCAge time.Duration
-
 	// Thresholds are the eviction thresholds that stand for disk space, hard
 	// ones first, by signal. Empty: this kubelet never evicts for disk space.
 	Thresholds []Threshold
-	// PressureTransition is how long DiskPressure outlasts its cause.
-	PressureTransition time.Duration
-
 	// NodeStatusMaxImages caps node.status.images; -1 is no cap.
 	NodeStatusMaxImages int
-	// SerializeImagePulls says that images are pulled one at a time.
-	SerializeImagePulls bool
-	// MaxParallelImagePulls is 0 where there is no limit.
-	MaxParallelImagePulls int
-	// RuntimeEndpoint is the socket of the container runtime.
-	RuntimeEndpoint string
 }
 
 // ParseConfigz reads the body of /configz.
@@ -70,25 +54,16 @@ func ParseConfigz(body []byte) (Config, error) {
 		return Config{}, err
 	}
 	c := Config{
-		ImageGCHighPercent:    or(k.ImageGCHighThresholdPercent, defaultImageGCHighPercent),
-		ImageGCLowPercent:     or(k.ImageGCLowThresholdPercent, defaultImageGCLowPercent),
-		ImageMinimumGCAge:     k.ImageMinimumGCAge.Duration,
-		ImageMaximumGCAge:     k.ImageMaximumGCAge.Duration,
-		Thresholds:            thresholds,
-		PressureTransition:    k.EvictionPressureTransitionPeriod.Duration,
-		NodeStatusMaxImages:   or(k.NodeStatusMaxImages, defaultStatusMaxImages),
-		SerializeImagePulls:   k.SerializeImagePulls == nil || *k.SerializeImagePulls,
-		MaxParallelImagePulls: or(k.MaxParallelImagePulls, 0),
-		RuntimeEndpoint:       k.ContainerRuntimeEndpoint,
-	}
-	if c.PressureTransition == 0 {
-		c.PressureTransition = defaultPressureTransition
+		ImageGCHighPercent:  or(k.ImageGCHighThresholdPercent, defaultImageGCHighPercent),
+		ImageGCLowPercent:   or(k.ImageGCLowThresholdPercent, defaultImageGCLowPercent),
+		Thresholds:          thresholds,
+		NodeStatusMaxImages: or(k.NodeStatusMaxImages, defaultStatusMaxImages),
 	}
 	if !percent(c.ImageGCHighPercent) || !percent(c.ImageGCLowPercent) {
 		return Config{}, failure(ReasonMalformed, nil, "the kubelet's image GC thresholds are %d and %d percent: they must lie between 0 and 100",
 			c.ImageGCHighPercent, c.ImageGCLowPercent)
 	}
-	c.GCOff = c.ImageGCHighPercent == 100 && c.ImageMaximumGCAge == 0
+	c.GCOff = c.ImageGCHighPercent == 100 && k.ImageMaximumGCAge.Duration == 0
 	return c, nil
 }
 

@@ -12,10 +12,7 @@ import (
 
 func TestParseConfigz(t *testing.T) {
 	defaults := func(change func(*Config)) Config {
-		c := Config{
-			ImageGCHighPercent: 85, ImageGCLowPercent: 80, PressureTransition: 5 * time.Minute,
-			NodeStatusMaxImages: 50, SerializeImagePulls: true,
-		}
+		c := Config{ImageGCHighPercent: 85, ImageGCLowPercent: 80, NodeStatusMaxImages: 50}
 		change(&c)
 		return c
 	}
@@ -30,7 +27,6 @@ func TestParseConfigz(t *testing.T) {
 			"serializeImagePulls":true,"evictionPressureTransitionPeriod":"5m0s","containerRuntimeEndpoint":"unix:///run/c.sock",
 			"evictionHard":{"imagefs.available":"15%","imagefs.inodesFree":"5%","memory.available":"100Mi","nodefs.available":"10%","nodefs.inodesFree":"5%"}`,
 			defaults(func(c *Config) {
-				c.ImageMinimumGCAge, c.RuntimeEndpoint = 2*time.Minute, "unix:///run/c.sock"
 				c.Thresholds = []Threshold{image15, node10}
 			}),
 		},
@@ -61,9 +57,9 @@ func TestParseConfigz(t *testing.T) {
 				}
 			}),
 		},
-		"image GC off":                       {`"imageGCHighThresholdPercent":100`, defaults(func(c *Config) { c.ImageGCHighPercent, c.GCOff = 100, true })},
-		"image GC by age only is not off":    {`"imageGCHighThresholdPercent":100,"imageMaximumGCAge":"24h0m0s"`, defaults(func(c *Config) { c.ImageGCHighPercent, c.ImageMaximumGCAge = 100, 24*time.Hour })},
-		"no cap on the list, parallel pulls": {`"nodeStatusMaxImages":-1,"serializeImagePulls":false,"maxParallelImagePulls":3`, defaults(func(c *Config) { c.NodeStatusMaxImages, c.SerializeImagePulls, c.MaxParallelImagePulls = -1, false, 3 })},
+		"image GC off":                    {`"imageGCHighThresholdPercent":100`, defaults(func(c *Config) { c.ImageGCHighPercent, c.GCOff = 100, true })},
+		"image GC by age only is not off": {`"imageGCHighThresholdPercent":100,"imageMaximumGCAge":"24h0m0s"`, defaults(func(c *Config) { c.ImageGCHighPercent = 100 })},
+		"no cap on the list":              {`"nodeStatusMaxImages":-1`, defaults(func(c *Config) { c.NodeStatusMaxImages = -1 })},
 	}
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {

@@ -95,9 +95,6 @@ func (s *Server) Run(ctx context.Context) error {
 // Start is Run, by the name that a controller-runtime manager calls.
 func (s *Server) Start(ctx context.Context) error { return s.Run(ctx) }
 
-// NeedLeaderElection tells a controller-runtime manager that every replica serves.
-func (s *Server) NeedLeaderElection() bool { return false }
-
 // Check returns nil when connections are accepted and there is a certificate for them. It is a controller-runtime
 // healthz.Checker for /readyz.
 func (s *Server) Check(*http.Request) error {

@@ -11,9 +11,10 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/headroom-dev/headroom/controller"
 )
 
 // connection says which API server to talk to, by kubectl's rules: --kubeconfig,
@@ -38,15 +39,12 @@ func (c *connection) loader() clientcmd.ClientConfig {
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
 }
 
-// config connects in protobuf: nodes and pods are large and decode eight times
-// faster so.
 func (c *connection) config() (*rest.Config, error) {
 	config, err := c.load()
 	if err != nil {
 		return nil, err
 	}
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	config = controller.ProtobufConfig(config)
 	config.QPS = -1 // the API server's priority and fairness decides
 	config.UserAgent = "headroom/" + version
 	return config, nil

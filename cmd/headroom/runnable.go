@@ -11,6 +11,8 @@ import (
 )
 
 // everyReplica keeps the manager from waiting for leadership, which is its default.
+// Every replica feeds a ledger of its own; of Events, equal names keep replicas from
+// repeating each other.
 type everyReplica struct{ manager.Runnable }
 
 func (everyReplica) NeedLeaderElection() bool { return false }

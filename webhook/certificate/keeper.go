@@ -64,9 +64,6 @@ type inPlace struct {
 	since  time.Time
 }
 
-// NeedLeaderElection tells a controller-runtime manager to run it on every replica.
-func (k *Keeper) NeedLeaderElection() bool { return false }
-
 func (k *Keeper) now() time.Time {
 	if k.Clock == nil {
 		return clock.RealClock{}.Now()

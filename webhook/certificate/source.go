@@ -53,9 +53,6 @@ func (s *Source) Start(ctx context.Context) error {
 	return s.source.Start(logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).V(1)))
 }
 
-// NeedLeaderElection tells a controller-runtime manager that every replica needs a certificate.
-func (s *Source) NeedLeaderElection() bool { return false }
-
 // Options is what a certificate of our own authority needs.
 type Options struct {
 	// Config is for the API server that keeps the Secret.

@@ -117,9 +117,6 @@ type Process struct {
 	Log logr.Logger
 }
 
-// NeedLeaderElection tells a controller-runtime manager to run it in any case.
-func (p *Process) NeedLeaderElection() bool { return false }
-
 // Start registers, waits for ctx to be done, and removes the registration. It has the form of a controller-runtime Runnable.
 func (p *Process) Start(ctx context.Context) error {
 	ca, err := p.CA(ctx)
