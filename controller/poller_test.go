@@ -258,6 +258,21 @@ func TestBacksOffAndSaysSoOnce(t *testing.T) {
 	})
 }
 
+func TestARebootEndsTheBackoff(t *testing.T) {
+	polling(t, PollerOptions{}, func(p *Poller, f *fakeKubelets, _ *samples, _ *lockedBuffer) {
+		f.set("a", &kubelet.Error{Reason: kubelet.ReasonTimeout})
+		p.NodeSet(linuxNode("a", "1", "boot"), ledger.Node{})
+		after(500 * time.Second) // asked at 451, and next at 751
+		for range 3 {
+			p.NodeSet(linuxNode("a", "1", "another boot"), ledger.Node{})
+			after(time.Second)
+		}
+		if diff := cmp.Diff([]int{1, 31, 91, 211, 451, 500}, f.times("a")); diff != "" {
+			t.Errorf("asked at (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestPollsOftenWhilePullsArePending(t *testing.T) {
 	polling(t, PollerOptions{}, func(p *Poller, f *fakeKubelets, _ *samples, _ *lockedBuffer) {
 		p.NodeSet(linuxNode("a", "1", "boot"), ledger.Node{})

@@ -24,12 +24,14 @@ func (p *Poller) NodeSet(n *corev1.Node, _ ledger.Node) {
 		node.node = node
 		p.nodes[n.Name] = node
 	}
-	moved := node.target != target
+	bootID := n.Status.NodeInfo.BootID
+	// A kubelet that failed for long, and is back after a reboot, need not wait for what is left of its delay.
+	changed := node.target != target || node.failures > 0 && node.bootID != bootID
 	if notAsked != "" && node.notAsked != notAsked {
 		p.ledger.ForgetMeasurement(n.Name)
 		p.options.Log.Info("Kubelet is not asked", "node", n.Name, "reason", notAsked)
 	}
-	node.target, node.notAsked, node.bootID = target, notAsked, n.Status.NodeInfo.BootID
+	node.target, node.notAsked, node.bootID = target, notAsked, bootID
 	switch {
 	case notAsked != "":
 		p.settled(node)
@@ -39,7 +41,7 @@ func (p *Poller) NodeSet(n *corev1.Node, _ ledger.Node) {
 	case !node.queued:
 		p.schedule.at(&node.scheduled, wallClock().Add(p.firstDelay(node)))
 		p.poked()
-	case moved:
+	case changed:
 		p.schedule.at(&node.scheduled, wallClock())
 		p.poked()
 	}
