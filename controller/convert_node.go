@@ -4,8 +4,6 @@
 package controller
 
 import (
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/headroom-dev/headroom/imageref"
@@ -31,7 +29,7 @@ func NodeOf(n *corev1.Node) ledger.Node {
 		},
 		UID:                   n.UID,
 		BootID:                n.Status.NodeInfo.BootID,
-		Runtime:               runtimeOf(n.Status.NodeInfo.ContainerRuntimeVersion),
+		Runtime:               imagesize.RuntimeOf(n.Status.NodeInfo.ContainerRuntimeVersion),
 		EphemeralStorageBytes: max(0, placement.ValueOf(*n.Status.Capacity.StorageEphemeral())),
 		Images:                listedImages(n.Status.Images),
 	}
@@ -52,20 +50,6 @@ func listedImages(images []corev1.ContainerImage) []ledger.ListedImage {
 		})
 	}
 	return listed
-}
-
-// runtimeOf returns the family of a runtime version such as "containerd://2.4.0", which is what decides the meaning of
-// the sizes it reports.
-func runtimeOf(version string) imagesize.Runtime {
-	family, _, _ := strings.Cut(version, "://")
-	switch r := imagesize.Runtime(family); r {
-	case imagesize.Containerd, imagesize.CRIO, imagesize.Docker:
-		return r
-	case imagesize.OtherRuntime:
-		return r
-	default:
-		return imagesize.OtherRuntime
-	}
 }
 
 // conditionIs reports whether a condition is True. Absent and Unknown count as not.

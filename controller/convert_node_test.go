@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -100,20 +99,6 @@ func TestNodeOf(t *testing.T) {
 				t.Errorf("NodeOf (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestRuntimeOf(t *testing.T) {
-	got := map[string]imagesize.Runtime{}
-	for _, version := range []string{"containerd://2.4.0", "cri-o://1.37.0", "docker://29.0.1", "kata://3", "containerd", ""} {
-		got[version] = runtimeOf(version)
-	}
-	want := map[string]imagesize.Runtime{
-		"containerd://2.4.0": imagesize.Containerd, "cri-o://1.37.0": imagesize.CRIO, "docker://29.0.1": imagesize.Docker,
-		"kata://3": imagesize.OtherRuntime, "containerd": imagesize.Containerd, "": imagesize.OtherRuntime,
-	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("runtimes (-want +got):\n%s", diff)
 	}
 }
 

@@ -19,8 +19,6 @@ func RuntimeOf(containerRuntimeVersion string) Runtime {
 	switch r := Runtime(name); r {
 	case Containerd, CRIO, Docker:
 		return r
-	case OtherRuntime:
-		return OtherRuntime
 	default:
 		return OtherRuntime
 	}
