@@ -215,13 +215,17 @@ func TestAccountOfBoundPods(t *testing.T) {
 			},
 			want: sums{Pending: between(0, 100, 100), Reclaimable: between(0, 0, 100)},
 		},
-		"unused images are reclaimable, what looks like the sandbox image perhaps": {
+		"unused images are reclaimable, but for the sandbox image": {
 			build: func(w *lt.World) {
 				w.Node("a", lt.Lists("k=30", "m=20", "n=10", "registry.k8s.io/pause:3.10=40"))
 				w.Pod("p", lt.On("a"), lt.Runs(w.Now, "m"))
 				w.Pod("q", lt.On("a"), lt.Runs(w.Now, "n"), lt.Finished())
 			},
-			want: sums{Reclaimable: between(0, 40, 80)},
+			want: sums{Reclaimable: between(0, 40, 40)},
+		},
+		"an image that is only named like the sandbox image is larger, and reclaimable": {
+			build: func(w *lt.World) { w.Node("a", lt.Lists("team/pause=5000000")) },
+			want:  sums{Reclaimable: between(0, 100, 100)},
 		},
 		"an image in use under another of its names is not reclaimable": {
 			build: func(w *lt.World) {

@@ -88,12 +88,12 @@ func (a *accountant) listedSize(i int) estimate.Bytes {
 func (a *accountant) reclaimable() {
 	likely, high := int64(0), int64(0)
 	for _, i := range a.row.facts.unused {
-		disk := a.listedSize(i)
-		high = estimate.SaturatingAdd(high, disk.High)
-		// It is only known by its name, so that it may be another image.
-		if _, kept := a.row.list.pinned[i]; !kept {
-			likely = estimate.SaturatingAdd(likely, disk.Likely)
+		if _, kept := a.row.list.pinned[i]; kept {
+			continue
 		}
+		disk := a.listedSize(i)
+		likely = estimate.SaturatingAdd(likely, disk.Likely)
+		high = estimate.SaturatingAdd(high, disk.High)
 	}
 	used := max(a.result.CapacityBytes-a.result.Measured.Low, 0)
 	if a.node.ListCut() {

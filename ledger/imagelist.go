@@ -94,12 +94,16 @@ func (l *imageList) mayHide(ref imageref.Ref) bool {
 	return crowded
 }
 
+// maxPinnedBytes is above the sandbox images of Linux, which have less than 1 MiB.
+const maxPinnedBytes = 2 << 20
+
 // pinned reports whether the kubelet never removes the image: the sandbox image.
 // The API does not publish what is pinned, so this goes by name: the last part of
 // the repository is "pause", or "pause" with a prefix or suffix set off by a dash,
-// as in registry.k8s.io/pause, rancher/mirrored-pause and pause-amd64.
+// as in registry.k8s.io/pause, rancher/mirrored-pause and pause-amd64. Any image
+// may be named so, but one that is as small changes no answer.
 func pinned(image ListedImage) bool {
-	return slices.ContainsFunc(image.Refs, func(ref imageref.Ref) bool {
+	return image.ReportedBytes <= maxPinnedBytes && slices.ContainsFunc(image.Refs, func(ref imageref.Ref) bool {
 		repository := ref.Repository()
 		name := repository[strings.LastIndexByte(repository, '/')+1:]
 		return name == "pause" || strings.HasPrefix(name, "pause-") || strings.HasSuffix(name, "-pause")

@@ -180,7 +180,7 @@ func TestAgainstARealAPIServer(t *testing.T) {
 	t.Run("one image too many evicts pods that ran before", func(t *testing.T) {
 		c := cluster{c.ControlPlane, t}
 		f.Node("sim-1").Do(func(engine *disk.Node, now time.Time) []disk.Event {
-			return append(engine.RemoveImage(now, "nginx:1.27"), engine.SetOtherUsedBytes(now, 100*mb)...)
+			return append(engine.RemoveImage(now, "nginx:1.27"), engine.SetOtherUsedBytes(now, 40*mb)...)
 		})
 		c.apply(pod("p1", "sim-1", "app:v1") + pod("p2", "sim-1", "app:v2"))
 		c.kubectl("wait", "--for=condition=Ready", "pod/p1", "pod/p2", "--timeout=30s")

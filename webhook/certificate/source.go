@@ -23,8 +23,8 @@ import (
 
 	servertls "github.com/cert-manager/cert-manager/pkg/server/tls"
 	"github.com/cert-manager/cert-manager/pkg/server/tls/authority"
-	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
 
@@ -49,8 +49,9 @@ func (s *Source) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 
 // Start makes and renews the certificate until ctx is done. It has the form of a controller-runtime Runnable.
 func (s *Source) Start(ctx context.Context) error {
-	// cert-manager informs of each attempt, one every second while there is no CA. What is wrong it logs as an error.
-	return s.source.Start(logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).V(1)))
+	// cert-manager informs of each attempt, one every second while there is no CA. What is wrong it logs as an error,
+	// to klog's logger where ctx has none.
+	return s.source.Start(klog.NewContext(ctx, klog.FromContext(ctx).V(1)))
 }
 
 // Options is what a certificate of our own authority needs.
