@@ -18,9 +18,12 @@ kustomize_bin="$(go run ./hack/lab/cmd/lab build --nodes=false)/kubectl"
 "$kustomize_bin" kustomize manifests/base >/dev/null
 "$kustomize_bin" kustomize manifests/dev >/dev/null
 
-step "unit tests, race detector, real API server"
-mapfile -t packages < <(go list ./... | grep -v /test/e2e)
+step "unit tests, race detector"
+mapfile -t packages < <(go list ./... | grep -vE '/test/(e2e|integration)$')
 go test -race -shuffle=on -timeout 20m "${packages[@]}"
+
+step "real API server, simulated nodes"
+go test -race -timeout 20m ./test/integration
 
 step "real nodes"
 go test -count=1 -v -timeout "${TEST_TIMEOUT:-40m}" ./test/e2e/...

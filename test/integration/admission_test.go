@@ -18,6 +18,7 @@ import (
 
 // TestWhatUsersSee is about the words: every one of them is in a golden file.
 func TestWhatUsersSee(t *testing.T) {
+	quiet(t)
 	setPolicy(t, "mode: Warn")
 	p := startHeadroom(t)
 	namespace(t, "users")
@@ -73,6 +74,7 @@ func TestWhatUsersSee(t *testing.T) {
 const enforced = "image storage: needs 7Gi on a node; none of 2 eligible nodes can hold that before pods are evicted (at best 6.5Gi)"
 
 func TestAuditAnnotations(t *testing.T) {
+	quiet(t)
 	setPolicy(t, "mode: Audit")
 	p := startHeadroom(t)
 	namespace(t, "annotated")

@@ -66,6 +66,7 @@ func logged(t *testing.T, log func() string, words ...string) string {
 // TestAlerts watches a node whose images and disk change: a log line with the
 // old and the new value for each, a metric, and an Event when it crosses a line.
 func TestAlerts(t *testing.T) {
+	quiet(t)
 	node := startNode(t, simnode.NodeSpec{Name: "sim-alert", Config: tenGi()})
 	// Resyncs write every object again: that must look like no change.
 	p := startHeadroom(t, "--resync-period", "1s")

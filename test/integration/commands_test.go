@@ -25,6 +25,7 @@ func needsProxy(t *testing.T) {
 
 // TestNodesOutput compares all of what programs read. Every node has 8Gi of 10Gi.
 func TestNodesOutput(t *testing.T) {
+	quiet(t)
 	needsProxy(t)
 	exactly := func(n float64) map[string]any { return map[string]any{"low": n, "likely": n, "high": n} }
 	const (
@@ -97,6 +98,7 @@ const (
 )
 
 func TestCheck(t *testing.T) {
+	quiet(t)
 	needsProxy(t)
 	setPolicy(t, "mode: Enforce")
 	dir := t.TempDir()
@@ -163,6 +165,7 @@ func TestCheck(t *testing.T) {
 
 // TestCheckOutput compares all of what programs read.
 func TestCheckOutput(t *testing.T) {
+	quiet(t)
 	needsProxy(t)
 	setPolicy(t, "mode: Enforce")
 	stdin := fits + "---\n" + overload + "---\n" + unknown

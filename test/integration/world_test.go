@@ -143,12 +143,22 @@ func kubectl(t *testing.T, args ...string) string {
 	return out
 }
 
-// namespace makes a namespace that ends with the test.
+// quiet waits until no pod of another test is left: one that is still going
+// makes estimates of the figures that the next test compares.
+func quiet(t *testing.T) {
+	t.Helper()
+	eventually(t, time.Minute, "no pod is left", func() bool {
+		pods, err := shared.client.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{})
+		return err == nil && len(pods.Items) == 0
+	})
+}
+
+// namespace makes a namespace that ends with the test, and is gone before the next.
 func namespace(t *testing.T, name string) {
 	t.Helper()
 	kubectl(t, "create", "namespace", name)
 	t.Cleanup(func() {
-		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "namespace", name, "--wait=false")
+		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "namespace", name, "--timeout=60s")
 	})
 	eventually(t, 30*time.Second, "namespace "+name+" has a ServiceAccount", func() bool {
 		_, err := shared.client.CoreV1().ServiceAccounts(name).Get(t.Context(), "default", metav1.GetOptions{})
