@@ -53,8 +53,8 @@ func NewCollector(o CollectorOptions) *Collector {
 		options:   o,
 		synced:    desc("ledger_synced", "Whether the first lists of nodes and pods are in the ledger: 1 or 0."),
 		nodes:     desc("ledger_nodes", "Nodes in the ledger, by how good their data is: Measured, Declared, Assumed, None.", "tier"),
-		capacity:  desc("node_image_capacity_bytes", "Size of the file system that holds a node's images.", "node"),
-		available: desc("node_image_available_bytes", "What is available there, as measured, before pending pulls are taken off.", "node"),
+		capacity:  desc("node_image_capacity_bytes", "Size of the file system that holds a node's images: measured, declared or assumed.", "node"),
+		available: desc("node_image_available_bytes", "What is available there before pending pulls are taken off: measured, or an estimate where ledger_nodes counts the node as another tier.", "node"),
 		pending:   desc("node_image_pending_bytes", "What the images of pods bound to a node will still take there, likely value.", "node"),
 		age:       desc("node_image_sample_age_seconds", "Age of a node's last sample. Absent where there is none.", "node"),
 

@@ -83,11 +83,11 @@ headroom_ledger_nodes{tier="None"} 1
 # HELP headroom_ledger_synced Whether the first lists of nodes and pods are in the ledger: 1 or 0.
 # TYPE headroom_ledger_synced gauge
 headroom_ledger_synced 1
-# HELP headroom_node_image_available_bytes What is available there, as measured, before pending pulls are taken off.
+# HELP headroom_node_image_available_bytes What is available there before pending pulls are taken off: measured, or an estimate where ledger_nodes counts the node as another tier.
 # TYPE headroom_node_image_available_bytes gauge
 headroom_node_image_available_bytes{node="a"} 400
 headroom_node_image_available_bytes{node="b"} 500
-# HELP headroom_node_image_capacity_bytes Size of the file system that holds a node's images.
+# HELP headroom_node_image_capacity_bytes Size of the file system that holds a node's images: measured, declared or assumed.
 # TYPE headroom_node_image_capacity_bytes gauge
 headroom_node_image_capacity_bytes{node="a"} 1000
 headroom_node_image_capacity_bytes{node="b"} 2000
