@@ -54,28 +54,14 @@ type Source string
 
 // The sources, best first.
 const (
+	SourceLayers   Source = "layers"   // its layers, read at the registry
 	SourceNode     Source = "node"     // reported by a node of the same runtime family and platform
-	SourceRegistry Source = "registry" // read from the registry's manifest
+	SourceEvent    Source = "event"    // a kubelet's event said so: below the cap of its node's list
+	SourceRegistry Source = "registry" // the registry's manifest: compressed bytes only
 	SourceOperator Source = "operator" // the policy's table
 	SourceAssumed  Source = "assumed"  // the policy's unknownImage
 	SourceUnknown  Source = "unknown"  // nobody knows: [0, 0, unbounded]
 )
-
-// Manifest is what a registry told about an image for one platform.
-type Manifest struct {
-	// Digest is the digest the reference resolved to: the index's where there is one.
-	Digest string
-	// CompressedBytes is the sum containerd reports for the image: index, one
-	// manifest, config and compressed layers, as their descriptors declare.
-	CompressedBytes int64
-	Layers          []Layer
-}
-
-// Layer is one compressed layer of a manifest.
-type Layer struct {
-	Digest          string
-	CompressedBytes int64
-}
 
 // Evidence is all that is known about one image's size for nodes of one
 // runtime family and platform.

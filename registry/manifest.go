@@ -120,12 +120,13 @@ func variantRank(architecture, variant string) int {
 // (pkg/imageusage): sizes as declared, those below zero ignored, a layer that is listed twice
 // counted twice. Sums saturate.
 func image(index *document, c child, d document) imagesize.Manifest {
-	m := imagesize.Manifest{Digest: d.digest, CompressedBytes: d.bytes, Layers: d.layers}
+	m := imagesize.Manifest{Digest: d.digest, ImageDigest: d.digest, DocumentBytes: d.bytes, Layers: d.layers}
 	if index != nil {
 		m.Digest = index.digest
-		m.CompressedBytes = estimate.SaturatingAdd(index.bytes, c.bytes)
+		m.DocumentBytes = estimate.SaturatingAdd(index.bytes, c.bytes)
 	}
-	m.CompressedBytes = estimate.SaturatingAdd(m.CompressedBytes, d.config)
+	m.DocumentBytes = estimate.SaturatingAdd(m.DocumentBytes, d.config)
+	m.CompressedBytes = m.DocumentBytes
 	for _, l := range d.layers {
 		m.CompressedBytes = estimate.SaturatingAdd(m.CompressedBytes, l.CompressedBytes)
 	}

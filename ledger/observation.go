@@ -1,0 +1,53 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// Observation is a pull that was watched from its beginning to its end with
+// nothing else going on at its node that is known.
+type Observation struct {
+	Node string
+	// Pod is the one that the image was pulled for.
+	Pod types.UID
+	Ref imageref.Ref
+	// TakenBytes is by how much the available bytes of the node's image file system
+	// have shrunk. Never negative.
+	TakenBytes int64
+}
+
+// Observations returns the pulls that have been watched since the last call, and
+// forgets them. At most a few hundred are kept for it.
+func (l *Ledger) Observations() []Observation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return nil
+}
+
+// SetLearned writes what pulls have taught of the nodes of a pool.
+func (l *Ledger) SetLearned(key imagesize.PoolKey, learned imagesize.Learned) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+}
+
+// SetObserved writes what pulling an image has taken of disks of a pool, for images
+// whose layers nobody knows: the extremes, and the likely value for a disk that has
+// none of it. Zero takes it back.
+func (l *Ledger) SetObserved(key imagesize.PoolKey, ref imageref.Ref, taken estimate.Bytes) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+}
+
+// SetPulled writes the size that a kubelet's event gave for an image, in the unit of
+// the runtime; 0 takes it back.
+func (l *Ledger) SetPulled(ref imageref.Ref, rt imagesize.Runtime, p imagesize.Platform, reportedBytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+}
