@@ -1,0 +1,176 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package imagesize
+
+import (
+	"math"
+
+	"github.com/headroom-dev/headroom/estimate"
+)
+
+// blockBytes is the block of a file system: ext4's and XFS's default.
+const blockBytes = 4096
+
+// Stored are distinct layers on a disk.
+type Stored struct {
+	// Unpacked is what their files take, BlobBytes their compressed form, in blocks.
+	Unpacked  estimate.Bytes
+	BlobBytes int64
+	// Inodes is the likely number of their files and folders.
+	Inodes int64
+	// Layers and Images count what they are of: each has a little of its own.
+	Layers, Images int
+}
+
+// Plus adds what shares nothing with s.
+func (s Stored) Plus(o Stored) Stored {
+	return Stored{
+		Unpacked:  s.Unpacked.Plus(o.Unpacked),
+		BlobBytes: estimate.SaturatingAdd(s.BlobBytes, o.BlobBytes),
+		Inodes:    estimate.SaturatingAdd(s.Inodes, o.Inodes),
+		Layers:    s.Layers + o.Layers, Images: s.Images + o.Images,
+	}
+}
+
+// OnDisk returns what the layers take on the disk of a node of that runtime.
+func (s Stored) OnDisk(rt Runtime, declared *estimate.Factor, learned Learned) estimate.Bytes {
+	blobs := estimate.Exactly(s.BlobBytes)
+	if declared != nil && declared.Valid() {
+		return blobs.Times(CompressedFactor(rt)).Times(*declared)
+	}
+	return s.Unpacked.Plus(blobs.Times(kept(rt, learned))).Plus(own(s.Layers, s.Images))
+}
+
+// kept is the share of compressed bytes that stays.
+func kept(rt Runtime, learned Learned) estimate.Factor {
+	if learned.Kept != nil && learned.Kept.Valid() && learned.Kept.High <= 1 {
+		return *learned.Kept
+	}
+	return KeptFactor(rt)
+}
+
+// own is what the runtime adds for each layer and image: folders of a snapshot, the
+// documents' blocks, and records in its database.
+func own(layers, images int) estimate.Bytes {
+	const kib = 1 << 10
+	perLayer := estimate.Between(8*kib, 20*kib, 64*kib)
+	perImage := estimate.Between(0, 200*kib, 1536*kib)
+	times := func(b estimate.Bytes, n int) estimate.Bytes {
+		f := float64(max(n, 0))
+		return b.Times(estimate.Factor{Low: f, Likely: f, High: f})
+	}
+	return times(perLayer, layers).Plus(times(perImage, images))
+}
+
+// inBlocks rounds up to whole blocks.
+func inBlocks(bytes int64) int64 {
+	if bytes > math.MaxInt64-blockBytes {
+		return math.MaxInt64
+	}
+	return (max(bytes, 0) + blockBytes - 1) / blockBytes * blockBytes
+}
+
+// stored is one layer alone on a disk.
+func (l *Layer) stored() Stored {
+	s := Stored{Unpacked: l.Unpacked.DiskBytes, BlobBytes: inBlocks(l.CompressedBytes), Inodes: l.Unpacked.Inodes, Layers: 1}
+	if l.Unpacked.IsZero() {
+		s.Unpacked = estimate.Exactly(max(l.CompressedBytes, 0)).Times(unreadFactor())
+	}
+	return s
+}
+
+// unreadFactor is disk bytes per compressed byte of a layer that nobody could read.
+func unreadFactor() estimate.Factor { return estimate.Factor{Low: 0.9, Likely: 2.5, High: 6} }
+
+// missing returns the layers that have to be made: snapshots above the chain that is
+// there, and the blobs of those that are not there. containerd fetches nothing for a
+// layer whose snapshot exists (core/unpack/unpacker.go), and a blob that an image
+// names twice once.
+func (m *Manifest) missing(there Shared) Stored {
+	var s Stored
+	for i := min(there.Chain, len(m.Layers)); i < len(m.Layers); i++ {
+		layer := m.Layers[i].stored()
+		if there.Blobs.Has(i) || m.names(m.Layers[i].Digest, there.Chain, i) {
+			layer.BlobBytes = 0
+		}
+		s = s.Plus(layer)
+	}
+	s.Images, s.BlobBytes = 1, estimate.SaturatingAdd(s.BlobBytes, inBlocks(m.DocumentBytes))
+	return s
+}
+
+// names reports whether one of the layers from first up to, and without, last has the digest.
+func (m *Manifest) names(digest string, first, last int) bool {
+	for i := max(first, 0); i < last; i++ {
+		if m.Layers[i].Digest == digest {
+			return true
+		}
+	}
+	return false
+}
+
+// pull is Evidence.Pull for an image whose layers are known.
+func (m *Manifest) pull(rt Runtime, declared *estimate.Factor, learned Learned, there There) Size {
+	least, likely, most := m.missing(m.atMost(rt, there)), m.missing(there.Likely), m.missing(there.Sure)
+	if there.HiddenBytes > 0 {
+		least.BlobBytes = m.blobsAtLeast(there)
+	}
+	onDisk := func(s Stored) estimate.Bytes { return s.OnDisk(rt, declared, learned) }
+	disk := estimate.Between(onDisk(least).Low, onDisk(likely).Likely, onDisk(most).High)
+	size := Size{Disk: disk, Peak: disk, Inodes: likely.Inodes, Source: SourceLayers}
+	if declared == nil {
+		all := Learned{Kept: &estimate.Factor{Low: 0, Likely: 0, High: 1}}
+		if rt.stagesOnImageDisk() {
+			all.Kept = &estimate.Factor{Low: 1, Likely: 1, High: 1}
+		}
+		whole := func(s Stored) estimate.Bytes { return s.OnDisk(rt, nil, all) }
+		size.Peak = estimate.Between(max(whole(least).Low, disk.Low), max(whole(likely).Likely, disk.Likely), max(whole(most).High, disk.High))
+	}
+	return size
+}
+
+// atMost is the most that may be there: what is possible, or what an image could
+// hide that is as large as HiddenBytes. To have a snapshot it must have all below.
+func (m *Manifest) atMost(rt Runtime, there There) Shared {
+	shared, below := there.Possible, int64(0)
+	for i := range m.Layers {
+		below = estimate.SaturatingAdd(below, m.Layers[i].reportedAtLeast(rt))
+		if below > there.HiddenBytes {
+			break
+		}
+		shared.Chain = max(shared.Chain, i+1)
+	}
+	return shared
+}
+
+// reportedAtLeast is the least that a layer adds to what the runtime reports.
+func (l *Layer) reportedAtLeast(rt Runtime) int64 {
+	switch {
+	case rt == Containerd:
+		return max(l.CompressedBytes, 0)
+	case l.Unpacked.IsZero():
+		return 0
+	default:
+		// A file counts with its own bytes, not with its blocks.
+		return max(l.Unpacked.DiskBytes.Low-estimate.SaturatingAdd(0, blockBytes*max(l.Unpacked.Inodes, 1)), 0)
+	}
+}
+
+// blobsAtLeast is the least of compressed bytes that must be fetched: images that
+// hide may have any layer that is not larger than they are.
+func (m *Manifest) blobsAtLeast(there There) int64 {
+	chain := m.atMost(Containerd, there).Chain
+	fetched, hidden := inBlocks(m.DocumentBytes), int64(0)
+	for i := chain; i < len(m.Layers); i++ {
+		l := &m.Layers[i]
+		if there.Possible.Blobs.Has(i) || m.names(l.Digest, chain, i) {
+			continue
+		}
+		fetched = estimate.SaturatingAdd(fetched, inBlocks(l.CompressedBytes))
+		if l.CompressedBytes <= there.HiddenBytes {
+			hidden = estimate.SaturatingAdd(hidden, inBlocks(l.CompressedBytes))
+		}
+	}
+	return max(fetched-min(hidden, there.HiddenTotalBytes), 0)
+}
