@@ -17,6 +17,9 @@ import (
 // demand is what a pod adds to one node.
 type demand struct {
 	need estimate.Bytes
+	// peak is what comes on top while it is pulled, bound by bound, and inodes the likely number of files.
+	peak   estimate.Bytes
+	inodes int64
 	// unsized: some image that is wanted there has a size that nobody even assumes.
 	unsized bool
 	// huge: some image has a size that nobody told, and if it were huge the node would certainly lack it.
@@ -27,8 +30,10 @@ type demand struct {
 func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand {
 	var d demand
 	need := once{firsts: s.sizes.same}
+	peak := peaks{}
+	var before []imageref.Ref
 	for i := range s.images {
-		image, size := &s.images[i], c.wanted[i]
+		image := &s.images[i]
 		if neverPulled(image) {
 			continue
 		}
@@ -37,9 +42,18 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 			need.add(i, estimate.Bytes{})
 			continue
 		}
-		presence := s.accounts.Presence(row, image.Ref)
-		need.add(i, cost(image, presence, size))
-		if size.Known() || presence == ledger.Present {
+		presence, left := s.presence(row, image, c.wanted[i])
+		if presence == ledger.Present {
+			need.add(i, left)
+			continue
+		}
+		size := s.sizeOn(row, c, i, before)
+		before = append(before, image.Ref)
+		bytes := cost(presence, size)
+		need.add(i, bytes)
+		peak.add(presence, size)
+		d.inodes = estimate.SaturatingAdd(d.inodes, size.Inodes)
+		if size.Known() {
 			continue
 		}
 		s.unsized[i] = true
@@ -49,8 +63,45 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 			s.platforms[c.platform] = true
 		}
 	}
-	d.need = need.sum()
+	d.need, d.peak = need.sum(), estimate.Bytes(peak)
 	return d
+}
+
+// sizeOn is what pulling the image adds to the node, after the images before it. What is told of one of its names is told of
+// all.
+func (s *survey) sizeOn(row *ledger.NodeRow, c *class, i int, before []imageref.Ref) imagesize.Size {
+	if size := s.accounts.Pull(row, s.images[i].Ref, before); size.Known() || !c.wanted[i].Known() {
+		return size
+	}
+	return c.wanted[i]
+}
+
+// presence says whether the image is on the node as the pod wants it, and what may be left to pull if it is. One that is always
+// pulled is not there if its tag has moved, and nobody knows whether it has where no registry told.
+func (s *survey) presence(row *ledger.NodeRow, image *imageref.Image, size imagesize.Size) (ledger.Presence, estimate.Bytes) {
+	presence := s.accounts.Presence(row, image.Ref)
+	if presence != ledger.Present || image.PullPolicy != corev1.PullAlways {
+		return presence, estimate.Bytes{}
+	}
+	switch s.accounts.Moved(row, image.Ref) {
+	case ledger.Yes:
+		return ledger.Absent, estimate.Bytes{}
+	case ledger.No:
+		return presence, estimate.Bytes{}
+	default:
+		return presence, estimate.Between(0, 0, size.Disk.AtLeastZero().High)
+	}
+}
+
+// peaks are the bytes that come on top while images are pulled, one after the other: those of the largest.
+type peaks estimate.Bytes
+
+func (p *peaks) add(presence ledger.Presence, size imagesize.Size) {
+	if presence == ledger.Absent {
+		p.Low = max(p.Low, estimate.SaturatingSub(size.Peak.Low, size.Disk.Low))
+	}
+	p.Likely = max(p.Likely, estimate.SaturatingSub(size.Peak.Likely, size.Disk.Likely))
+	p.High = max(p.High, estimate.SaturatingSub(size.Peak.High, size.Disk.High))
 }
 
 // mayTurnOutAbsent reports whether the size of an image that the node does not list could show that it is not there: it may
@@ -63,21 +114,11 @@ func (s *survey) mayTurnOutAbsent(row *ledger.NodeRow, ref imageref.Ref) bool {
 
 func neverPulled(image *imageref.Image) bool { return image.PullPolicy == corev1.PullNever }
 
-// cost returns what one image adds to a disk.
-func cost(image *imageref.Image, presence ledger.Presence, size imagesize.Size) estimate.Bytes {
+// cost returns what one image adds to a disk that lacks it, or may.
+func cost(presence ledger.Presence, size imagesize.Size) estimate.Bytes {
 	full := size.Disk.AtLeastZero()
-	switch presence {
-	case ledger.Absent:
+	if presence == ledger.Absent {
 		return full
-	case ledger.Present:
-		// A tag may have moved; a digest never does.
-		if image.PullPolicy == corev1.PullAlways && image.Ref.Digest() == "" {
-			return estimate.Between(0, 0, full.High)
-		}
-		return estimate.Bytes{}
-	case ledger.PresenceUnsure:
-		return estimate.Between(0, full.Likely, full.High)
-	default:
-		return estimate.Between(0, full.Likely, full.High)
 	}
+	return estimate.Between(0, full.Likely, full.High)
 }

@@ -67,7 +67,7 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 		refs = append(refs, image.Ref)
 	}
 	return o.s.Account(row, ledger.View{
-		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: o.size, MaxStaleness: o.p.MaxStaleness,
+		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: func(row *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size { return o.size(row, ref) }, MaxStaleness: o.p.MaxStaleness,
 		DeclaredBytes: func(row *ledger.NodeRow) int64 {
 			if pool := o.p.PoolOf(row.Labels); pool != nil {
 				return pool.ImageFilesystemBytes

@@ -38,6 +38,7 @@ type classKey struct {
 // class is a kind of node.
 type class struct {
 	classKey
+	learned imagesize.Learned
 	sizes map[imageref.Ref]imagesize.Size
 	// wanted are the sizes of the pod's own images, by index.
 	wanted []imagesize.Size
@@ -69,7 +70,7 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	}
 	c, known := z.classes[key]
 	if !known {
-		c = &class{classKey: key, sizes: make(map[imageref.Ref]imagesize.Size)}
+		c = &class{classKey: key, learned: z.snapshot.Learned(key.poolKey()), sizes: make(map[imageref.Ref]imagesize.Size)}
 		z.classes[key] = c
 		z.fill(c)
 	}
@@ -97,7 +98,10 @@ func (z *sizes) fill(c *class) {
 		if neverPulled(&z.images[i]) {
 			continue
 		}
-		low := cost(&z.images[i], ledger.Absent, c.wanted[i]).Low
+		// An empty node has none of it, but what the pod's own images before have.
+		shared := z.sharedBefore(c, i)
+		there := imagesize.There{Sure: shared, Likely: shared, Possible: shared}
+		low := z.pull(c, z.images[i].Ref, there).Disk.AtLeastZero().Low
 		empty.add(i, estimate.Exactly(low))
 		if !c.wanted[i].Known() {
 			low = unbounded
@@ -107,9 +111,37 @@ func (z *sizes) fill(c *class) {
 	c.empty, c.emptyHuge = empty.sum().Low, huge.sum().Low
 }
 
+// sharedBefore is what of a pod's image comes with the images before it.
+func (z *sizes) sharedBefore(c *class, i int) imagesize.Shared {
+	var shared imagesize.Shared
+	m := z.snapshot.Evidence(z.images[i].Ref, c.runtime, c.platform).Manifest
+	if !m.Layered() {
+		return shared
+	}
+	for k := range i {
+		if neverPulled(&z.images[k]) || z.same != nil && z.same[k] == z.same[i] {
+			continue
+		}
+		if earlier := z.snapshot.Evidence(z.images[k].Ref, c.runtime, c.platform).Manifest; earlier.Layered() {
+			shared = shared.Or(m.SharedWith(earlier))
+		}
+	}
+	return shared
+}
+
 // of is ledger.View.Size.
-func (z *sizes) of(row *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
-	return z.lookUp(z.classOf(row), ref)
+func (z *sizes) of(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There) imagesize.Size {
+	c := z.classOf(row)
+	if there == (imagesize.There{}) {
+		return z.lookUp(c, ref)
+	}
+	return z.pull(c, ref, there)
+}
+
+// stored is ledger.View.Stored.
+func (z *sizes) stored(row *ledger.NodeRow, s imagesize.Stored) estimate.Bytes {
+	c := z.classOf(row)
+	return s.OnDisk(c.runtime, c.factor(), c.learned)
 }
 
 // declared is ledger.View.DeclaredBytes.
@@ -124,16 +156,35 @@ func (z *sizes) lookUp(c *class, ref imageref.Ref) imagesize.Size {
 	if size, known := c.sizes[ref]; known {
 		return size
 	}
+	size := z.pull(c, ref, imagesize.There{})
+	c.sizes[ref] = size
+	return size
+}
+
+// pull is what pulling an image adds to a node of the class with what is there of it.
+func (z *sizes) pull(c *class, ref imageref.Ref, there imagesize.There) imagesize.Size {
 	evidence := z.snapshot.Evidence(ref, c.runtime, c.platform)
 	evidence.OperatorBytes = z.operatorBytes(ref)
 	evidence.Assumed = z.assumed
-	var factor *estimate.Factor
-	if c.pool != nil {
-		factor = c.pool.DiskFactor
+	evidence.Learned = c.learned
+	evidence.Observed = z.snapshot.Observed(c.poolKey(), ref)
+	return evidence.Pull(c.runtime, c.factor(), there)
+}
+
+// factor is what the policy declares for the class, nil for nothing.
+func (c *class) factor() *estimate.Factor {
+	if c.pool == nil {
+		return nil
 	}
-	size := evidence.OnDisk(c.runtime, factor)
-	c.sizes[ref] = size
-	return size
+	return c.pool.DiskFactor
+}
+
+func (k classKey) poolKey() imagesize.PoolKey {
+	key := imagesize.PoolKey{Runtime: k.runtime, Platform: k.platform}
+	if k.pool != nil {
+		key.Pool = k.pool.Name
+	}
+	return key
 }
 
 // operatorBytes returns what the policy's table says, 0 for nothing.

@@ -21,6 +21,12 @@ type Learned struct {
 	Observations int
 }
 
+// Equal reports whether both say the same.
+func (l Learned) Equal(o Learned) bool {
+	same := func(a, b *estimate.Factor) bool { return a == b || a != nil && b != nil && *a == *b }
+	return same(l.Kept, o.Kept) && same(l.Reported, o.Reported) && l.Lazy == o.Lazy && l.Observations == o.Observations
+}
+
 // PoolKey is whose pulls are comparable.
 type PoolKey struct {
 	// Pool is the name of the policy's node pool, empty for the nodes in none.

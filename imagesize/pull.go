@@ -71,14 +71,23 @@ func inBlocks(bytes int64) int64 {
 	return (max(bytes, 0) + blockBytes - 1) / blockBytes * blockBytes
 }
 
-// stored is one layer alone on a disk.
-func (l *Layer) stored() Stored {
-	s := Stored{Unpacked: l.Unpacked.DiskBytes, BlobBytes: inBlocks(l.CompressedBytes), Inodes: l.Unpacked.Inodes, Layers: 1}
-	if l.Unpacked.IsZero() {
-		s.Unpacked = estimate.Exactly(max(l.CompressedBytes, 0)).Times(unreadFactor())
+// Stored is the layer alone on a disk: its snapshot, its blob, or both.
+func (l *Layer) Stored(snapshot, blob bool) Stored {
+	var s Stored
+	if snapshot {
+		s = Stored{Unpacked: l.Unpacked.DiskBytes, Inodes: l.Unpacked.Inodes, Layers: 1}
+		if l.Unpacked.IsZero() {
+			s.Unpacked = estimate.Exactly(max(l.CompressedBytes, 0)).Times(unreadFactor())
+		}
+	}
+	if blob {
+		s.BlobBytes = inBlocks(l.CompressedBytes)
 	}
 	return s
 }
+
+// Documents are what an image has besides its layers.
+func Documents(m *Manifest) Stored { return Stored{BlobBytes: inBlocks(m.DocumentBytes), Images: 1} }
 
 // unreadFactor is disk bytes per compressed byte of a layer that nobody could read.
 func unreadFactor() estimate.Factor { return estimate.Factor{Low: 0.9, Likely: 2.5, High: 6} }
@@ -90,14 +99,10 @@ func unreadFactor() estimate.Factor { return estimate.Factor{Low: 0.9, Likely: 2
 func (m *Manifest) missing(there Shared) Stored {
 	var s Stored
 	for i := min(there.Chain, len(m.Layers)); i < len(m.Layers); i++ {
-		layer := m.Layers[i].stored()
-		if there.Blobs.Has(i) || m.names(m.Layers[i].Digest, there.Chain, i) {
-			layer.BlobBytes = 0
-		}
-		s = s.Plus(layer)
+		fetched := !there.Blobs.Has(i) && !m.names(m.Layers[i].Digest, there.Chain, i)
+		s = s.Plus(m.Layers[i].Stored(true, fetched))
 	}
-	s.Images, s.BlobBytes = 1, estimate.SaturatingAdd(s.BlobBytes, inBlocks(m.DocumentBytes))
-	return s
+	return s.Plus(Documents(m))
 }
 
 // names reports whether one of the layers from first up to, and without, last has the digest.

@@ -87,3 +87,12 @@ type There struct {
 	// layers, it may be nearly the same.
 	Related bool
 }
+
+// All is what a disk has that has all of m's layers.
+func All(m *Manifest) Shared {
+	s := Shared{Chain: len(m.Layers)}
+	for i := range m.Layers {
+		s.Blobs.Add(i)
+	}
+	return s
+}

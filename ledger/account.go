@@ -46,12 +46,14 @@ type View struct {
 	Pod       types.UID
 	Namespace string
 	Images    []imageref.Ref
-	// Size tells what an image takes on that node when none of it is there. Nil
-	// means what nodes and registries tell, by the runtime's own factor.
-	Size func(*NodeRow, imageref.Ref) imagesize.Size
+	// Size tells what pulling an image adds to that node, with what is there of it.
+	// Nil means what nodes and registries tell, by the runtime's own rules.
+	Size func(*NodeRow, imageref.Ref, imagesize.There) imagesize.Size
+	// Stored tells what layers take on that node. Nil means the same.
+	Stored func(*NodeRow, imagesize.Stored) estimate.Bytes
 	// SizeClass returns equal values, comparable ones, for nodes for which Size is
-	// the same for every image: then Size is asked once for all of them. Nil means
-	// that every node is asked about.
+	// the same for every image of which nothing is there: then that is asked once for
+	// all of them. Nil means that every node is asked about.
 	SizeClass func(*NodeRow) any
 	// DeclaredBytes tells the capacity the policy declares for the node's
 	// image file system, 0 for none. Nil means none.

@@ -16,6 +16,10 @@ type accountant struct {
 	row    *row
 	kind   *kind
 	result Account
+	// ahead are the images that are on their way to the node, and unsampled the
+	// entries of its list that no sample has seen: they are among them.
+	ahead     []coming
+	unsampled []int
 }
 
 // disk finds the tier, the capacity, what is measured and the lines.
@@ -83,14 +87,16 @@ func (a *accountant) listedSize(i int) estimate.Bytes {
 	return size.disk
 }
 
-// reclaimable finds what the eviction manager could free: the images that no pod
-// which is not finished uses. They may share every layer with one that is used.
+// reclaimable finds what the eviction manager could free: the layers that only images
+// have which no pod uses that is not finished, and images whose layers are not known.
 func (a *accountant) reclaimable() {
-	likely, high := int64(0), int64(0)
-	for _, i := range a.row.facts.unused {
-		if _, kept := a.row.list.pinned[i]; kept {
-			continue
-		}
+	freed := &a.s.holdingsOf(a.row).freed
+	var low, likely, high int64
+	if freed.most != (imagesize.Stored{}) {
+		least, most := a.stored(freed.least), a.stored(freed.most)
+		low, likely, high = least.Low, most.Likely, most.High
+	}
+	for _, i := range freed.rest {
 		disk := a.listedSize(i)
 		likely = estimate.SaturatingAdd(likely, disk.Likely)
 		high = estimate.SaturatingAdd(high, disk.High)
@@ -100,5 +106,5 @@ func (a *accountant) reclaimable() {
 		high = used
 	}
 	high = min(high, used)
-	a.result.Reclaimable = estimate.Between(0, min(likely, high), high)
+	a.result.Reclaimable = estimate.Between(min(low, high), min(likely, high), high)
 }

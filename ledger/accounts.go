@@ -3,6 +3,8 @@
 
 package ledger
 
+import "github.com/headroom-dev/headroom/imagesize"
+
 // Accounts draws up the accounts of many nodes as seen from one View. What nodes
 // have in common is worked out once, and thrown away with the Accounts: they
 // answer as [Snapshot.Account] does, only sooner. They are for one goroutine.
@@ -19,6 +21,9 @@ type Accounts struct {
 	nominated map[string]struct{}
 	// hashes are the nameHashes of the view's images.
 	hashes []uint64
+	// current is the accountant of the node that was asked about last.
+	current *accountant
+	pairs   map[pair]imagesize.Shared
 	// groups and dues are scratch space.
 	groups []byte
 	dues   []due
@@ -51,7 +56,8 @@ func (s *Snapshot) Accounts(v View) *Accounts {
 
 // Of draws up a node's image storage. The row must be of the same snapshot.
 func (a *Accounts) Of(row *NodeRow) Account {
-	c := accountant{Accounts: a, node: row, row: row.row, kind: a.kindOf(row)}
+	c := &accountant{Accounts: a, node: row, row: row.row, kind: a.kindOf(row)}
+	a.current = c
 	c.disk()
 	r := &c.result
 	if r.Tier == NoTier {

@@ -64,9 +64,9 @@ func (h *history) view(s *ledger.Snapshot) ledger.View {
 	for range h.IntN(3) {
 		v.Images = append(v.Images, twinImages()[h.IntN(6)])
 	}
-	v.Size = func(row *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
+	v.Size = func(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There) imagesize.Size {
 		p := imagesize.Platform{OS: row.OS, Architecture: row.Architecture}
-		size := s.Evidence(ref, row.Runtime, p).OnDisk(row.Runtime, twinFactor)
+		size := s.Evidence(ref, row.Runtime, p).Pull(row.Runtime, twinFactor, there)
 		if row.Labels["zone"] == "1" {
 			size.Disk = size.Disk.Plus(size.Disk)
 		}
@@ -94,7 +94,7 @@ func together(s *ledger.Snapshot, v ledger.View) map[string]ledger.Account {
 	for row := range s.Nodes() {
 		for _, ref := range twinImages() {
 			want := row.Presence(ref)
-			if want == ledger.PresenceUnsure && v.Size(row, ref).Disk.Low > shared.HoldsAtMost(row, ref) {
+			if want == ledger.PresenceUnsure && v.Size(row, ref, imagesize.There{}).Disk.Low > shared.HoldsAtMost(row, ref) {
 				want = ledger.Absent
 			}
 			if shared.Presence(row, ref) != want {

@@ -124,7 +124,7 @@ func BenchmarkAccount5kNodes(b *testing.B) {
 			s := large(b, 5000, 150_000, unbound).Snapshot()
 			v := ledger.View{
 				Now: start, SizeClass: func(*ledger.NodeRow) any { return 0 },
-				Size: func(*ledger.NodeRow, imageref.Ref) imagesize.Size {
+				Size: func(*ledger.NodeRow, imageref.Ref, imagesize.There) imagesize.Size {
 					return imagesize.Size{Disk: estimate.Between(1e8, 3e8, 4e8), Source: imagesize.SourceNode}
 				},
 			}

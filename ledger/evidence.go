@@ -13,12 +13,6 @@ import (
 	"github.com/headroom-dev/headroom/imagesize"
 )
 
-// manifestKey is what a registry's answer is about.
-type manifestKey struct {
-	ref      imageref.Ref
-	platform imagesize.Platform
-}
-
 // reportKey is what reported sizes may be compared within.
 type reportKey struct {
 	ref      imageref.Ref

@@ -278,9 +278,9 @@ func compare(h *history, s *ledger.Snapshot, second *twin) string {
 	}
 	declared := 800 * h.Int64N(2)
 	v.DeclaredBytes = func(*ledger.NodeRow) int64 { return declared }
-	v.Size = func(row *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
+	v.Size = func(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There) imagesize.Size {
 		p := imagesize.Platform{OS: row.OS, Architecture: row.Architecture}
-		return s.Evidence(ref, row.Runtime, p).OnDisk(row.Runtime, twinFactor)
+		return s.Evidence(ref, row.Runtime, p).Pull(row.Runtime, twinFactor, there)
 	}
 	known := 0
 	for name, n := range second.nodes {

@@ -27,6 +27,8 @@ type imageList struct {
 	byName map[string]int
 	// names holds the keys of byName.
 	names filter
+	// byRepository are the entries of each repository.
+	byRepository map[string][]int
 	// crowded are repositories with an entry whose names may have been cut.
 	crowded map[string]struct{}
 	// crowdedUnknown is set when names were cut of an entry without a repository.
@@ -48,6 +50,7 @@ func (l *Ledger) newImageList(images []ListedImage) *imageList {
 			list.pinned[i] = struct{}{}
 		}
 		for _, ref := range image.Refs {
+			list.inRepository(ref.Repository(), i)
 			list.byName[ref.String()] = i
 			if digest := ref.Digest(); digest != "" {
 				list.byName[digest] = i
@@ -59,6 +62,15 @@ func (l *Ledger) newImageList(images []ListedImage) *imageList {
 	}
 	list.names = newFilter(l.next.seed, maps.Keys(list.byName), len(list.byName))
 	return list
+}
+
+func (l *imageList) inRepository(repository string, i int) {
+	if l.byRepository == nil {
+		l.byRepository = make(map[string][]int, len(l.images))
+	}
+	if entries := l.byRepository[repository]; !slices.Contains(entries, i) {
+		l.byRepository[repository] = append(entries, i)
+	}
 }
 
 func (l *imageList) crowd(refs []imageref.Ref) {

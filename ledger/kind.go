@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 )
@@ -53,15 +54,26 @@ func (a *Accounts) kindOf(node *NodeRow) *kind {
 }
 
 // size is what an image takes on this node when none of it is there.
-func (a *accountant) size(ref imageref.Ref) imagesize.Size {
+func (a *accountant) size(ref imageref.Ref) imagesize.Size { return a.sizeWith(ref, imagesize.There{}) }
+
+// sizeWith is what it takes with what is there of it.
+func (a *accountant) sizeWith(ref imageref.Ref, there imagesize.There) imagesize.Size {
 	var size imagesize.Size
 	if a.view.Size != nil {
-		size = a.view.Size(a.node, ref)
+		size = a.view.Size(a.node, ref, there)
 	} else {
-		size = a.s.Evidence(ref, a.kind.runtime, a.kind.platform).OnDisk(a.kind.runtime, nil)
+		size = a.s.Evidence(ref, a.kind.runtime, a.kind.platform).Pull(a.kind.runtime, nil, there)
 	}
 	size.Disk = size.Disk.AtLeastZero()
 	return size
+}
+
+// stored is what layers take on this node.
+func (a *accountant) stored(s imagesize.Stored) estimate.Bytes {
+	if a.view.Stored != nil {
+		return a.view.Stored(a.node, s)
+	}
+	return s.OnDisk(a.kind.runtime, nil, imagesize.Learned{})
 }
 
 // reportedAtLeast is Snapshot.reportedAtLeast, asked once for a kind.

@@ -27,7 +27,13 @@ type Ledger struct {
 
 	nodes     map[string]*nodeState // known nodes and ghosts
 	pods      map[types.UID]*podState
-	manifests map[manifestKey]imagesize.Manifest
+	manifests map[manifestKey]*known
+	// digests are the names under which a layered image is known, by its digests.
+	digests map[digestKey]map[manifestKey]struct{}
+	// pulled is what events said of images.
+	pulled map[reportKey]int64
+	// watched are pulls that ended, for Observations.
+	watched []Observation
 	// reports counts, for each image, which size how many nodes report.
 	reports   map[reportKey][]reportCount
 	platforms map[imagesize.Platform]int
@@ -49,7 +55,9 @@ func New() *Ledger {
 	l := &Ledger{
 		nodes:     make(map[string]*nodeState),
 		pods:      make(map[types.UID]*podState),
-		manifests: make(map[manifestKey]imagesize.Manifest),
+		manifests: make(map[manifestKey]*known),
+		digests:   make(map[digestKey]map[manifestKey]struct{}),
+		pulled:    make(map[reportKey]int64),
 		reports:   make(map[reportKey][]reportCount),
 		platforms: make(map[imagesize.Platform]int),
 		groups:    make(map[string]*group),
@@ -94,13 +102,20 @@ func (l *Ledger) buildAll() {
 	// New tables, because the ones of the empty snapshot have been published.
 	fresh := emptyContents()
 	l.next.reports, l.next.manifests, l.next.unbound = fresh.reports, fresh.manifests, fresh.unbound
+	l.next.digests, l.next.pulled = fresh.digests, fresh.pulled
 	l.next.rows = rowsOf(known)
 	l.next.platforms = l.sortedPlatforms()
 	for key, counts := range l.reports {
 		l.next.reports.fill(key, summary(counts))
 	}
 	for key, manifest := range l.manifests {
-		l.next.manifests.fill(key, &manifest)
+		l.next.manifests.fill(key, manifest)
+	}
+	for d := range l.digests {
+		l.next.digests.fill(d, l.ofDigest(d))
+	}
+	for key, bytes := range l.pulled {
+		l.next.pulled.fill(key, bytes)
 	}
 	for _, p := range l.pods {
 		if p.pod.NodeName == "" {
@@ -117,39 +132,6 @@ func (l *Ledger) publish() {
 	l.changed = false
 	l.next.generation++
 	l.published.Store(&Snapshot{contents: l.next})
-}
-
-// SetManifest writes what a registry told about an image for one platform.
-func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize.Manifest) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	key := manifestKey{ref, p}
-	if old, found := l.manifests[key]; found && old.Digest == m.Digest && old.CompressedBytes == m.CompressedBytes && slices.Equal(old.Layers, m.Layers) {
-		return
-	}
-	l.manifests[key] = m
-	if l.synced {
-		l.next.manifests = l.next.manifests.with(key, &m)
-		l.changed = true
-	}
-	l.publish()
-}
-
-// DeleteManifest forgets what a registry told, such as when a tag's answer is
-// too old to be believed.
-func (l *Ledger) DeleteManifest(ref imageref.Ref, p imagesize.Platform) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	key := manifestKey{ref, p}
-	if _, found := l.manifests[key]; !found {
-		return
-	}
-	delete(l.manifests, key)
-	if l.synced {
-		l.next.manifests = l.next.manifests.without(key)
-		l.changed = true
-	}
-	l.publish()
 }
 
 // slots hands out small numbers and takes them back.

@@ -32,6 +32,11 @@ type nodeState struct {
 	pods  map[types.UID]*podState
 	gone  []*podState // deleted a short while ago, oldest first
 	facts *facts      // of pods, gone and list; nil until synced
+
+	// watch is a pull that is watched, nil for none; calm is how many samples in a row
+	// have seen nothing under way.
+	watch *watch
+	calm  int
 }
 
 func (l *Ledger) nodeNamed(name string) *nodeState {
@@ -74,6 +79,9 @@ func (l *Ledger) SetNode(node Node) {
 	if old == nil || old.UID != node.UID || !sameImages(old.Images, node.Images) {
 		before := n.list
 		n.list = l.newImageList(node.Images)
+		if n.list.lost(before) {
+			n.disturb()
+		}
 		l.numbers.release(before)
 		n.facts = nil
 	}
@@ -147,6 +155,7 @@ func (n *nodeState) restartLoss() {
 func (n *nodeState) reset() {
 	n.measurement, n.lines, n.linesUID, n.lostBytes = nil, nil, "", 0
 	n.facts, n.gone = nil, nil
+	n.disturb()
 	for _, p := range n.pods {
 		for i := range p.latches {
 			old := p.latches[i]

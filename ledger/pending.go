@@ -51,10 +51,15 @@ func (a *accountant) claims() {
 	})
 	// The lost bytes are a line on which every image has its part: from its
 	// baseline on, as much as it likely costs, behind what older ones have taken.
+	for i := range dues {
+		if entry, listed := a.row.list.find(dues[i].ref); listed && dues[i].state != spent {
+			a.unsampled = append(a.unsampled, entry)
+		}
+	}
 	taken := int64(0)
 	for i := range dues {
 		d := &dues[i]
-		size := a.size(d.ref)
+		size := a.pull(d.ref, a.ahead)
 		share := int64(0)
 		if !d.doubtful {
 			from := max(taken, d.baselineBytes)
@@ -64,6 +69,9 @@ func (a *accountant) claims() {
 			}
 		}
 		a.add(d, size, share)
+		if k := a.s.layersOf(d.ref, a.kind.platform); k != nil && d.state != spent {
+			a.ahead = append(a.ahead, coming{k, !d.doubtful && !d.gone})
+		}
 	}
 	a.result.Pulling = pullingOf(dues, a.row.facts.pulling)
 }
@@ -183,7 +191,7 @@ func (a *accountant) add(d *due, size imagesize.Size, share int64) {
 // shows: its cost, if all that the node has lost went to it. What only another
 // namespace's registry image claims is nothing to refuse a pod for.
 func (a *accountant) leastLeft(d *due, size imagesize.Size) int64 {
-	if !d.own && size.Source == imagesize.SourceRegistry {
+	if !d.own && size.Claimed {
 		return 0
 	}
 	return max(size.Disk.Low-max(a.lostUntil(d)-d.baselineBytes, 0), 0)

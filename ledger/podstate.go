@@ -38,6 +38,7 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	if p != nil && (p.pod.NodeName != "" && pod.NodeName == "" || samePod(p.pod, &pod)) {
 		return
 	}
+	arrives := p == nil || p.pod.NodeName != pod.NodeName
 	if p == nil {
 		p = &podState{}
 		l.pods[pod.UID] = p
@@ -54,6 +55,9 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		n.pods[pod.UID] = p
 		n.facts = nil
 		l.changeRow(n)
+		if arrives && l.synced {
+			n.begin(p)
+		}
 	}
 }
 
@@ -86,6 +90,7 @@ func (l *Ledger) detach(p *podState) {
 	n := l.nodes[p.pod.NodeName]
 	delete(n.pods, p.pod.UID)
 	n.facts = nil
+	n.disturb()
 	l.changeRow(n)
 	l.forgetUnused(n)
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
-	"github.com/headroom-dev/headroom/imagesize"
 )
 
 // demand is what unbound pods want of one image on one node.
@@ -45,7 +44,9 @@ func (a *accountant) reservations() {
 		}
 		cost := &p.cost
 		if p.certain.Low > 0 && a.certainlyAbsent(p.ref, p.certain.Low) {
-			cost = &p.certain
+			// What it shares there is not counted twice.
+			low := a.pull(p.ref, a.ahead).Disk.Low
+			cost = &estimate.Bytes{Low: low, Likely: max(p.cost.Likely, low), High: max(p.cost.High, low)}
 		}
 		// None of them is negative, so that a bound once reached stays.
 		total.Low = estimate.SaturatingAdd(total.Low, cost.Low)
@@ -96,7 +97,7 @@ func (a *accountant) newPlan() []planned {
 		weight := min(d.expected, 1)
 		likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
 		p := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
-		if d.bound && (d.own || size.Source != imagesize.SourceRegistry) {
+		if d.bound && (d.own || !size.Claimed) {
 			p.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
 		}
 		plan = append(plan, p)

@@ -45,6 +45,7 @@ func (l *Ledger) SetMeasurement(node string, m Measurement) {
 	n.measurement = &m
 	n.settleAll()
 	l.changeRow(n)
+	l.observe(n)
 }
 
 // ForgetMeasurement drops the sample of a node that is not asked any more. What

@@ -25,7 +25,12 @@ type contents struct {
 	generation   uint64
 	rows         rows
 	reports      table[reportKey, estimate.Bytes]
-	manifests    table[manifestKey, *imagesize.Manifest]
+	manifests    table[manifestKey, *known]
+	digests      table[digestKey, *known]
+	told         uint64 // grows with every change of manifests
+	pulled       table[reportKey, int64]
+	learned      map[imagesize.PoolKey]imagesize.Learned
+	observed     table[observedKey, estimate.Bytes]
 	platforms    []imagesize.Platform
 	unbound      table[types.UID, unboundPod]
 	candidates   []*candidates // by slot of the group
@@ -42,7 +47,10 @@ func emptyContents() contents {
 	return contents{
 		seed:      maphash.MakeSeed(),
 		reports:   newTable[reportKey, estimate.Bytes](),
-		manifests: newTable[manifestKey, *imagesize.Manifest](),
+		manifests: newTable[manifestKey, *known](),
+		digests:   newTable[digestKey, *known](),
+		pulled:    newTable[reportKey, int64](),
+		observed:  newTable[observedKey, estimate.Bytes](),
 		unbound:   newTable[types.UID, unboundPod](),
 	}
 }
@@ -102,8 +110,22 @@ func (s *Snapshot) Platforms() []imagesize.Platform { return slices.Clone(s.plat
 // and what a registry does. The policy's part of it is the caller's to add.
 func (s *Snapshot) Evidence(ref imageref.Ref, rt imagesize.Runtime, p imagesize.Platform) imagesize.Evidence {
 	reported, _ := s.reports.get(reportKey{ref, rt, p})
-	manifest, _ := s.manifests.get(manifestKey{ref, p})
-	return imagesize.Evidence{Reported: reported, Manifest: manifest}
+	pulled, _ := s.pulled.get(reportKey{ref, rt, p})
+	e := imagesize.Evidence{Reported: reported, Pulled: estimate.Exactly(pulled)}
+	if k := s.knownOf(ref, p); k != nil {
+		e.Manifest = &k.Manifest
+	}
+	return e
+}
+
+// Learned returns what pulls have taught of a pool.
+func (s *Snapshot) Learned(key imagesize.PoolKey) imagesize.Learned { return s.learned[key] }
+
+// Observed returns what pulling an image has taken of disks of a pool, zero for
+// nothing.
+func (s *Snapshot) Observed(key imagesize.PoolKey, ref imageref.Ref) estimate.Bytes {
+	b, _ := s.observed.get(observedKey{key, ref})
+	return b
 }
 
 // UnboundPods returns the pods that wait to be bound, by namespace and name: not
@@ -130,7 +152,8 @@ func (s *Snapshot) reportedAtLeast(ref imageref.Ref, n *Node) int64 {
 	if n.Runtime != imagesize.Containerd {
 		return reported.Low
 	}
-	manifest, told := s.manifests.get(manifestKey{ref, platformOf(n)})
+	manifest := s.knownOf(ref, platformOf(n))
+	told := manifest != nil
 	switch {
 	case found && told && manifest.CompressedBytes > 0:
 		// A tag may have moved: the node can have either image.

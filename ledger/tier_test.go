@@ -217,7 +217,7 @@ func TestHugeSizesDoNotOverflow(t *testing.T) {
 		w.Advance(time.Second)
 		w.Sample("a", huge())
 		got := w.Account("a", func(v *ledger.View) {
-			v.Size = func(*ledger.NodeRow, imageref.Ref) imagesize.Size {
+			v.Size = func(*ledger.NodeRow, imageref.Ref, imagesize.There) imagesize.Size {
 				return imagesize.Size{Disk: estimate.Bytes{Low: huge(), Likely: huge(), High: huge()}, Source: imagesize.SourceNode}
 			}
 		})

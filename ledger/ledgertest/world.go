@@ -150,9 +150,9 @@ func (w *World) Row(node string) *ledger.NodeRow {
 // registry tell.
 func (w *World) View() ledger.View {
 	s := w.Ledger.Snapshot()
-	return ledger.View{Now: w.Now, Namespace: "team", Size: func(row *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
+	return ledger.View{Now: w.Now, Namespace: "team", Size: func(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There) imagesize.Size {
 		p := imagesize.Platform{OS: row.OS, Architecture: row.Architecture}
-		return s.Evidence(ref, row.Runtime, p).OnDisk(row.Runtime, &estimate.Factor{Low: 1, Likely: 1, High: 1})
+		return s.Evidence(ref, row.Runtime, p).Pull(row.Runtime, &estimate.Factor{Low: 1, Likely: 1, High: 1}, there)
 	}}
 }
 

@@ -1,0 +1,181 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"cmp"
+	"hash/maphash"
+	"maps"
+	"slices"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// manifestKey is what a registry's answer is about.
+type manifestKey struct {
+	ref      imageref.Ref
+	platform imagesize.Platform
+}
+
+// digestKey is what an image is known by whatever it is called: the digest of its
+// index, or of its own manifest.
+type digestKey struct {
+	digest   string
+	platform imagesize.Platform
+}
+
+// known is what a registry told about an image. It never changes.
+type known struct {
+	imagesize.Manifest
+	marks marks
+}
+
+// marks are bits of an image's layers: two images whose marks have none in common
+// share no layer.
+type marks [4]uint64
+
+func (m *marks) add(h uint64) { m[h>>6&3] |= 1 << (h & 63) }
+
+func (m *marks) meet(o *marks) bool {
+	return m[0]&o[0]|m[1]&o[1]|m[2]&o[2]|m[3]&o[3] != 0
+}
+
+func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
+	k := &known{Manifest: m}
+	if m.Layered() {
+		for i := range m.Layers {
+			k.marks.add(maphash.String(seed, m.Layers[i].ChainID))
+			k.marks.add(maphash.String(seed, m.Layers[i].Digest))
+		}
+	}
+	return k
+}
+
+// SetManifest writes what a registry told about an image for one platform.
+func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize.Manifest) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := manifestKey{ref, p}
+	old, found := l.manifests[key]
+	if found && sameManifest(&old.Manifest, &m) {
+		return
+	}
+	if found {
+		l.undigest(key, old)
+	}
+	k := newKnown(l.next.seed, m)
+	l.manifests[key] = k
+	for _, digest := range digestsOf(k) {
+		d := digestKey{digest, p}
+		if l.digests[d] == nil {
+			l.digests[d] = make(map[manifestKey]struct{})
+		}
+		l.digests[d][key] = struct{}{}
+		l.publishDigest(d)
+	}
+	if l.synced {
+		l.next.manifests = l.next.manifests.with(key, k)
+		l.next.told++
+		l.changed = true
+	}
+	l.publish()
+}
+
+// DeleteManifest forgets what a registry told, such as when a tag's answer is
+// too old to be believed.
+func (l *Ledger) DeleteManifest(ref imageref.Ref, p imagesize.Platform) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := manifestKey{ref, p}
+	old, found := l.manifests[key]
+	if !found {
+		return
+	}
+	delete(l.manifests, key)
+	l.undigest(key, old)
+	if l.synced {
+		l.next.manifests = l.next.manifests.without(key)
+		l.next.told++
+		l.changed = true
+	}
+	l.publish()
+}
+
+func sameManifest(a, b *imagesize.Manifest) bool {
+	return a.Digest == b.Digest && a.ImageDigest == b.ImageDigest && a.CompressedBytes == b.CompressedBytes &&
+		a.DocumentBytes == b.DocumentBytes && slices.Equal(a.Layers, b.Layers)
+}
+
+// digestsOf are the digests that a layered image can be found by.
+func digestsOf(k *known) []string {
+	if !k.Layered() {
+		return nil
+	}
+	var digests []string
+	for _, digest := range []string{k.Digest, k.ImageDigest} {
+		if digest != "" && !slices.Contains(digests, digest) {
+			digests = append(digests, digest)
+		}
+	}
+	return digests
+}
+
+func (l *Ledger) undigest(key manifestKey, k *known) {
+	for _, digest := range digestsOf(k) {
+		d := digestKey{digest, key.platform}
+		delete(l.digests[d], key)
+		if len(l.digests[d]) == 0 {
+			delete(l.digests, d)
+		}
+		l.publishDigest(d)
+	}
+}
+
+// publishDigest puts what a digest stands for into what will be published. Of several
+// names it has that of the first one: their content is the same.
+func (l *Ledger) publishDigest(d digestKey) {
+	if !l.synced {
+		return
+	}
+	if k := l.ofDigest(d); k != nil {
+		l.next.digests = l.next.digests.with(d, k)
+	} else {
+		l.next.digests = l.next.digests.without(d)
+	}
+}
+
+func (l *Ledger) ofDigest(d digestKey) *known {
+	if len(l.digests[d]) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(slices.Collect(maps.Keys(l.digests[d])), func(a, b manifestKey) int {
+		return cmp.Compare(a.ref.String(), b.ref.String())
+	})
+	return l.manifests[first]
+}
+
+// told returns what a registry told about an image, by its name or by its digest;
+// nil for nothing.
+func (c *contents) knownOf(ref imageref.Ref, p imagesize.Platform) *known {
+	if k, found := c.manifests.get(manifestKey{ref, p}); found {
+		return k
+	}
+	if digest := ref.Digest(); digest != "" {
+		k, _ := c.digests.get(digestKey{digest, p})
+		return k
+	}
+	return nil
+}
+
+// layersOf is knownOf where the image's layers are known.
+func (c *contents) layersOf(ref imageref.Ref, p imagesize.Platform) *known {
+	if ref.IsZero() {
+		return nil
+	}
+	if k := c.knownOf(ref, p); k != nil && k.Layered() {
+		return k
+	}
+	return nil
+}

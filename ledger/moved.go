@@ -1,0 +1,47 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import "github.com/headroom-dev/headroom/imageref"
+
+// Answer is yes, no, or not known.
+type Answer string
+
+// The answers.
+const (
+	Yes      Answer = "Yes"
+	No       Answer = "No"
+	NotKnown Answer = "NotKnown"
+)
+
+// Moved says whether the tag of an image that is on the node stands for another image
+// by now, as far as a registry has told: Yes if none of its digests is on the node,
+// No if one is. NotKnown where no registry told, or names of the node's images may be
+// cut off. The row must be of the same snapshot.
+func (a *Accounts) Moved(row *NodeRow, ref imageref.Ref) Answer {
+	if ref.Digest() != "" {
+		return No
+	}
+	k := a.s.knownOf(ref, platformOf(row.Node))
+	if k == nil || k.Digest == "" {
+		return NotKnown
+	}
+	for _, digest := range []string{k.Digest, k.ImageDigest} {
+		if digest != "" && row.row.hasDigest(digest) {
+			return No
+		}
+	}
+	list := row.row.list
+	if list.images == nil || list.mayHide(ref) || row.ListCut() && k.CompressedBytes <= list.smallestBytes {
+		return NotKnown
+	}
+	return Yes
+}
+
+// hasDigest reports whether an image of that digest is listed, or a pod that is not
+// finished has pulled it.
+func (r *row) hasDigest(digest string) bool {
+	_, listed := r.list.byName[digest]
+	return listed || r.facts.uses[digest].pulled
+}
