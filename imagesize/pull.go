@@ -117,10 +117,7 @@ func (m *Manifest) names(digest string, first, last int) bool {
 
 // pull is Evidence.Pull for an image whose layers are known.
 func (m *Manifest) pull(rt Runtime, declared *estimate.Factor, learned Learned, there There) Size {
-	least, likely, most := m.missing(m.atMost(rt, there)), m.missing(there.Likely), m.missing(there.Sure)
-	if there.HiddenBytes > 0 {
-		least.BlobBytes = m.blobsAtLeast(there)
-	}
+	least, likely, most := m.missingAtLeast(rt, there), m.missing(there.Likely), m.missing(there.Sure)
 	onDisk := func(s Stored) estimate.Bytes { return s.OnDisk(rt, declared, learned) }
 	disk := estimate.Between(onDisk(least).Low, onDisk(likely).Likely, onDisk(most).High)
 	size := Size{Disk: disk, Peak: disk, Inodes: likely.Inodes, Source: SourceLayers}
@@ -133,20 +130,6 @@ func (m *Manifest) pull(rt Runtime, declared *estimate.Factor, learned Learned, 
 		size.Peak = estimate.Between(max(whole(least).Low, disk.Low), max(whole(likely).Likely, disk.Likely), max(whole(most).High, disk.High))
 	}
 	return size
-}
-
-// atMost is the most that may be there: what is possible, or what an image could
-// hide that is as large as HiddenBytes. To have a snapshot it must have all below.
-func (m *Manifest) atMost(rt Runtime, there There) Shared {
-	shared, below := there.Possible, int64(0)
-	for i := range m.Layers {
-		below = estimate.SaturatingAdd(below, m.Layers[i].reportedAtLeast(rt))
-		if below > there.HiddenBytes {
-			break
-		}
-		shared.Chain = max(shared.Chain, i+1)
-	}
-	return shared
 }
 
 // reportedAtLeast is the least that a layer adds to what the runtime reports.
@@ -162,20 +145,27 @@ func (l *Layer) reportedAtLeast(rt Runtime) int64 {
 	}
 }
 
-// blobsAtLeast is the least of compressed bytes that must be fetched: images that
-// hide may have any layer that is not larger than they are.
-func (m *Manifest) blobsAtLeast(there There) int64 {
-	chain := m.atMost(Containerd, there).Chain
-	fetched, hidden := inBlocks(m.DocumentBytes), int64(0)
-	for i := chain; i < len(m.Layers); i++ {
-		l := &m.Layers[i]
-		if there.Possible.Blobs.Has(i) || m.names(l.Digest, chain, i) {
-			continue
+// missingAtLeast is missing where images hide that have as much of the image as fits
+// into them: all layers from the bottom up to a snapshot, and any blob.
+func (m *Manifest) missingAtLeast(rt Runtime, there There) Stored {
+	shared := there.Possible
+	if there.HiddenBytes <= 0 {
+		return m.missing(shared)
+	}
+	below := int64(0)
+	for i := range m.Layers {
+		if below = estimate.SaturatingAdd(below, m.Layers[i].reportedAtLeast(rt)); below > there.HiddenBytes {
+			break
 		}
-		fetched = estimate.SaturatingAdd(fetched, inBlocks(l.CompressedBytes))
-		if l.CompressedBytes <= there.HiddenBytes {
+		shared.Chain = max(shared.Chain, i+1)
+	}
+	least, hidden := m.missing(shared), int64(0)
+	for i := shared.Chain; i < len(m.Layers); i++ {
+		l := &m.Layers[i]
+		if l.CompressedBytes <= there.HiddenBytes && !shared.Blobs.Has(i) && !m.names(l.Digest, shared.Chain, i) {
 			hidden = estimate.SaturatingAdd(hidden, inBlocks(l.CompressedBytes))
 		}
 	}
-	return max(fetched-min(hidden, there.HiddenTotalBytes), 0)
+	least.BlobBytes = max(least.BlobBytes-min(hidden, there.HiddenTotalBytes), 0)
+	return least
 }

@@ -146,6 +146,9 @@ func (h *history) fresh() event {
 		if h.IntN(4) == 0 {
 			return event{kind: deleteManifest, ref: image}
 		}
+		if h.IntN(3) > 0 {
+			return event{kind: setManifest, ref: image, manifest: h.layeredManifest(image)}
+		}
 		return event{kind: setManifest, ref: image, manifest: imagesize.Manifest{CompressedBytes: 1 + h.Int64N(60)}}
 	default:
 		return event{kind: setPod, pod: h.pod(fmt.Sprint("pod-", h.IntN(8)))}
@@ -246,7 +249,7 @@ func (h *history) podImage(ref imageref.Ref, bound bool) ledger.PodImage {
 // TestTwin compares every node's account with the one that the twin draws up, in
 // random histories with late, repeated and contradictory events.
 func TestTwin(t *testing.T) {
-	const histories, steps = 240, 300
+	const histories, steps = 300, 300
 	for seed := range uint64(histories) {
 		h := &history{Rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), uids: map[string]int{}}
 		l, second := ledger.New(), &twin{}
@@ -281,6 +284,9 @@ func compare(h *history, s *ledger.Snapshot, second *twin) string {
 	v.Size = func(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There) imagesize.Size {
 		p := imagesize.Platform{OS: row.OS, Architecture: row.Architecture}
 		return s.Evidence(ref, row.Runtime, p).Pull(row.Runtime, twinFactor, there)
+	}
+	v.Stored = func(row *ledger.NodeRow, s imagesize.Stored) estimate.Bytes {
+		return s.OnDisk(row.Runtime, twinFactor, imagesize.Learned{})
 	}
 	known := 0
 	for name, n := range second.nodes {

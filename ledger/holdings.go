@@ -121,19 +121,24 @@ func (f *facts) pulledImages() []*PodImage {
 	return images
 }
 
-// layerNames are digests and chain IDs.
-type layerNames map[string]struct{}
+// layerNames are digests of blobs and chain IDs of snapshots, apart: at the bottom
+// of an image, an uncompressed layer has the same for both.
+type layerNames struct{ blobs, snapshots map[string]struct{} }
+
+func newLayerNames() layerNames {
+	return layerNames{blobs: make(map[string]struct{}), snapshots: make(map[string]struct{})}
+}
 
 func (n layerNames) add(k *known) {
 	for i := range k.Layers {
-		n[k.Layers[i].Digest], n[k.Layers[i].ChainID] = struct{}{}, struct{}{}
+		n.blobs[k.Layers[i].Digest], n.snapshots[k.Layers[i].ChainID] = struct{}{}, struct{}{}
 	}
 }
 
-// first reports whether the name is new, and adds it.
-func (n layerNames) first(name string) bool {
-	_, known := n[name]
-	n[name] = struct{}{}
+// first reports whether a name is new, and adds it.
+func first(names map[string]struct{}, name string) bool {
+	_, known := names[name]
+	names[name] = struct{}{}
 	return !known
 }
 
@@ -154,7 +159,7 @@ func (h *holdings) unused(hiddenBytes int64) freed {
 	if len(ofUnused) == 0 {
 		return f
 	}
-	names := make(layerNames)
+	names := newLayerNames()
 	for i, k := range h.listed {
 		if h.inUse[i] && k != nil {
 			names.add(k)
@@ -177,7 +182,7 @@ func (k *known) only(names layerNames, hiddenBytes int64) (least, most imagesize
 	for i := range k.Layers {
 		layer := &k.Layers[i]
 		below = estimate.SaturatingAdd(below, max(layer.CompressedBytes, 0))
-		snapshot, blob := names.first(layer.ChainID), names.first(layer.Digest)
+		snapshot, blob := first(names.snapshots, layer.ChainID), first(names.blobs, layer.Digest)
 		most = most.Plus(layer.Stored(snapshot, blob))
 		least = least.Plus(layer.Stored(snapshot && below > hiddenBytes, blob && layer.CompressedBytes > hiddenBytes))
 	}
@@ -188,7 +193,7 @@ func (k *known) only(names layerNames, hiddenBytes int64) (least, most imagesize
 // Layers returns the distinct layers of the images that the node lists, as far as
 // they are known. The row must be of the same snapshot.
 func (s *Snapshot) Layers(row *NodeRow) imagesize.Stored {
-	names := make(layerNames)
+	names := newLayerNames()
 	var all imagesize.Stored
 	for _, k := range s.holdingsOf(row.row).listed {
 		if k != nil {

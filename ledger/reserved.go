@@ -6,6 +6,8 @@ package ledger
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 )
@@ -164,5 +166,5 @@ func (a *accountant) demand(r *reservation) demand {
 }
 
 func wantsImage(p *Pod, ref imageref.Ref) bool {
-	return slices.ContainsFunc(p.Images, func(image PodImage) bool { return image.Ref == ref })
+	return slices.ContainsFunc(p.Images, func(image PodImage) bool { return image.Ref == ref && image.PullPolicy != corev1.PullNever })
 }

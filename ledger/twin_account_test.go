@@ -45,8 +45,8 @@ func (t *twin) account(name string, v ledger.View, declared int64) ledger.Accoun
 		a.Measured = estimate.Between(0, min(high, max(a.CapacityBytes-total, 0)), high)
 	}
 	a.GCLineBytes, a.EvictionLineBytes = lines.GCLineBytes(a.CapacityBytes), lines.EvictionLineBytes(a.CapacityBytes, shared)
-	waiting := t.bound(name, v, &a)
-	t.reserved(name, v, waiting, &a)
+	waiting, ahead := t.bound(name, v, &a)
+	t.reserved(name, v, waiting, ahead, &a)
 	t.reclaimable(name, lines, &a)
 	a.Available = a.Measured.Minus(a.Settled).Minus(a.Pending).Minus(a.Reserved)
 	return a
@@ -65,9 +65,11 @@ type part struct {
 	started bool
 }
 
-// bound accounts for bound pods, and returns the images that one waits for.
-func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref.Ref]bool {
-	n, waiting := t.at(name), map[imageref.Ref]bool{}
+// bound accounts for bound pods, and returns the images that one waits for, and those
+// that bring layers.
+func (t *twin) bound(name string, v ledger.View, a *ledger.Account) (waiting map[imageref.Ref]bool, ahead []bringing) {
+	n := t.at(name)
+	waiting = map[imageref.Ref]bool{}
 	var parts []part
 	for _, ref := range twinImages() {
 		if p, found := t.part(name, ref, v); found {
@@ -82,7 +84,10 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref
 	// Every lost byte can be taken once.
 	taken := make([]bool, n.lost)
 	for _, p := range parts {
-		size := t.size(name, p.ref)
+		size := t.pull(name, p.ref, v, a, ahead)
+		if m := t.layers(name, p.ref); m != nil && p.state != "spent" && (p.state == "pending" || measured) {
+			ahead = append(ahead, bringing{m, p.state == "settled" || !p.doubtful && !p.gone})
+		}
 		end := n.lost
 		if p.state == "spent" {
 			end = p.end
@@ -97,7 +102,7 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref
 		switch {
 		case p.state == "settled" && measured:
 			low := max(size.Disk.Low-(n.lost-p.baseline), 0)
-			if !p.started && size.Source == imagesize.SourceRegistry {
+			if !p.started && size.Claimed {
 				low = 0
 			}
 			likely := size.Disk.Likely - share
@@ -118,7 +123,7 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref
 			if measured {
 				low = max(low-(n.lost-p.baseline), 0)
 			}
-			if !p.watched || !p.own && size.Source == imagesize.SourceRegistry || t.presence(name, p.ref) != ledger.Absent {
+			if !p.watched || !p.own && size.Claimed || t.presence(name, p.ref) != ledger.Absent {
 				low = 0
 			}
 			a.Pending = a.Pending.Plus(estimate.Between(low, size.Disk.Likely-share, size.Disk.High))
@@ -126,7 +131,7 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) map[imageref
 		}
 	}
 	slices.SortFunc(a.Pulling, func(x, y imageref.Ref) int { return strings.Compare(x.String(), y.String()) })
-	return waiting
+	return waiting, ahead
 }
 
 // part finds how far a node is with an image.
@@ -193,7 +198,7 @@ func (p *part) join(o part) {
 }
 
 // reserved accounts for unbound pods.
-func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]bool, a *ledger.Account) {
+func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]bool, ahead []bringing, a *ledger.Account) {
 	for _, ref := range twinImages() {
 		if slices.Contains(v.Images, ref) || waiting[ref] || t.presence(name, ref) == ledger.Present {
 			continue
@@ -226,8 +231,8 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 			continue
 		}
 		size, low := t.size(name, ref), int64(0)
-		if bound && (own || size.Source != imagesize.SourceRegistry) && t.absent(name, ref, size.Disk.Low, a) {
-			low = size.Disk.Low
+		if bound && (own || !size.Claimed) && t.absent(name, ref, size.Disk.Low, a) {
+			low = t.pull(name, ref, v, a, ahead).Disk.Low
 		}
 		weight := min(expected, 1)
 		likely := estimate.Exactly(size.Disk.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
@@ -269,18 +274,12 @@ func (t *twin) candidates(pod *twinPod) (possible, tied map[string]bool) {
 func (t *twin) reclaimable(name string, lines ledger.Lines, a *ledger.Account) {
 	n := t.at(name)
 	used := a.CapacityBytes - a.Measured.Low
-	var likely, high int64
+	least, most := t.freed(name)
+	low := least.OnDisk(n.node.Runtime, twinFactor, imagesize.Learned{}).Low
+	all := most.OnDisk(n.node.Runtime, twinFactor, imagesize.Learned{})
+	likely, high := all.Likely, all.High
 	for _, image := range n.node.Images {
-		inUse := false
-		for _, pod := range t.pods {
-			for _, i := range pod.Images {
-				for _, listed := range image.Refs {
-					same := listed == i.Ref || listed == i.ImageID || listed.Digest() != "" && (listed.Digest() == i.ImageID.Digest() || listed.Digest() == i.Ref.Digest())
-					inUse = inUse || pod.NodeName == name && !pod.Finished && same
-				}
-			}
-		}
-		if !inUse {
+		if t.layers(name, image.Refs[0]) == nil && !t.inUse(name, image) {
 			size := t.size(name, image.Refs[0]).Disk
 			likely, high = likely+size.Likely, high+size.High
 		}
@@ -289,5 +288,5 @@ func (t *twin) reclaimable(name string, lines ledger.Lines, a *ledger.Account) {
 		high = used
 	}
 	high = min(high, used)
-	a.Reclaimable = estimate.Between(0, min(likely, high), high)
+	a.Reclaimable = estimate.Between(min(low, high), min(likely, high), high)
 }

@@ -373,9 +373,7 @@ func (t *twin) evidence(name string, ref imageref.Ref) imagesize.Evidence {
 			e.Reported.Likely = size
 		}
 	}
-	if m, found := t.manifests[manifestOf{ref, imagesize.Platform{OS: n.OS, Architecture: n.Architecture}}]; found {
-		e.Manifest = &m
-	}
+	e.Manifest = t.told(name, ref)
 	return e
 }
 

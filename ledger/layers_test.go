@@ -1,0 +1,349 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+	lt "github.com/headroom-dev/headroom/ledger/ledgertest"
+)
+
+const mib = int64(1) << 20
+
+// Images of these tests are made of layers of so many MiB, compressed and unpacked
+// alike, on nodes that keep both.
+
+func layered(w *lt.World, name, letters string, compressedMiB ...int64) {
+	m := imagesize.Manifest{Digest: w.Ref(name).Digest()}
+	for i, size := range compressedMiB {
+		m.Layers = append(m.Layers, imagesize.Layer{
+			Digest: letters[i : i+1], ChainID: letters[:i+1], CompressedBytes: size * mib,
+			Unpacked: imagesize.Unpacked{DiskBytes: estimate.Exactly(size * mib), Inodes: 1},
+		})
+		m.CompressedBytes += size * mib
+	}
+	w.Ledger.SetManifest(w.Ref(name), lt.Linux, m)
+}
+
+// asKept looks at images as nodes of a pool that keeps blobs have them.
+func asKept(w *lt.World) func(*ledger.View) {
+	learned := imagesize.Learned{Kept: &estimate.Factor{Low: 1, Likely: 1, High: 1}}
+	s := w.Ledger.Snapshot()
+	return func(v *ledger.View) {
+		v.Size = func(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There) imagesize.Size {
+			e := s.Evidence(ref, row.Runtime, lt.Linux)
+			e.Learned = learned
+			return e.Pull(row.Runtime, nil, there)
+		}
+		v.Stored = func(row *ledger.NodeRow, stored imagesize.Stored) estimate.Bytes {
+			return stored.OnDisk(row.Runtime, nil, learned)
+		}
+	}
+}
+
+// wholeMiB are the bounds without the little that each image has of its own.
+func wholeMiB(b estimate.Bytes) [3]int64 {
+	round := func(n int64) int64 { return (n + mib/2) / mib }
+	return [3]int64{round(b.Low), round(b.Likely), (b.High) / (10 * mib) * 10}
+}
+
+func TestPullCountsTheLayersThatAreThere(t *testing.T) {
+	tests := map[string]struct {
+		build func(*lt.World)
+		want  [3]int64
+	}{
+		"nothing is there": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib))
+		}, [3]int64{60, 60, 60}},
+		"a running image has the base": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib), lt.Lists("base=10485760"))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "base"))
+		}, [3]int64{40, 40, 40}},
+		"an image has it that nobody uses: it may be gone by then": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib), lt.Lists("base=10485760"))
+		}, [3]int64{40, 40, 60}},
+		"a pod has pulled the base, and the list is behind": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "base"))
+		}, [3]int64{40, 40, 40}},
+		"the base is being pulled": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib))
+			w.Pod("p", lt.On("a"), lt.Wants("base"))
+		}, [3]int64{40, 40, 40}},
+		"the base may be pulled, or not": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib))
+			w.Pod("p", lt.On("a"), lt.Wants("base"), lt.Deleting())
+		}, [3]int64{40, 60, 60}},
+		"an image whose layers nobody knows may have the base": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib), lt.Lists("stranger=11000000"))
+		}, [3]int64{40, 60, 60}},
+		"it is too small to have it": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib), lt.Lists("stranger=9000000"))
+		}, [3]int64{60, 60, 60}},
+		"the list is cut: smaller images may be there": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3900*mib), lt.Lists("other=15000000"), lt.ListCap(1))
+		}, [3]int64{40, 60, 60}},
+		"the list says nothing, but the disk is nearly empty": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3995*mib), lt.ListsNothing())
+		}, [3]int64{60, 60, 60}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := lt.New(t)
+			layered(w, "app", "ab", 10, 20)
+			layered(w, "base", "a", 10)
+			layered(w, "other", "z", 14)
+			test.build(w)
+			view := w.View()
+			asKept(w)(&view)
+			got := w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app"), nil)
+			if diff := cmp.Diff(test.want, wholeMiB(got.Disk)); diff != "" {
+				t.Errorf("app adds, MiB (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOneOfTwoImagesBringsTheBase(t *testing.T) {
+	w := lt.New(t)
+	layered(w, "one", "ab", 10, 20)
+	layered(w, "two", "ac", 10, 30)
+	w.Node("a", lt.Disk(4000*mib, 3900*mib))
+	w.Pod("p", lt.On("a"), lt.Wants("one", "two"))
+	if got := wholeMiB(w.Account("a", asKept(w)).Pending); got != [3]int64{120, 120, 120} {
+		t.Errorf("both are pending with %v MiB, want 120: the base of 20 once", got)
+	}
+	layered(w, "three", "ad", 10, 5)
+	view := w.View()
+	asKept(w)(&view)
+	accounts := w.Ledger.Snapshot().Accounts(view)
+	if got := accounts.Pull(w.Row("a"), w.Ref("three"), nil); wholeMiB(got.Disk)[1] != 10 {
+		t.Errorf("a third one adds %v MiB, want 10", wholeMiB(got.Disk))
+	}
+}
+
+func TestReclaimableIsWhatOnlyUnusedImagesHave(t *testing.T) {
+	tests := map[string]struct {
+		build func(*lt.World)
+		want  [3]int64
+	}{
+		"nobody uses either": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3000*mib), lt.Lists("one=31457280", "two=41943040"))
+		}, [3]int64{120, 120, 120}},
+		"one is used, and shares the base": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3000*mib), lt.Lists("one=31457280", "two=41943040"))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "one"))
+		}, [3]int64{60, 60, 60}},
+		"an image is used that may share anything": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3000*mib), lt.Lists("stranger=99999999", "two=41943040"))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "stranger"))
+		}, [3]int64{0, 80, 80}},
+		"an image is used that is too small for all but the base": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3000*mib), lt.Lists("stranger=11000000", "two=41943040"))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "stranger"))
+		}, [3]int64{60, 80, 80}},
+		"a used image is not listed yet": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3000*mib), lt.Lists("two=41943040"))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "one"))
+		}, [3]int64{60, 60, 60}},
+		"there is less on the disk than that": {func(w *lt.World) {
+			w.Node("a", lt.Disk(4000*mib, 3960*mib), lt.Lists("one=31457280", "two=41943040"))
+		}, [3]int64{40, 40, 40}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := lt.New(t)
+			layered(w, "one", "ab", 10, 20)
+			layered(w, "two", "ac", 10, 30)
+			test.build(w)
+			if diff := cmp.Diff(test.want, wholeMiB(w.Account("a", asKept(w)).Reclaimable)); diff != "" {
+				t.Errorf("reclaimable, MiB (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestReclaimableFollowsTheRegistry makes sure that what readers have worked out is
+// not kept longer than it holds.
+func TestReclaimableFollowsTheRegistry(t *testing.T) {
+	w := lt.New(t)
+	layered(w, "two", "ac", 10, 30)
+	w.Node("a", lt.Disk(4000*mib, 3000*mib), lt.Lists("one=31457280", "two=41943040"))
+	w.Pod("p", lt.On("a"), lt.Runs(w.Now, "one"))
+	before := w.Ledger.Snapshot()
+	view := w.View()
+	asKept(w)(&view)
+	row, _ := before.Node("a")
+	if got := wholeMiB(before.Account(row, view).Reclaimable); got != [3]int64{30, 80, 80} {
+		t.Errorf("before the layers of the other are known, %v MiB", got)
+	}
+	layered(w, "one", "ab", 10, 20)
+	if got := wholeMiB(w.Account("a", asKept(w)).Reclaimable); got != [3]int64{60, 60, 60} {
+		t.Errorf("after that, %v MiB", got)
+	}
+	if got := wholeMiB(before.Account(row, view).Reclaimable); got != [3]int64{30, 80, 80} {
+		t.Errorf("the snapshot from before says %v MiB now", got)
+	}
+}
+
+func TestMoved(t *testing.T) {
+	digest := func(c string) string {
+		return "app@sha256:" + c + "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	}
+	tests := map[string]struct {
+		listed, tag string
+		told        string // digest, "" for none
+		options     []lt.NodeOption
+		want        ledger.Answer
+	}{
+		"the tag stands for what is listed":    {listed: digest("a") + "|app:v1=100", tag: "app:v1", told: digest("a"), want: ledger.No},
+		"the tag stands for something else":    {listed: digest("a") + "|app:v1=100", tag: "app:v1", told: digest("b"), want: ledger.Yes},
+		"no registry told":                     {listed: digest("a") + "|app:v1=100", tag: "app:v1", want: ledger.NotKnown},
+		"a digest does not move":               {listed: digest("a") + "=100", tag: digest("a"), told: digest("b"), want: ledger.No},
+		"the list is cut, and it may be below": {listed: digest("a") + "|app:v1=100", tag: "app:v1", told: digest("b"), options: []lt.NodeOption{lt.ListCap(1)}, want: ledger.NotKnown},
+		"the node says nothing":                {listed: "x=1", tag: "app:v1", told: digest("b"), options: []lt.NodeOption{lt.ListsNothing()}, want: ledger.NotKnown},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := lt.New(t)
+			w.Node("a", append([]lt.NodeOption{lt.Disk(1000, 500), lt.Lists(test.listed)}, test.options...)...)
+			if test.told != "" {
+				w.Ledger.SetManifest(w.Ref(test.tag), lt.Linux, imagesize.Manifest{Digest: w.Ref(test.told).Digest(), CompressedBytes: 50})
+			}
+			if got := w.Ledger.Snapshot().Accounts(w.View()).Moved(w.Row("a"), w.Ref(test.tag)); got != test.want {
+				t.Errorf("moved: %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestObservations(t *testing.T) {
+	const poll = 10 * time.Second
+	calm := func(w *lt.World, available int64) {
+		w.Node("a", lt.Disk(1000, available), lt.Lists("pause=1"))
+		for range 2 {
+			w.Advance(poll)
+			w.Sample("a", available)
+		}
+	}
+	runs := func(w *lt.World) { w.Pod("p", lt.On("a"), lt.Runs(w.Now, "app")) }
+	sample := func(w *lt.World, available int64) {
+		w.Advance(poll)
+		w.Sample("a", available)
+	}
+	tests := map[string]struct {
+		happens func(*lt.World)
+		want    []int64
+	}{
+		"a pull alone": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			sample(w, 850)
+			runs(w)
+			sample(w, 800)
+			sample(w, 800)
+		}, []int64{100}},
+		"what is thrown away after it does not count": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			runs(w)
+			sample(w, 800)
+			sample(w, 850)
+		}, []int64{50}},
+		"one sample after it is not enough": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			runs(w)
+			sample(w, 800)
+		}, nil},
+		"nobody knows what was before": {func(w *lt.World) {
+			w.Node("a", lt.Disk(1000, 900), lt.Lists("pause=1"))
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			runs(w)
+			sample(w, 800)
+			sample(w, 800)
+		}, nil},
+		"two images at once": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app", "side"))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "app", "side"))
+			sample(w, 800)
+			sample(w, 800)
+		}, nil},
+		"another pod pulls meanwhile": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			w.Pod("q", lt.On("a"), lt.Wants("other"))
+			runs(w)
+			sample(w, 800)
+			sample(w, 800)
+		}, nil},
+		"another pod goes meanwhile": {func(w *lt.World) {
+			w.Node("a", lt.Disk(1000, 900), lt.Lists("pause=1"))
+			w.Pod("q", lt.On("a"), lt.Runs(w.Now, "pause"))
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			w.Delete("q")
+			runs(w)
+			sample(w, 800)
+			sample(w, 800)
+		}, nil},
+		"an image is removed meanwhile": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			w.Node("a", lt.Lists("app=90"))
+			runs(w)
+			sample(w, 800)
+			sample(w, 800)
+		}, nil},
+		"the image was there": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("pause"))
+			w.Pod("p", lt.On("a"), lt.Runs(w.Now, "pause"))
+			sample(w, 890)
+			sample(w, 890)
+		}, nil},
+		"the disk has more in the end": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			runs(w)
+			sample(w, 950)
+			sample(w, 950)
+		}, []int64{0}},
+		"one pull after the other": {func(w *lt.World) {
+			calm(w, 900)
+			w.Pod("p", lt.On("a"), lt.Wants("app"))
+			runs(w)
+			sample(w, 800)
+			sample(w, 800)
+			w.Pod("q", lt.On("a"), lt.Wants("other"))
+			w.Pod("q", lt.On("a"), lt.Runs(w.Now, "other"))
+			sample(w, 770)
+			sample(w, 770)
+		}, []int64{100, 30}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := lt.New(t)
+			test.happens(w)
+			var got []int64
+			for _, o := range w.Ledger.Observations() {
+				got = append(got, o.TakenBytes)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("pulls that were watched took (-want +got):\n%s", diff)
+			}
+			if again := w.Ledger.Observations(); len(again) > 0 {
+				t.Errorf("%v is told twice", again)
+			}
+		})
+	}
+}
