@@ -56,8 +56,11 @@ func (s *Snapshot) Accounts(v View) *Accounts {
 
 // Of draws up a node's image storage. The row must be of the same snapshot.
 func (a *Accounts) Of(row *NodeRow) Account {
-	c := &accountant{Accounts: a, node: row, row: row.row, kind: a.kindOf(row)}
-	a.current = c
+	if a.current == nil {
+		a.current = new(accountant)
+	}
+	c := a.current
+	*c = accountant{Accounts: a, node: row, row: row.row, kind: a.kindOf(row), ahead: c.ahead[:0], unsampled: c.unsampled[:0]}
 	c.disk()
 	r := &c.result
 	if r.Tier == NoTier {

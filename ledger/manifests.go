@@ -77,7 +77,7 @@ func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize
 	}
 	if l.synced {
 		l.next.manifests = l.next.manifests.with(key, k)
-		l.next.told++
+		l.countLayers(old, k)
 		l.changed = true
 	}
 	l.publish()
@@ -97,10 +97,20 @@ func (l *Ledger) DeleteManifest(ref imageref.Ref, p imagesize.Platform) {
 	l.undigest(key, old)
 	if l.synced {
 		l.next.manifests = l.next.manifests.without(key)
-		l.next.told++
+		l.countLayers(old)
 		l.changed = true
 	}
 	l.publish()
+}
+
+// countLayers notes that what is known of layers changes with one of these images.
+func (l *Ledger) countLayers(changed ...*known) {
+	for _, k := range changed {
+		if k != nil && k.Layered() {
+			l.next.told++
+			return
+		}
+	}
 }
 
 func sameManifest(a, b *imagesize.Manifest) bool {

@@ -27,7 +27,7 @@ type contents struct {
 	reports      table[reportKey, estimate.Bytes]
 	manifests    table[manifestKey, *known]
 	digests      table[digestKey, *known]
-	told         uint64 // grows with every change of manifests
+	told         uint64 // grows with every change of what is known of layers
 	pulled       table[reportKey, int64]
 	learned      map[imagesize.PoolKey]imagesize.Learned
 	observed     table[observedKey, estimate.Bytes]
