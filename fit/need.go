@@ -31,7 +31,7 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 	var d demand
 	need := once{firsts: s.sizes.same}
 	peak := peaks{}
-	var before []imageref.Ref
+	var before []int
 	for i := range s.images {
 		image := &s.images[i]
 		if neverPulled(image) {
@@ -48,7 +48,7 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 			continue
 		}
 		size := s.sizeOn(row, c, i, before)
-		before = append(before, image.Ref)
+		before = append(before, i)
 		bytes := cost(presence, size)
 		need.add(i, bytes)
 		peak.add(presence, size)
@@ -67,10 +67,16 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 	return d
 }
 
-// sizeOn is what pulling the image adds to the node, after the images before it. What is told of one of its names is told of
-// all.
-func (s *survey) sizeOn(row *ledger.NodeRow, c *class, i int, before []imageref.Ref) imagesize.Size {
-	if size := s.accounts.Pull(row, s.images[i].Ref, before); size.Known() || !c.wanted[i].Known() {
+// sizeOn is what pulling the image adds to the node, after the images before it but for its own by other names. What is told
+// of one of its names is told of all.
+func (s *survey) sizeOn(row *ledger.NodeRow, c *class, i int, before []int) imagesize.Size {
+	var others []imageref.Ref
+	for _, k := range before {
+		if same := s.sizes.same; same == nil || same[k] != same[i] {
+			others = append(others, s.images[k].Ref)
+		}
+	}
+	if size := s.accounts.Pull(row, s.images[i].Ref, others); size.Known() || !c.wanted[i].Known() {
 		return size
 	}
 	return c.wanted[i]

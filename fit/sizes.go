@@ -39,7 +39,7 @@ type classKey struct {
 type class struct {
 	classKey
 	learned imagesize.Learned
-	sizes map[imageref.Ref]imagesize.Size
+	sizes   map[imageref.Ref]imagesize.Size
 	// wanted are the sizes of the pod's own images, by index.
 	wanted []imagesize.Size
 	// empty is what the pod needs on a node that has nothing yet, at least; emptyHuge the same if images of unknown size are

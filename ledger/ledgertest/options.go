@@ -77,6 +77,9 @@ func Taint(key string) NodeOption {
 // Runtime sets the node's runtime family.
 func Runtime(rt imagesize.Runtime) NodeOption { return func(n *nodeRow) { n.row.Runtime = rt } }
 
+// Architecture sets the node's processor architecture.
+func Architecture(a string) NodeOption { return func(n *nodeRow) { n.row.Architecture = a } }
+
 // EphemeralStorage sets the node's status.capacity[ephemeral-storage].
 func EphemeralStorage(bytes int64) NodeOption {
 	return func(n *nodeRow) { n.row.EphemeralStorageBytes = bytes }
