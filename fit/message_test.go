@@ -28,7 +28,7 @@ const gi = 1 << 30
 
 // scenes are nodes with a disk of 100Gi on which a pod meets each verdict. The need is a bit more than fits before.
 func scene(v verdict.Verdict, number int) figures {
-	f := figures{need: 10 * gi, reclaimable: 5 * gi, capacity: 100 * gi, gcLine: 16 * gi, evictionLine: 15 * gi}
+	f := figures{need: 10 * gi, reclaimable: 5 * gi, capacity: 100 * gi, gcLine: 16 * gi, evictionLine: 15 * gi, evictionTarget: 15 * gi}
 	short := int64(7+number) * gi
 	switch v {
 	case verdict.Fits:

@@ -17,6 +17,10 @@ import (
 // demand is what a pod adds to one node.
 type demand struct {
 	need estimate.Bytes
+	// peak is what is on the disk besides while the images are pulled, and gone afterwards.
+	peak estimate.Bytes
+	// inodes is how many files and folders the images likely bring.
+	inodes int64
 	// unsized: some image that is wanted there has a size that nobody even assumes.
 	unsized bool
 	// huge: some image has a size that nobody told, and if it were huge the node would certainly lack it.
