@@ -22,6 +22,7 @@ func (t *twin) lines(lines ledger.Lines, shared bool, a *ledger.Account) {
 			if !shared {
 				continue
 			}
+		case ledger.ImageFSAvailable:
 		case ledger.NodeFSAvailable:
 			if !shared {
 				continue
