@@ -87,7 +87,10 @@ func (w sentences) tooMuch(t *tally, unready bool, elsewhere string) string {
 
 // inodes is for a pod whose nodes are past the threshold because their inodes are short, whatever it needs.
 func (w sentences) inodes(t *tally, unready bool) string {
-	const harm = "disk pressure would keep pods away"
+	harm := "disk pressure keeps pods away"
+	if t.inodes.free >= t.inodes.line {
+		harm = harms[verdict.PressuresDisk.Severity()]
+	}
 	switch {
 	case t.nodes == 1:
 		return w.line("%s %s: %s", w.single(t, unready), t.inodes.lack(w.numbers), harm)
@@ -140,19 +143,6 @@ func (w sentences) allowed(t *tally, unready bool) string {
 		return w.line("even on %s, %s", where, harm)
 	default:
 		return w.line("needs %s; even on %s, %s", need, where, harm)
-	}
-}
-
-// harm says what would happen on one node, and why nothing helps.
-func (w sentences) harm(r *ranked) string {
-	harm := harms[max(r.verdict.Severity(), 0)]
-	switch {
-	case r.short:
-		return harm + ": it " + r.inodes().lack(w.numbers)
-	case r.verdict == verdict.FillsDisk && r.lineless:
-		return harm + noLine(true)
-	default:
-		return harm
 	}
 }
 

@@ -85,7 +85,7 @@ func (f figures) ofBytes() verdict.Verdict {
 		return verdict.EvictsPods
 	case pressure:
 		return verdict.PressuresDisk
-	case projected < f.gcLine, projected <= 0:
+	case projected < f.gcLine:
 		return verdict.TriggersGC
 	default:
 		return verdict.Fits

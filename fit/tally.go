@@ -66,23 +66,12 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 	if t.nodes == 1 || tierRank(result.Account.Tier) > tierRank(t.tier) {
 		t.tier = result.Account.Tier
 	}
-	if v.Severity() < 0 {
-		t.unknown++
-		switch result.Why {
-		case StaleSample:
-			t.stale++
-		case UnknownSize:
-			t.unsized++
-		default:
-			t.unmeasured++
-		}
-	}
 	one := ranked{
 		NodeResult: *result, verdict: v, slack: estimate.SaturatingSub(f.room(v), f.need), set: true,
 		lineless: f.lineless(), short: v == verdict.PressuresDisk && f.ofBytes() != v,
 	}
 	if v.Severity() < 0 {
-		t.unknownBest.offer(&one)
+		t.addUnknown(&one)
 	}
 	t.best.offer(&one)
 	if !v.AtLeast(t.threshold) {
@@ -103,6 +92,19 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 			*r = room{amount{f.room(at), exact}, true}
 		}
 	}
+}
+
+func (t *tally) addUnknown(r *ranked) {
+	t.unknown++
+	switch r.Why {
+	case StaleSample:
+		t.stale++
+	case UnknownSize:
+		t.unsized++
+	default:
+		t.unmeasured++
+	}
+	t.unknownBest.offer(r)
 }
 
 // addCauses counts what, besides its bytes, a node is past the threshold for.

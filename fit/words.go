@@ -67,6 +67,19 @@ func noLine(one bool) string {
 	return "; their kubelets have no eviction threshold for images"
 }
 
+// harm says what would happen on one node, and why nothing helps.
+func (w sentences) harm(r *ranked) string {
+	harm := harms[max(r.verdict.Severity(), 0)]
+	switch {
+	case r.short:
+		return harm + ": it " + r.inodes().lack(w.numbers)
+	case r.verdict == verdict.FillsDisk && r.lineless:
+		return harm + noLine(true)
+	default:
+		return harm
+	}
+}
+
 // shortOfInodes reports whether all that is wrong with the nodes past the threshold is that inodes are short.
 func (t *tally) shortOfInodes() bool { return t.short > 0 && t.short == t.past }
 
