@@ -19,7 +19,7 @@ type CollectorOptions struct {
 	Snapshot func() *ledger.Snapshot
 	// Account draws up a node's account by the policy in force.
 	Account func(s *ledger.Snapshot, row *ledger.NodeRow, now time.Time) ledger.Account
-	// PerNode adds gauges with the label node: four series for each node.
+	// PerNode adds gauges with the label node: six series for each node.
 	PerNode    bool
 	Poller     *Poller
 	Policy     *PolicySource
@@ -35,7 +35,7 @@ type CollectorOptions struct {
 type Collector struct {
 	options CollectorOptions
 
-	synced, nodes, capacity, available, pending, age                       *prometheus.Desc
+	synced, nodes, capacity, available, pending, age, inodes, inodesFree   *prometheus.Desc
 	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
 	policyInfo, policyValid, policyLoads                                   *prometheus.Desc
 	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
@@ -58,6 +58,9 @@ func NewCollector(o CollectorOptions) *Collector {
 		pending:   desc("node_image_pending_bytes", "What the images of pods bound to a node will still take there, likely value.", "node"),
 		age:       desc("node_image_sample_age_seconds", "Age of a node's last sample. Absent where there is none.", "node"),
 
+		inodes:     desc("node_image_inodes", "Inodes of the file system that holds a node's images. Absent where the kubelet does not tell.", "node"),
+		inodesFree: desc("node_image_inodes_free", "Inodes that are free there. Absent where the kubelet does not tell.", "node"),
+
 		pollErrors:    desc("kubelet_poll_errors_total", "Questions to kubelets that failed, by reason.", "reason"),
 		notAsked:      desc("kubelet_nodes_not_asked", "Nodes whose kubelet is not asked, by reason: no_address, windows, virtual.", "reason"),
 		changes:       desc("node_image_changes_total", "Changes of a node's image storage that were logged, by what changed: listed, measured.", "what"),
@@ -78,7 +81,7 @@ func NewCollector(o CollectorOptions) *Collector {
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.synced, c.nodes, c.capacity, c.available, c.pending, c.age, c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
+		c.synced, c.nodes, c.capacity, c.available, c.pending, c.age, c.inodes, c.inodesFree, c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
 		c.policyInfo, c.policyValid, c.policyLoads, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
 	} {
 		ch <- d
@@ -127,6 +130,10 @@ func (c *Collector) collectLedger(out emitter) {
 		if account.Tier != ledger.NoTier {
 			out.gauge(c.capacity, float64(account.CapacityBytes), row.Name)
 			out.gauge(c.available, float64(account.Measured.Likely), row.Name)
+		}
+		if account.Inodes > 0 {
+			out.gauge(c.inodes, float64(account.Inodes), row.Name)
+			out.gauge(c.inodesFree, float64(account.InodesFree), row.Name)
 		}
 		out.gauge(c.pending, float64(account.Pending.Likely), row.Name)
 		if account.Tier == ledger.Measured || account.Stale {

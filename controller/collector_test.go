@@ -32,6 +32,7 @@ func collectorOf(t *testing.T, perNode bool) *Collector {
 		"a": {
 			Tier: ledger.Measured, SampleAge: 7 * time.Second, CapacityBytes: 1000,
 			Measured: estimate.Exactly(400), Pending: estimate.Between(0, 150, 300), Available: estimate.Between(100, 250, 400),
+			Inodes: 64, InodesFree: 0, InodeLine: 3,
 		},
 		"b": {Tier: ledger.Declared, CapacityBytes: 2000, Measured: estimate.Between(0, 500, 900)},
 		"c": {Tier: ledger.NoTier},
@@ -91,6 +92,12 @@ headroom_node_image_available_bytes{node="b"} 500
 # TYPE headroom_node_image_capacity_bytes gauge
 headroom_node_image_capacity_bytes{node="a"} 1000
 headroom_node_image_capacity_bytes{node="b"} 2000
+# HELP headroom_node_image_inodes Inodes of the file system that holds a node's images. Absent where the kubelet does not tell.
+# TYPE headroom_node_image_inodes gauge
+headroom_node_image_inodes{node="a"} 64
+# HELP headroom_node_image_inodes_free Inodes that are free there. Absent where the kubelet does not tell.
+# TYPE headroom_node_image_inodes_free gauge
+headroom_node_image_inodes_free{node="a"} 0
 # HELP headroom_node_image_pending_bytes What the images of pods bound to a node will still take there, likely value.
 # TYPE headroom_node_image_pending_bytes gauge
 headroom_node_image_pending_bytes{node="a"} 150
@@ -150,7 +157,7 @@ func TestCollectorIsClean(t *testing.T) {
 			}
 		})
 	}
-	if n := testutil.CollectAndCount(collectorOf(t, false), "headroom_node_image_capacity_bytes", "headroom_node_image_pending_bytes"); n != 0 {
+	if n := testutil.CollectAndCount(collectorOf(t, false), "headroom_node_image_capacity_bytes", "headroom_node_image_pending_bytes", "headroom_node_image_inodes"); n != 0 {
 		t.Errorf("%d series with node names, though they are off", n)
 	}
 }

@@ -61,6 +61,6 @@ func sampleNode(ctx context.Context, kubelets Kubelets, n *corev1.Node, l Sample
 		// Its defaults are assumed, and shown as such.
 		return nil //nolint:nilerr // the sample is what was asked for
 	}
-	l.SetLines(n.Name, n.UID, linesOf(config))
+	l.SetLines(n.Name, n.UID, LinesOf(config))
 	return nil
 }

@@ -65,7 +65,7 @@ func (p *Poller) setLines(ctx context.Context, node *polledNode, bootID string, 
 		node.linesFailed, node.linesDue = true, now.Add(p.jittered(configRetry))
 		return
 	}
-	node.lines, node.linesBootID, node.linesFailed = linesOf(config), bootID, false
+	node.lines, node.linesBootID, node.linesFailed = LinesOf(config), bootID, false
 	node.linesDue = now.Add(p.jittered(configAge))
 	if !node.gone {
 		p.ledger.SetLines(node.target.Node, node.uid, node.lines)

@@ -64,9 +64,10 @@ func isVirtual(n *corev1.Node) bool {
 	return false
 }
 
-// linesOf returns the lines of one kubelet's configuration. Its threshold for containerfs.available is left out: that
-// signal only means something on a disk of its own for writable layers, where no images are.
-func linesOf(c kubelet.Config) ledger.Lines {
+// LinesOf returns the lines of one kubelet's configuration. Its thresholds for the file system of containers are left out:
+// the kubelet overwrites them with those of the disk that it is on (pkg/kubelet/eviction/helpers.go,
+// UpdateContainerFsThresholds), so that they only mean something on a disk of its own, where no images are.
+func LinesOf(c kubelet.Config) ledger.Lines {
 	lines := ledger.Lines{
 		GCHighPercent:   c.ImageGCHighPercent,
 		GCLowPercent:    c.ImageGCLowPercent,
@@ -74,11 +75,14 @@ func linesOf(c kubelet.Config) ledger.Lines {
 		MaxImagesListed: c.NodeStatusMaxImages,
 	}
 	for _, t := range c.Thresholds {
-		signal := ledger.Signal(t.Signal)
-		if signal != ledger.ImageFSAvailable && signal != ledger.NodeFSAvailable {
-			continue
+		switch signal := ledger.Signal(t.Signal); signal {
+		case ledger.ImageFSAvailable, ledger.NodeFSAvailable, ledger.ImageFSInodesFree, ledger.NodeFSInodesFree:
+			threshold := ledger.Threshold{Signal: signal, Percent: t.Percent, Bytes: t.Bytes, Inodes: t.Inodes, Soft: t.Soft}
+			if signal == ledger.ImageFSAvailable || signal == ledger.NodeFSAvailable {
+				threshold.MinReclaimPercent, threshold.MinReclaimBytes = t.MinReclaimPercent, t.MinReclaimBytes
+			}
+			lines.Thresholds = append(lines.Thresholds, threshold)
 		}
-		lines.Thresholds = append(lines.Thresholds, ledger.Threshold{Signal: signal, Percent: t.Percent, Bytes: t.Bytes, Soft: t.Soft})
 	}
 	return lines
 }

@@ -52,17 +52,25 @@ func TestTargetOf(t *testing.T) {
 }
 
 func TestLinesOf(t *testing.T) {
-	got := linesOf(kubelet.Config{
+	got := LinesOf(kubelet.Config{
 		ImageGCHighPercent: 100, ImageGCLowPercent: 70, GCOff: true, NodeStatusMaxImages: -1,
 		Thresholds: []kubelet.Threshold{
 			{Signal: kubelet.SignalContainerFSAvailable, Percent: 30},
-			{Signal: kubelet.SignalImageFSAvailable, Percent: 12.5},
-			{Signal: kubelet.SignalNodeFSAvailable, Bytes: 1 << 30, Soft: true},
+			{Signal: kubelet.SignalImageFSAvailable, Percent: 12.5, MinReclaimPercent: 5},
+			{Signal: kubelet.SignalNodeFSAvailable, Bytes: 1 << 30, Soft: true, MinReclaimBytes: 1 << 20},
+			{Signal: kubelet.SignalContainerFSInodesFree, Percent: 30},
+			{Signal: kubelet.SignalImageFSInodesFree, Percent: 5, MinReclaimInodes: 7},
+			{Signal: kubelet.SignalNodeFSInodesFree, Inodes: 1000},
 		},
 	})
 	want := ledger.Lines{
 		GCHighPercent: 100, GCLowPercent: 70, GCOff: true, MaxImagesListed: -1,
-		Thresholds: []ledger.Threshold{{Signal: ledger.ImageFSAvailable, Percent: 12.5}, {Signal: ledger.NodeFSAvailable, Bytes: 1 << 30, Soft: true}},
+		Thresholds: []ledger.Threshold{
+			{Signal: ledger.ImageFSAvailable, Percent: 12.5, MinReclaimPercent: 5},
+			{Signal: ledger.NodeFSAvailable, Bytes: 1 << 30, Soft: true, MinReclaimBytes: 1 << 20},
+			{Signal: ledger.ImageFSInodesFree, Percent: 5},
+			{Signal: ledger.NodeFSInodesFree, Inodes: 1000},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)

@@ -126,11 +126,11 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	result.Likely = ready
 
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
-	s.possible.add(&result, result.Optimistic, optimistic(d.need.Low, &account), exact)
+	s.possible.add(&result, result.Optimistic, optimistic(d, &account), exact)
 	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
-	expected := likely(d.need.Likely, margin, &account)
+	expected := likely(d, margin, &account)
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
 	if ready {
 		s.ready.add(&result, result.LikelyVerdict, expected, exact)

@@ -79,7 +79,7 @@ func (p *pool) widen(a *ledger.Account) {
 	if blind(a) != "" {
 		return
 	}
-	if room := optimistic(0, a).room(verdict.NeverFits); !p.known || room > p.room {
+	if room := optimistic(demand{}, a).room(verdict.NeverFits); !p.known || room > p.room {
 		p.room, p.known = room, true
 	}
 }

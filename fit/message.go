@@ -24,12 +24,15 @@ type sentences struct {
 // denial is for a pod that is refused.
 func (w sentences) denial(s *survey) string {
 	t := &s.possible
-	v := t.pastBest.verdict
-	limit := limits[v.Severity()]
+	v, limit := t.pastBest.verdict, t.limit()
 	also, and := "", ""
 	if s.grown() {
 		also, and = ", nor can a new one", " and a new one"
 	}
+	if t.shortOfInodes() {
+		return w.inodes(t, false)
+	}
+	also += t.cause()
 	if !w.numbers {
 		return w.tooMuch(t, false, and)
 	}
@@ -51,22 +54,25 @@ func (w sentences) denial(s *survey) string {
 // warning is for a pod that is admitted although it likely overloads most of the nodes that can take it.
 func (w sentences) warning(s *survey) string {
 	t := s.scope()
-	if !t.all() {
-		return w.partly(t, s.ready.nodes == 0)
+	v, limit, unready := t.pastBest.verdict, t.limit(), s.ready.nodes == 0
+	if t.shortOfInodes() {
+		return w.inodes(t, unready)
 	}
-	v := t.pastBest.verdict
-	limit, unready := limits[v.Severity()], s.ready.nodes == 0
+	if !t.all() {
+		return w.partly(t, unready)
+	}
 	if !w.numbers {
 		return w.tooMuch(t, unready, "")
 	}
 	switch room := t.rooms[v.Severity()]; {
 	case t.nodes == 1:
-		return w.line("needs %s; %s has %s %s", t.needs(), w.single(t, unready), room.orNo(), limit)
+		return w.line("needs %s; %s has %s %s%s", t.needs(), w.single(t, unready), room.orNo(), limit, t.cause())
 	case !t.sameNeed():
-		return w.line("needs %s depending on the node; none of %d eligible nodes%s has enough %s", t.needs(), t.nodes, aside(unready), limit)
+		return w.line("needs %s depending on the node; none of %d eligible nodes%s has enough %s%s",
+			t.needs(), t.nodes, aside(unready), limit, t.cause())
 	default:
-		return w.line("needs %s on a node; none of %d eligible nodes%s has that much %s (most: %s%s)",
-			t.needs(), t.nodes, aside(unready), limit, w.left(room, t.least), w.on(t))
+		return w.line("needs %s on a node; none of %d eligible nodes%s has that much %s (most: %s%s)%s",
+			t.needs(), t.nodes, aside(unready), limit, w.left(room, t.least), w.on(t), t.cause())
 	}
 }
 
@@ -76,17 +82,37 @@ func (w sentences) tooMuch(t *tally, unready bool, elsewhere string) string {
 	if t.nodes == 1 {
 		where = w.single(t, unready)
 	}
-	return w.line("the pod's images are too much for %s%s: %s", where, elsewhere, harms[t.pastBest.verdict.Severity()])
+	return w.line("the pod's images are too much for %s%s: %s%s", where, elsewhere, harms[t.pastBest.verdict.Severity()], t.cause())
+}
+
+// inodes is for a pod whose nodes are past the threshold because their inodes are short, whatever it needs.
+func (w sentences) inodes(t *tally, unready bool) string {
+	harm := "disk pressure keeps pods away"
+	if t.inodes.free >= t.inodes.line {
+		harm = harms[verdict.PressuresDisk.Severity()]
+	}
+	switch {
+	case t.nodes == 1:
+		return w.line("%s %s: %s", w.single(t, unready), t.inodes.lack(w.numbers), harm)
+	case t.all() && w.numbers:
+		return w.line("all %d eligible nodes%s %s: %s", t.nodes, aside(unready), t.inodes.lacks(true), harm)
+	case t.all():
+		return w.line("all eligible nodes%s %s: %s", aside(unready), t.inodes.lacks(false), harm)
+	case w.numbers:
+		return w.line("%d of %d eligible nodes%s %s: %s there", t.past, t.nodes, aside(unready), t.inodes.lacks(true), harm)
+	default:
+		return w.line("most eligible nodes%s %s: %s there", aside(unready), t.inodes.lacks(false), harm)
+	}
 }
 
 // partly is for a pod that would do harm on most nodes, but not on all.
 func (w sentences) partly(t *tally, unready bool) string {
 	harm := harms[t.pastBest.verdict.Severity()]
 	if !w.numbers {
-		return w.line("the pod's images are too much for most eligible nodes%s: %s there", aside(unready), harm)
+		return w.line("the pod's images are too much for most eligible nodes%s: %s there%s", aside(unready), harm, t.cause())
 	}
-	return w.line("needs %s on a node; that is too much on %d of %d eligible nodes%s: %s there",
-		t.needs(), t.past, t.nodes, aside(unready), harm)
+	return w.line("needs %s on a node; that is too much on %d of %d eligible nodes%s: %s there%s",
+		t.needs(), t.past, t.nodes, aside(unready), harm, t.cause())
 }
 
 // allowed is for the command line: the pod is admitted, and something is known about the best node.
@@ -98,6 +124,7 @@ func (w sentences) allowed(t *tally, unready bool) string {
 	} else if !w.numbers {
 		where = "the best eligible node" + aside(unready)
 	}
+	harm := w.harm(best)
 	switch need := (amount{best.Need.Likely, best.Need.IsExact()}); {
 	case need.bytes == 0 && need.exact:
 		return w.line("fits: nothing to pull on %s", where)
@@ -106,12 +133,16 @@ func (w sentences) allowed(t *tally, unready bool) string {
 	case best.verdict == verdict.Fits && !w.numbers:
 		return w.line("fits on %s", where)
 	case best.verdict == verdict.Fits:
+		limit := limits[verdict.TriggersGC.Severity()]
+		if best.lineless && best.Account.GCLineBytes <= 0 {
+			limit = "before the disk is full"
+		}
 		free := amount{estimate.SaturatingAdd(best.slack, need.bytes), best.Account.Available.IsExact()}
-		return w.line("fits: needs %s; %s has %s %s", need, where, room{free, true}.text(), limits[verdict.TriggersGC.Severity()])
+		return w.line("fits: needs %s; %s has %s %s", need, where, room{free, true}.text(), limit)
 	case !w.numbers:
-		return w.line("even on %s, %s", where, harms[best.verdict.Severity()])
+		return w.line("even on %s, %s", where, harm)
 	default:
-		return w.line("needs %s; even on %s, %s", need, where, harms[best.verdict.Severity()])
+		return w.line("needs %s; even on %s, %s", need, where, harm)
 	}
 }
 

@@ -28,7 +28,7 @@ const gi = 1 << 30
 
 // scenes are nodes with a disk of 100Gi on which a pod meets each verdict. The need is a bit more than fits before.
 func scene(v verdict.Verdict, number int) figures {
-	f := figures{need: 10 * gi, reclaimable: 5 * gi, capacity: 100 * gi, gcLine: 16 * gi, evictionLine: 15 * gi}
+	f := figures{need: 10 * gi, reclaimable: 5 * gi, capacity: 100 * gi, gcLine: 16 * gi, evictionLine: 15 * gi, evictionTarget: 15 * gi}
 	short := int64(7+number) * gi
 	switch v {
 	case verdict.Fits:
@@ -128,10 +128,68 @@ func TestSentences(t *testing.T) {
 		show(string(v)+": allowed", func(w sentences) string { return w.allowed(&several, false) })
 		show(string(v)+": allowed, one node", func(w sentences) string { return w.allowed(&one, false) })
 	}
+	causes(show)
 	fits, single := scopeOf(verdict.Fits, 3, 0, false, false), scopeOf(verdict.Fits, 1, 0, false, false)
 	show("Fits", func(w sentences) string { return w.allowed(&fits, false) })
 	show("Fits: one node, unschedulable now", func(w sentences) string { return w.allowed(&single, true) })
 	golden(t, "sentences.txt", out.String())
+}
+
+// causes shows the sentences about nodes that are past a threshold for another reason than their bytes and a line.
+func causes(show func(what string, sentence func(sentences) string)) {
+	noLine := func(_ int, f *figures, _ *NodeResult) {
+		f.evictionLine, f.evictionTarget, f.reclaimable = 0, 0, 0
+		f.available = f.need - 2*gi
+	}
+	short := func(i int, f *figures, r *NodeResult) {
+		r.Account.Inodes, r.Account.InodesFree, r.Account.InodeLine = 131072, int64(4000-i), 6553
+		f.inodesFree, f.inodeLine = r.Account.InodesFree, r.Account.InodeLine
+	}
+	own := func(i int, f *figures, r *NodeResult) {
+		short(i, f, r)
+		r.Account.InodesFree, f.inodesFree, f.inodes = 10_000, 10_000, 5000
+	}
+	for _, c := range []struct {
+		what string
+		v    verdict.Verdict
+		with func(int, *figures, *NodeResult)
+	}{
+		{"no eviction line", verdict.FillsDisk, noLine},
+		{"short of inodes", verdict.PressuresDisk, short},
+		{"short of inodes with the pod's", verdict.PressuresDisk, own},
+	} {
+		several, one, part := causeOf(c.v, 3, 0, c.with), causeOf(c.v, 1, 0, c.with), causeOf(c.v, 9, 3, c.with)
+		show(c.what+": denied, several nodes", func(w sentences) string { return w.denial(&survey{possible: several}) })
+		show(c.what+": denied, one node", func(w sentences) string { return w.denial(&survey{possible: one}) })
+		show(c.what+": warned, several nodes", func(w sentences) string { return w.warning(&survey{ready: several}) })
+		show(c.what+": warned, one node", func(w sentences) string { return w.warning(&survey{ready: one}) })
+		show(c.what+": warned, on most nodes", func(w sentences) string { return w.warning(&survey{ready: part}) })
+		show(c.what+": warned, no node could take it now", func(w sentences) string { return w.warning(&survey{ever: several}) })
+		show(c.what+": allowed", func(w sentences) string { return w.allowed(&several, false) })
+		show(c.what+": allowed, one node", func(w sentences) string { return w.allowed(&one, false) })
+	}
+	roomy := causeOf(verdict.Fits, 1, 0, func(_ int, f *figures, _ *NodeResult) { f.gcLine, f.evictionLine, f.evictionTarget = 0, 0, 0 })
+	show("no line at all: fits", func(w sentences) string { return w.allowed(&roomy, false) })
+}
+
+// causeOf is scopeOf for nodes that are past the threshold for a reason of their own.
+func causeOf(v verdict.Verdict, past, fine int, with func(int, *figures, *NodeResult)) tally {
+	t := tally{threshold: v}
+	for i := range past + fine {
+		f := scene(verdict.Fits, i)
+		result := &NodeResult{Node: fmt.Sprintf("worker-%d", i+1), Need: estimate.Between(f.need, f.need, f.need+gi)}
+		result.Account.Available = estimate.Between(f.available, f.available, f.available+gi)
+		at := verdict.Fits
+		if i < past {
+			with(i, &f, result)
+			at = v
+		}
+		if got := f.verdict(); got != at {
+			panic(fmt.Sprintf("%+v is %s, not %s", f, got, at)) // A mistake of the test.
+		}
+		t.add(result, at, f, false)
+	}
+	return t
 }
 
 func TestSentencesWithoutAnOpinion(t *testing.T) {

@@ -17,8 +17,9 @@ import (
 // demand is what a pod adds to one node.
 type demand struct {
 	need estimate.Bytes
-	// peak is what comes on top while it is pulled, bound by bound, and inodes the likely number of files.
-	peak   estimate.Bytes
+	// peak is what is on the disk besides while the images are pulled, and gone afterwards, bound by bound.
+	peak estimate.Bytes
+	// inodes is how many files and folders the images likely bring.
 	inodes int64
 	// unsized: some image that is wanted there has a size that nobody even assumes.
 	unsized bool

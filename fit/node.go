@@ -12,69 +12,127 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
-// figures are one scenario on one node: every estimate at the same bound. Bytes.
+// figures are one scenario on one node: every estimate at the same bound. Bytes, but for the inodes.
 type figures struct {
 	need, available, reclaimable int64
-	// capacity, gcLine and evictionLine are as in ledger.Account.
-	capacity, gcLine, evictionLine int64
+	// peak is on the disk besides while the images are pulled. noticed is what of it the kubelet is taken to see: it looks
+	// every ten seconds.
+	peak, noticed int64
+	// capacity, gcLine, evictionLine and evictionTarget are as in ledger.Account.
+	capacity, gcLine, evictionLine, evictionTarget int64
+	// inodes are needed, inodesFree are left, and with less than inodeLine the kubelet reports disk pressure.
+	inodes, inodesFree, inodeLine int64
 }
 
 // optimistic returns the figures when every unknown turns out in the pod's favour.
-func optimistic(need int64, a *ledger.Account) figures {
-	return figures{
-		need: need, available: a.Available.High, reclaimable: max(a.Reclaimable.High, 0),
-		capacity: a.CapacityBytes, gcLine: max(a.GCLineBytes, 0), evictionLine: max(a.EvictionLineBytes, 0),
+func optimistic(d demand, a *ledger.Account) figures {
+	f := figuresOf(a)
+	f.need, f.available, f.peak = d.need.Low, a.Available.High, max(d.peak.Low, 0)
+	// Without an eviction line it is only the periodic garbage collection that may trim images in time.
+	if f.evictionLine > 0 || f.gcLine > 0 {
+		f.reclaimable = max(a.Reclaimable.High, 0)
 	}
+	return f
 }
 
 // likely returns the figures at the most likely values, with a margin taken from what is available.
-func likely(need, margin int64, a *ledger.Account) figures {
+func likely(d demand, margin int64, a *ledger.Account) figures {
+	f := figuresOf(a)
+	f.need, f.available, f.peak = d.need.Likely, estimate.SaturatingSub(a.Available.Likely, margin), max(d.peak.Likely, 0)
+	f.noticed, f.inodes = f.peak, max(d.inodes, 0)
+	// Without an eviction line nothing is freed while a pull goes on: the garbage collection runs every five minutes.
+	if f.evictionLine > 0 {
+		f.reclaimable = max(a.Reclaimable.Likely, 0)
+	}
+	return f
+}
+
+// figuresOf returns what is the same at every bound.
+func figuresOf(a *ledger.Account) figures {
+	line := max(a.EvictionLineBytes, 0)
 	return figures{
-		need: need, available: estimate.SaturatingSub(a.Available.Likely, margin), reclaimable: max(a.Reclaimable.Likely, 0),
-		capacity: a.CapacityBytes, gcLine: max(a.GCLineBytes, 0), evictionLine: max(a.EvictionLineBytes, 0),
+		capacity: a.CapacityBytes, gcLine: max(a.GCLineBytes, 0), evictionLine: line, evictionTarget: max(a.EvictionTargetBytes, line),
+		inodesFree: a.InodesFree, inodeLine: max(a.InodeLine, 0),
 	}
 }
 
 // verdict returns what happens on the node. The first condition that holds counts, so that it is also defined where an
 // eviction line above the GC line makes two of them hold. Exactly on a line is still on its good side, because the kubelet
 // acts on less than a line; a need of zero is never NeverFits.
+//
+// A kubelet that has no eviction line for this disk never reports disk pressure and evicts no pod: between the GC line and
+// a full disk there is nothing. Below the GC line it trims images, and there is room for what that frees; with garbage
+// collection off, too, nothing is ever freed.
+//
+// Being short of inodes is disk pressure, and no more: nobody knows how many of them a reclaim frees.
 func (f figures) verdict() verdict.Verdict {
+	if v := f.ofBytes(); v.AtLeast(verdict.PressuresDisk) || !f.shortOfInodes() {
+		return v
+	}
+	return verdict.PressuresDisk
+}
+
+func (f figures) ofBytes() verdict.Verdict {
 	projected := estimate.SaturatingSub(f.available, f.need)
-	afterReclaim := estimate.SaturatingAdd(projected, f.reclaimable)
+	seen := estimate.SaturatingSub(projected, f.noticed)
+	pressure := !f.lineless() && seen < f.evictionLine
 	switch {
 	case f.need > 0 && f.need > f.room(verdict.NeverFits):
 		return verdict.NeverFits
-	case projected >= f.evictionLine && projected >= f.gcLine:
-		return verdict.Fits
-	case projected >= f.evictionLine:
-		return verdict.TriggersGC
-	case afterReclaim >= f.evictionLine:
-		return verdict.PressuresDisk
-	case afterReclaim > 0:
-		return verdict.EvictsPods
-	default:
+	case f.need >= f.full():
 		return verdict.FillsDisk
+	case pressure && estimate.SaturatingAdd(seen, f.reclaimable) < f.evictionTarget:
+		return verdict.EvictsPods
+	case pressure:
+		return verdict.PressuresDisk
+	case projected < f.gcLine:
+		return verdict.TriggersGC
+	default:
+		return verdict.Fits
 	}
+}
+
+// lineless reports whether the kubelet has no eviction line for this disk.
+func (f figures) lineless() bool { return f.evictionLine <= 0 }
+
+// full is the need with which the disk is full while the images are pulled, with all freed that can be.
+func (f figures) full() int64 {
+	return estimate.SaturatingSub(estimate.SaturatingAdd(f.available, f.reclaimable), f.peak)
+}
+
+func (f figures) shortOfInodes() bool {
+	return f.inodeLine > 0 && estimate.SaturatingSub(f.inodesFree, f.inodes) < f.inodeLine
 }
 
 // room returns how many bytes a pod may need before v happens here. For Fits, which is nothing that happens, it is the room
 // before TriggersGC. It may be negative.
 func (f figures) room(v verdict.Verdict) int64 {
-	empty := estimate.SaturatingSub(f.capacity, f.evictionLine)
-	room := empty
-	switch v {
-	case verdict.Fits, verdict.TriggersGC:
-		room = estimate.SaturatingSub(f.available, max(f.gcLine, f.evictionLine))
-	case verdict.PressuresDisk:
-		room = estimate.SaturatingSub(f.available, f.evictionLine)
-	case verdict.EvictsPods:
-		room = estimate.SaturatingSub(estimate.SaturatingAdd(f.available, f.reclaimable), f.evictionLine)
-	case verdict.FillsDisk:
-		room = estimate.SaturatingAdd(f.available, f.reclaimable)
-	case verdict.NeverFits, verdict.Unknown:
+	full, pressure := f.full(), f.full()
+	seen := estimate.SaturatingSub(f.available, f.noticed)
+	if !f.lineless() {
+		pressure = estimate.SaturatingSub(seen, f.evictionLine)
 	}
 	// More than an empty disk holds is an error of the estimates.
-	return min(room, empty)
+	empty := estimate.SaturatingSub(f.capacity, f.evictionLine)
+	room := full
+	switch v {
+	case verdict.Fits, verdict.TriggersGC:
+		room = min(pressure, estimate.SaturatingSub(f.available, f.gcLine))
+	case verdict.PressuresDisk:
+		room = pressure
+	case verdict.EvictsPods:
+		if !f.lineless() {
+			// Where a reclaim would not even make up for its minimum, the line is what counts.
+			room = max(pressure, estimate.SaturatingSub(estimate.SaturatingAdd(seen, f.reclaimable), f.evictionTarget))
+		}
+	case verdict.FillsDisk:
+	case verdict.NeverFits, verdict.Unknown:
+		return empty
+	}
+	if f.shortOfInodes() && verdict.PressuresDisk.AtLeast(v) {
+		room = min(room, 0)
+	}
+	return min(room, full, empty)
 }
 
 // blind returns why there is no opinion about a node with this account, empty when there can be one.
@@ -100,8 +158,8 @@ func judge(name string, a *ledger.Account, d demand, margin int64, warnAt verdic
 		result.Optimistic, result.LikelyVerdict = verdict.Unknown, verdict.Unknown
 		return result
 	}
-	result.Optimistic = optimistic(d.need.Low, a).ofPod()
-	result.LikelyVerdict = likely(d.need.Likely, margin, a).ofPod()
+	result.Optimistic = optimistic(d, a).ofPod()
+	result.LikelyVerdict = likely(d, margin, a).ofPod()
 	// The images whose size is known may be bad enough; otherwise the others decide.
 	if d.unsized && !result.LikelyVerdict.AtLeast(warnAt) {
 		result.LikelyVerdict, result.Why = verdict.Unknown, UnknownSize
@@ -132,8 +190,8 @@ func Now(s *ledger.Snapshot, row *ledger.NodeRow, p *policy.Policy, now time.Tim
 		Optimistic: verdict.Unknown, LikelyVerdict: verdict.Unknown,
 	}
 	if result.Why = blind(&a); result.Why == "" {
-		result.Optimistic = optimistic(0, &a).verdict()
-		result.LikelyVerdict = likely(0, p.SafetyMargin.Of(a.CapacityBytes), &a).verdict()
+		result.Optimistic = optimistic(demand{}, &a).verdict()
+		result.LikelyVerdict = likely(demand{}, p.SafetyMargin.Of(a.CapacityBytes), &a).verdict()
 	}
 	return result
 }

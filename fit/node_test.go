@@ -13,10 +13,18 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
+// diskOf is a disk whose eviction line has no minimum reclaim, with images that take no more while they are pulled.
+func diskOf(need, available, reclaimable, capacity, gcLine, evictionLine int64) figures {
+	return figures{
+		need: need, available: available, reclaimable: reclaimable,
+		capacity: capacity, gcLine: gcLine, evictionLine: evictionLine, evictionTarget: evictionLine,
+	}
+}
+
 // One byte on either side of every line of a disk of 1000 bytes that has its lines at 160 and 150.
 func TestVerdictBoundaries(t *testing.T) {
 	disk := func(need, available, reclaimable int64) figures {
-		return figures{need, available, reclaimable, 1000, 160, 150}
+		return diskOf(need, available, reclaimable, 1000, 160, 150)
 	}
 	for what, c := range map[string]struct {
 		figures figures
@@ -39,17 +47,26 @@ func TestVerdictBoundaries(t *testing.T) {
 		"no need on a full disk is not never":               {disk(0, 0, 0), verdict.FillsDisk},
 		"no need on a node below its eviction line":         {disk(0, 149, 0), verdict.EvictsPods},
 		"an account that is overdrawn":                      {disk(1, -10, 5), verdict.FillsDisk},
-		"no lines, everything taken":                        {figures{1000, 1000, 0, 1000, 0, 0}, verdict.Fits},
-		"no lines, one byte too many on a full disk":        {figures{1, 0, 0, 1000, 0, 0}, verdict.FillsDisk},
-		"no lines, more than the disk":                      {figures{1001, 2000, 0, 1000, 0, 0}, verdict.NeverFits},
-		"eviction line above the GC line":                   {figures{10, 205, 0, 1000, 100, 200}, verdict.EvictsPods},
-		"eviction line above the GC line, above both":       {figures{5, 205, 0, 1000, 100, 200}, verdict.Fits},
-		"eviction line larger than the disk":                {figures{1, 900, 0, 1000, 100, 2000}, verdict.NeverFits},
-		"a need past all counting":                          {figures{math.MaxInt64, 500, 0, 1000, 160, 150}, verdict.NeverFits},
-		"a debt past all counting":                          {figures{1, math.MinInt64, 0, 1000, 160, 150}, verdict.FillsDisk},
-		"room past all counting":                            {figures{1, math.MaxInt64, math.MaxInt64, math.MaxInt64, 160, 150}, verdict.Fits},
-		"need and room past all counting":                   {figures{math.MaxInt64, math.MaxInt64, 0, math.MaxInt64, 0, 0}, verdict.Fits},
-		"need past all counting, disk one line short of it": {figures{math.MaxInt64, math.MaxInt64, 0, math.MaxInt64, 0, 1}, verdict.NeverFits},
+		"no lines, one byte left":                           {diskOf(999, 1000, 0, 1000, 0, 0), verdict.Fits},
+		"no lines, everything taken":                        {diskOf(1000, 1000, 0, 1000, 0, 0), verdict.FillsDisk},
+		"no eviction line, at the GC line":                  {diskOf(340, 500, 0, 1000, 160, 0), verdict.Fits},
+		"no eviction line, one byte below the GC line":      {diskOf(341, 500, 0, 1000, 160, 0), verdict.TriggersGC},
+		"no eviction line, one byte left":                   {diskOf(499, 500, 0, 1000, 160, 0), verdict.TriggersGC},
+		"no eviction line, nothing left":                    {diskOf(500, 500, 0, 1000, 160, 0), verdict.FillsDisk},
+		"no eviction line, less than nothing left":          {diskOf(501, 500, 0, 1000, 160, 0), verdict.FillsDisk},
+		"no eviction line, one byte left after a GC":        {diskOf(599, 500, 100, 1000, 160, 0), verdict.TriggersGC},
+		"no eviction line, nothing left after a GC":         {diskOf(600, 500, 100, 1000, 160, 0), verdict.FillsDisk},
+		"no lines, one byte too many on a full disk":        {diskOf(1, 0, 0, 1000, 0, 0), verdict.FillsDisk},
+		"no lines, more than the disk":                      {diskOf(1001, 2000, 0, 1000, 0, 0), verdict.NeverFits},
+		"eviction line above the GC line":                   {diskOf(10, 205, 0, 1000, 100, 200), verdict.EvictsPods},
+		"eviction line above the GC line, above both":       {diskOf(5, 205, 0, 1000, 100, 200), verdict.Fits},
+		"eviction line larger than the disk":                {diskOf(1, 900, 0, 1000, 100, 2000), verdict.NeverFits},
+		"a need past all counting":                          {diskOf(math.MaxInt64, 500, 0, 1000, 160, 150), verdict.NeverFits},
+		"a debt past all counting":                          {diskOf(1, math.MinInt64, 0, 1000, 160, 150), verdict.FillsDisk},
+		"room past all counting":                            {diskOf(1, math.MaxInt64, math.MaxInt64, math.MaxInt64, 160, 150), verdict.Fits},
+		"need and room past all counting":                   {diskOf(math.MaxInt64, math.MaxInt64, 0, math.MaxInt64, 0, 0), verdict.FillsDisk},
+		"all but one byte past all counting":                {diskOf(math.MaxInt64-1, math.MaxInt64, 0, math.MaxInt64, 0, 0), verdict.Fits},
+		"need past all counting, disk one line short of it": {diskOf(math.MaxInt64, math.MaxInt64, 0, math.MaxInt64, 0, 1), verdict.NeverFits},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if got := c.figures.verdict(); got != c.want {
@@ -61,23 +78,36 @@ func TestVerdictBoundaries(t *testing.T) {
 
 // The room before a verdict is what may be needed without it, and one byte more is too much.
 func TestRoomIsTheLargestNeedWithoutTheVerdict(t *testing.T) {
+	with := func(f figures, change func(*figures)) figures { change(&f); return f }
+	base := diskOf(0, 500, 100, 1000, 160, 150)
 	for _, f := range []figures{
-		{0, 500, 0, 1000, 160, 150},
-		{0, 500, 100, 1000, 160, 150},
-		{0, 900, 100, 1000, 160, 150},
-		{0, 500, 0, 1000, 0, 150},
-		{0, 500, 20, 1000, 160, 150},
-		{0, 300, 0, 1000, 100, 200},
+		diskOf(0, 500, 100, 1000, 160, 0),
+		diskOf(0, 500, 0, 1000, 0, 0),
+		with(base, func(f *figures) { f.evictionTarget = 200 }),
+		with(base, func(f *figures) { f.evictionTarget = 300 }),
+		with(base, func(f *figures) { f.peak = 70 }),
+		with(base, func(f *figures) { f.peak, f.noticed = 70, 70 }),
+		with(base, func(f *figures) { f.peak = 400 }),
+		with(base, func(f *figures) { f.peak, f.noticed, f.evictionTarget = 400, 400, 170 }),
+		with(diskOf(0, 500, 100, 1000, 160, 0), func(f *figures) { f.peak = 70 }),
+		with(base, func(f *figures) { f.inodesFree, f.inodeLine = 4, 5 }),
+		with(base, func(f *figures) { f.inodesFree, f.inodeLine, f.inodes = 9, 5, 5 }),
+		diskOf(0, 500, 0, 1000, 160, 150),
+		diskOf(0, 500, 100, 1000, 160, 150),
+		diskOf(0, 900, 100, 1000, 160, 150),
+		diskOf(0, 500, 0, 1000, 0, 150),
+		diskOf(0, 500, 20, 1000, 160, 150),
+		diskOf(0, 300, 0, 1000, 100, 200),
 	} {
 		for _, v := range verdict.All()[1:6] {
 			room := f.room(v)
-			if v == verdict.FillsDisk && room < f.room(verdict.NeverFits) {
+			if room == f.full() && v != verdict.NeverFits {
 				room-- // From this on.
 			}
 			within, beyond := f, f
-			within.need, beyond.need = room, room+1
-			if within.verdict().AtLeast(v) || !beyond.verdict().AtLeast(v) {
-				t.Errorf("%+v: room before %s is %d, but that gives %s and one more %s", f, v, room, within.verdict(), beyond.verdict())
+			within.need, beyond.need = room, max(room, 0)+1
+			if within.ofPod().AtLeast(v) || !beyond.ofPod().AtLeast(v) {
+				t.Errorf("%+v: room before %s is %d, but that gives %s and one more %s", f, v, room, within.ofPod(), beyond.ofPod())
 			}
 		}
 	}

@@ -134,26 +134,50 @@ func wantedByPods(row *ledger.NodeRow, ref imageref.Ref) bool {
 	return false
 }
 
-// table is the table of the design, read from the bottom so that the worst that holds counts.
-func table(need, available, reclaimable, capacity, gc, eviction int64) verdict.Verdict {
-	projected := available - min(need, 1<<50)
-	after := projected + reclaimable
-	switch {
-	case need <= 0:
-		return verdict.Fits
-	case need > capacity-eviction:
-		return verdict.NeverFits
-	case after <= 0:
-		return verdict.FillsDisk
-	case after < eviction:
-		return verdict.EvictsPods
-	case projected < eviction:
-		return verdict.PressuresDisk
-	case projected < gc:
-		return verdict.TriggersGC
-	default:
+// table is the table of the design, read from the bottom so that the worst that holds counts. reclaimable is nil where
+// nobody deletes images; inodes says that they are short.
+func table(need, available int64, reclaimable *int64, a ledger.Account, inodes bool) verdict.Verdict {
+	if need <= 0 {
 		return verdict.Fits
 	}
+	evicts := a.EvictionLineBytes > 0
+	projected := available - min(need, 1<<50)
+	after := projected
+	if reclaimable != nil {
+		after += *reclaimable
+	}
+	v := verdict.Fits
+	switch {
+	case need > a.CapacityBytes-a.EvictionLineBytes:
+		v = verdict.NeverFits
+	case after <= 0:
+		v = verdict.FillsDisk
+	case evicts && projected < a.EvictionLineBytes && after < a.EvictionTargetBytes:
+		v = verdict.EvictsPods
+	case evicts && projected < a.EvictionLineBytes:
+		v = verdict.PressuresDisk
+	case projected < a.GCLineBytes || projected <= 0:
+		v = verdict.TriggersGC
+	}
+	if inodes && (v == verdict.Fits || v == verdict.TriggersGC) {
+		v = verdict.PressuresDisk
+	}
+	return v
+}
+
+// byBounds returns the verdicts of a node at its two bounds.
+func (o oracle) byBounds(low, likely int64, a ledger.Account) (optimistic, expected verdict.Verdict) {
+	atBest, expectedly := &a.Reclaimable.High, &a.Reclaimable.Likely
+	if a.EvictionLineBytes == 0 {
+		// Nobody deletes images before the disk is full, unless the garbage collection happens to come in time.
+		expectedly = nil
+		if a.GCLineBytes == 0 {
+			atBest = nil
+		}
+	}
+	inodes := a.InodesFree < a.InodeLine
+	margin := o.p.SafetyMargin.Of(a.CapacityBytes)
+	return table(low, a.Available.High, atBest, a, inodes), table(likely, a.Available.Likely-margin, expectedly, a, inodes)
 }
 
 func (o oracle) judge(huge int64) []judged {
@@ -176,9 +200,7 @@ func (o oracle) judge(huge int64) []judged {
 				j.why = StaleSample
 			}
 		default:
-			margin := o.p.SafetyMargin.Of(a.CapacityBytes)
-			j.optimistic = table(low, a.Available.High, a.Reclaimable.High, a.CapacityBytes, a.GCLineBytes, a.EvictionLineBytes)
-			j.likely = table(likely, a.Available.Likely-margin, a.Reclaimable.Likely, a.CapacityBytes, a.GCLineBytes, a.EvictionLineBytes)
+			j.optimistic, j.likely = o.byBounds(low, likely, a)
 			if unknown && j.likely.Severity() < o.p.WarnAt.Severity() {
 				j.likely, j.why = verdict.Unknown, UnknownSize
 			}

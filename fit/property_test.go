@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,9 @@ func (c chance) nodes() []node {
 		if c.oneIn(12) {
 			n.age = time.Hour
 		}
+		if c.oneIn(3) {
+			n.inodes, n.inodesFree = 1000, pick[int64](c, 0, 49, 50, 51, 900)
+		}
 		if c.oneIn(12) {
 			n.taints = []corev1.Taint{{Key: "own", Effect: corev1.TaintEffectNoSchedule}}
 		}
@@ -86,6 +90,8 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 			early := lines()
 			early.GCHighPercent = 50
 			l.SetLines(n.name, "", early)
+		case c.oneIn(2):
+			l.SetLines(n.name, "", c.lines())
 		}
 	}
 	for i := range 6 {
@@ -103,6 +109,26 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 			continue
 		}
 		bind(l, name, pick(c, nodes...).name, epoch, imageOf(c.IntN(6)))
+	}
+	return l
+}
+
+// lines are those of a kubelet that somebody has configured.
+func (c chance) lines() ledger.Lines {
+	l := lines()
+	l.GCHighPercent, l.Thresholds[0].Soft = pick(c, 85, 85, 99), c.oneIn(4)
+	switch c.IntN(5) {
+	case 0:
+		l.Thresholds[0].MinReclaimPercent = pick(c, 1, 10.0)
+	case 1:
+		l.Thresholds[0].MinReclaimBytes = c.Int64N(200)
+	case 2, 3:
+		l.Thresholds = l.Thresholds[1:]
+		if c.oneIn(2) {
+			l.GCHighPercent, l.GCOff = 100, true
+		}
+	default:
+		l.Thresholds = []ledger.Threshold{{Signal: ledger.ImageFSAvailable, Bytes: 1 + c.Int64N(300)}}
 	}
 	return l
 }
@@ -159,6 +185,12 @@ func (c chance) request() (r Request, byHost bool) {
 
 const worlds = 12_000
 
+// What sentences say of these causes.
+const (
+	noEvictionLine = "no eviction threshold"
+	shortOfInodes  = "short of inodes"
+)
+
 // The naive oracle agrees on every decision.
 func TestOracleAgrees(t *testing.T) {
 	seen := map[string]int{}
@@ -178,6 +210,11 @@ func TestOracleAgrees(t *testing.T) {
 		if len(d.WaitFor) > 0 {
 			seen["waits"]++
 		}
+		for _, cause := range []string{noEvictionLine, shortOfInodes} {
+			if strings.Contains(d.Message, cause) {
+				seen[cause]++
+			}
+		}
 		checkMessage(t, &d, p, &r)
 		if again := Evaluate(s, r, p, epoch); !reflect.DeepEqual(d, again) {
 			t.Fatalf("seed %d: evaluated twice, decided differently:\n%+v\n%+v", seed, d, again)
@@ -189,7 +226,7 @@ func TestOracleAgrees(t *testing.T) {
 			t.Errorf("only %d worlds with the verdict %s", seen[string(v)], v)
 		}
 	}
-	for _, what := range []string{"Allow", "Warn", "Deny", "waits", string(StaleSample), string(NotMeasured), string(UnknownSize), string(ElasticPool), string(NoCandidate)} {
+	for _, what := range []string{"Allow", "Warn", "Deny", "waits", string(StaleSample), string(NotMeasured), string(UnknownSize), string(ElasticPool), string(NoCandidate), noEvictionLine, shortOfInodes} {
 		if seen[what] < worlds/200 {
 			t.Errorf("only %d worlds with %s", seen[what], what)
 		}
@@ -257,6 +294,7 @@ func TestFreeSpaceNeverDenies(t *testing.T) {
 		now := epoch.Add(time.Second)
 		l.SetMeasurement(n.name, ledger.Measurement{
 			CapacityBytes: n.capacity, AvailableBytes: n.available + c.Int64N(n.capacity-n.available+1), SampledAt: now, ReceivedAt: now,
+			Inodes: n.inodes, InodesFree: n.inodesFree,
 		})
 		if after := Evaluate(l.Snapshot(), r, p, now); after.Action == Deny {
 			t.Fatalf("seed %d: %s; with more space on %s: %s", seed, before.Message, n.name, after.Message)

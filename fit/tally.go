@@ -26,6 +26,15 @@ type tally struct {
 	rooms [6]room
 	// least and most are the extremes of the needs on the nodes past the threshold.
 	least, most amount
+	// lineless counts the nodes past the threshold whose kubelet has no eviction line, short those that are past it because
+	// they are short of inodes. inodes are those of the one with the largest share of them left.
+	lineless, short int
+	inodes          inodes
+}
+
+// inodes are those of one file system.
+type inodes struct {
+	free, total, line int64
 }
 
 // amount is a figure and whether there is no doubt in it.
@@ -46,6 +55,8 @@ type ranked struct {
 	verdict verdict.Verdict
 	slack   int64
 	set     bool
+	// lineless and short are as in tally.
+	lineless, short bool
 }
 
 // add counts a node that has the verdict v by these figures.
@@ -55,27 +66,20 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 	if t.nodes == 1 || tierRank(result.Account.Tier) > tierRank(t.tier) {
 		t.tier = result.Account.Tier
 	}
-	if v.Severity() < 0 {
-		t.unknown++
-		switch result.Why {
-		case StaleSample:
-			t.stale++
-		case UnknownSize:
-			t.unsized++
-		default:
-			t.unmeasured++
-		}
+	one := ranked{
+		NodeResult: *result, verdict: v, slack: estimate.SaturatingSub(f.room(v), f.need), set: true,
+		lineless: f.lineless(), short: v == verdict.PressuresDisk && f.ofBytes() != v,
 	}
-	slack := estimate.SaturatingSub(f.room(v), f.need)
 	if v.Severity() < 0 {
-		t.unknownBest.offer(result, v, slack)
+		t.addUnknown(&one)
 	}
-	t.best.offer(result, v, slack)
+	t.best.offer(&one)
 	if !v.AtLeast(t.threshold) {
 		return
 	}
 	t.past++
-	t.pastBest.offer(result, v, slack)
+	t.pastBest.offer(&one)
+	t.addCauses(&one)
 	need := amount{f.need, result.Need.IsExact()}
 	if t.past == 1 || need.bytes < t.least.bytes {
 		t.least = need
@@ -89,6 +93,40 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 		}
 	}
 }
+
+func (t *tally) addUnknown(r *ranked) {
+	t.unknown++
+	switch r.Why {
+	case StaleSample:
+		t.stale++
+	case UnknownSize:
+		t.unsized++
+	default:
+		t.unmeasured++
+	}
+	t.unknownBest.offer(r)
+}
+
+// addCauses counts what, besides its bytes, a node is past the threshold for.
+func (t *tally) addCauses(r *ranked) {
+	if r.lineless {
+		t.lineless++
+	}
+	if !r.short {
+		return
+	}
+	left := r.inodes()
+	if t.short == 0 || left.share() > t.inodes.share() {
+		t.inodes = left
+	}
+	t.short++
+}
+
+func (r *ranked) inodes() inodes {
+	return inodes{free: r.Account.InodesFree, total: r.Account.Inodes, line: r.Account.InodeLine}
+}
+
+func (i inodes) share() float64 { return float64(i.free) / float64(max(i.total, 1)) }
 
 // all reports whether there are nodes and every one is past the threshold.
 func (t *tally) all() bool { return t.nodes > 0 && t.past == t.nodes }
@@ -108,21 +146,20 @@ func (t *tally) why() Reason {
 }
 
 // offer replaces r by a better result: a known verdict, a milder one, more slack, and the first name among equals.
-func (r *ranked) offer(result *NodeResult, v verdict.Verdict, slack int64) {
-	if r.set && !better(v, slack, result.Node, r) {
-		return
+func (r *ranked) offer(o *ranked) {
+	if !r.set || better(o, r) {
+		*r = *o
 	}
-	*r = ranked{NodeResult: *result, verdict: v, slack: slack, set: true}
 }
 
-func better(v verdict.Verdict, slack int64, node string, than *ranked) bool {
-	switch a, b := position(v), position(than.verdict); {
+func better(r, than *ranked) bool {
+	switch a, b := position(r.verdict), position(than.verdict); {
 	case a != b:
 		return a < b
-	case slack != than.slack:
-		return slack > than.slack
+	case r.slack != than.slack:
+		return r.slack > than.slack
 	default:
-		return node < than.Node
+		return r.Node < than.Node
 	}
 }
 

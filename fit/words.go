@@ -4,10 +4,12 @@
 package fit
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 
 	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/verdict"
 )
 
 const (
@@ -35,6 +37,67 @@ var harms = [...]string{
 	"pods would be evicted",
 	"the pull would fill the disk",
 	"the disk is too small",
+}
+
+// limit says which line the nodes past the threshold are held against.
+func (t *tally) limit() string {
+	if t.runsDry() {
+		return "before the disk is full"
+	}
+	return limits[t.pastBest.verdict.Severity()]
+}
+
+// runsDry reports whether what is past the threshold is a full disk that no kubelet does anything about.
+func (t *tally) runsDry() bool {
+	return t.pastBest.verdict == verdict.FillsDisk && t.lineless == t.past
+}
+
+// cause ends a sentence about the nodes past the threshold with why nothing helps there.
+func (t *tally) cause() string {
+	if !t.runsDry() {
+		return ""
+	}
+	return noLine(t.past == 1)
+}
+
+func noLine(one bool) string {
+	if one {
+		return "; its kubelet has no eviction threshold for images"
+	}
+	return "; their kubelets have no eviction threshold for images"
+}
+
+// harm says what would happen on one node, and why nothing helps.
+func (w sentences) harm(r *ranked) string {
+	harm := harms[max(r.verdict.Severity(), 0)]
+	switch {
+	case r.short:
+		return harm + ": it " + r.inodes().lack(w.numbers)
+	case r.verdict == verdict.FillsDisk && r.lineless:
+		return harm + noLine(true)
+	default:
+		return harm
+	}
+}
+
+// shortOfInodes reports whether all that is wrong with the nodes past the threshold is that inodes are short.
+func (t *tally) shortOfInodes() bool { return t.short > 0 && t.short == t.past }
+
+// lack says what is the matter with the inodes of one node.
+func (i inodes) lack(numbers bool) string { return i.sentence("is", "", numbers) }
+
+// lacks says what is the matter with those of several; i is the one with most of them left.
+func (i inodes) lacks(numbers bool) string { return i.sentence("are", "at most ", numbers) }
+
+func (i inodes) sentence(verb, bound string, numbers bool) string {
+	if i.free >= i.line {
+		// It is the pod's own that are too many.
+		verb = "would run"
+	}
+	if !numbers {
+		return verb + " short of inodes"
+	}
+	return fmt.Sprintf("%s short of inodes (%s%d%% of %d left)", verb, bound, int(100*i.share()), i.total)
 }
 
 // aside is for nodes of which none can take a pod now.

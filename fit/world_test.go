@@ -39,6 +39,8 @@ type node struct {
 	labels              map[string]string
 	taints              []corev1.Taint
 	cordoned, notReady  bool
+	// inodes and inodesFree are 0 where the kubelet does not tell.
+	inodes, inodesFree int64
 }
 
 func (n node) row() ledger.Node {
@@ -65,7 +67,9 @@ func (n node) row() ledger.Node {
 func lines() ledger.Lines {
 	return ledger.Lines{
 		GCHighPercent: 85, GCLowPercent: 80, MaxImagesListed: -1,
-		Thresholds: []ledger.Threshold{{Signal: ledger.ImageFSAvailable, Percent: 15}},
+		Thresholds: []ledger.Threshold{
+			{Signal: ledger.ImageFSAvailable, Percent: 15}, {Signal: ledger.ImageFSInodesFree, Percent: 5},
+		},
 	}
 }
 
@@ -79,6 +83,7 @@ func world(nodes ...node) *ledger.Ledger {
 			l.SetMeasurement(n.name, ledger.Measurement{
 				NodeUID: types.UID(n.name), CapacityBytes: n.capacity, AvailableBytes: n.available,
 				SampledAt: epoch.Add(-n.age), AgeAtReceipt: n.age, ReceivedAt: epoch,
+				Inodes: n.inodes, InodesFree: n.inodesFree,
 			})
 		}
 	}

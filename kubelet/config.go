@@ -25,8 +25,9 @@ type Config struct {
 	// GCOff is set when the periodic image garbage collection never runs: its
 	// high line is 100 and there is no maximum age (kubelet.go, StartGarbageCollection).
 	GCOff bool
-	// Thresholds are the eviction thresholds that stand for disk space, hard
-	// ones first, by signal. Empty: this kubelet never evicts for disk space.
+	// Thresholds are the eviction thresholds that stand for disk space, bytes and
+	// inodes, hard ones first, by signal. Empty: this kubelet never evicts for
+	// disk space.
 	Thresholds []Threshold
 	// NodeStatusMaxImages caps node.status.images; -1 is no cap.
 	NodeStatusMaxImages int

@@ -4,6 +4,8 @@
 package kubelet
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +20,8 @@ func TestParseConfigz(t *testing.T) {
 	}
 	image15 := Threshold{Signal: SignalImageFSAvailable, Percent: 15}
 	node10 := Threshold{Signal: SignalNodeFSAvailable, Percent: 10}
+	imageInodes5 := Threshold{Signal: SignalImageFSInodesFree, Percent: 5}
+	nodeInodes5 := Threshold{Signal: SignalNodeFSInodesFree, Percent: 5}
 	tests := map[string]struct {
 		fields string
 		want   Config
@@ -27,7 +31,7 @@ func TestParseConfigz(t *testing.T) {
 			"serializeImagePulls":true,"evictionPressureTransitionPeriod":"5m0s","containerRuntimeEndpoint":"unix:///run/c.sock",
 			"evictionHard":{"imagefs.available":"15%","imagefs.inodesFree":"5%","memory.available":"100Mi","nodefs.available":"10%","nodefs.inodesFree":"5%"}`,
 			defaults(func(c *Config) {
-				c.Thresholds = []Threshold{image15, node10}
+				c.Thresholds = []Threshold{image15, node10, imageInodes5, nodeInodes5}
 			}),
 		},
 		"nothing told": {``, defaults(func(*Config) {})},
@@ -38,7 +42,34 @@ func TestParseConfigz(t *testing.T) {
 		"unless defaults are merged": {
 			`"mergeDefaultEvictionSettings":true,"evictionHard":{"nodefs.available":"12.3%"}`,
 			defaults(func(c *Config) {
-				c.Thresholds = []Threshold{image15, {Signal: SignalNodeFSAvailable, Percent: 12.3}}
+				c.Thresholds = []Threshold{image15, {Signal: SignalNodeFSAvailable, Percent: 12.3}, imageInodes5, nodeInodes5}
+			}),
+		},
+		"merging adds nothing to what names every signal": {
+			`"mergeDefaultEvictionSettings":true,"evictionHard":{"imagefs.available":"0%","nodefs.available":"0%","imagefs.inodesFree":"0%","nodefs.inodesFree":"0%"}`,
+			defaults(func(*Config) {}),
+		},
+		"thresholds for memory only leave the disk without one": {`"evictionHard":{"memory.available":"100Mi"}`, defaults(func(*Config) {})},
+		"inodes, as a share and as a number": {
+			`"evictionHard":{"imagefs.inodesFree":"7.5%","nodefs.inodesFree":"20k"},"evictionMinimumReclaim":{"imagefs.inodesFree":"1k","nodefs.inodesFree":"5%"}`,
+			defaults(func(c *Config) {
+				c.Thresholds = []Threshold{
+					{Signal: SignalImageFSInodesFree, Percent: 7.5, MinReclaimInodes: 1000},
+					{Signal: SignalNodeFSInodesFree, Inodes: 20_000, MinReclaimPercent: 5},
+				}
+			}),
+		},
+		"0.0% is a threshold for its minimum reclaim, and 100.0% one that is always crossed": {
+			`"evictionHard":{"imagefs.available":"0.0%","nodefs.available":"100.0%"},"evictionMinimumReclaim":{"imagefs.available":"10%"}`,
+			defaults(func(c *Config) {
+				c.Thresholds = []Threshold{{Signal: SignalImageFSAvailable, MinReclaimPercent: 10}, {Signal: SignalNodeFSAvailable, Percent: 100}}
+			}),
+		},
+		"0.0% without a minimum reclaim is none": {`"evictionHard":{"imagefs.available":"0.0%"}`, defaults(func(*Config) {})},
+		"a minimum reclaim has no upper bound": {
+			`"evictionHard":{"imagefs.available":"1Gi"},"evictionMinimumReclaim":{"imagefs.available":"150%"}`,
+			defaults(func(c *Config) {
+				c.Thresholds = []Threshold{{Signal: SignalImageFSAvailable, Bytes: 1 << 30, MinReclaimPercent: 150}}
 			}),
 		},
 		"0% and 100% are no thresholds": {`"evictionHard":{"imagefs.available":"0%","nodefs.available":"100%"}`, defaults(func(*Config) {})},
@@ -80,6 +111,8 @@ func TestParseConfigzRefuses(t *testing.T) {
 		"no kubelet":                 `{"kubeschedulerconfig":{}}`,
 		"a threshold of words":       `{"kubeletconfig":{"evictionHard":{"imagefs.available":"much"}}}`,
 		"a percentage above all":     `{"kubeletconfig":{"evictionHard":{"imagefs.available":"101%"}}}`,
+		"a percentage without end":   `{"kubeletconfig":{"evictionHard":{"imagefs.available":"1%"},"evictionMinimumReclaim":{"imagefs.available":"Inf%"}}}`,
+		"inodes below zero":          `{"kubeletconfig":{"evictionHard":{"imagefs.inodesFree":"-1"}}}`,
 		"a percentage of nothing":    `{"kubeletconfig":{"evictionHard":{"imagefs.available":"NaN%"}}}`,
 		"a size below zero":          `{"kubeletconfig":{"evictionHard":{"imagefs.available":"-1Gi"}}}`,
 		"a grace that is none":       `{"kubeletconfig":{"evictionSoft":{"imagefs.available":"5%"},"evictionSoftGracePeriod":{"imagefs.available":"soon"}}}`,
@@ -95,6 +128,8 @@ func TestParseConfigzRefuses(t *testing.T) {
 func FuzzParseConfigz(f *testing.F) {
 	f.Add([]byte(`{"kubeletconfig":{"evictionHard":{"imagefs.available":"15%","nodefs.available":"1Gi"},"imageGCHighThresholdPercent":85}}`))
 	f.Add([]byte(`{"kubeletconfig":{"evictionSoft":{"imagefs.available":"1e3%"},"evictionMinimumReclaim":{"imagefs.available":"1Ei"}}}`))
+	f.Add([]byte(`{"kubeletconfig":{"evictionHard":{"imagefs.inodesFree":"5%","nodefs.inodesFree":"1e5"},"evictionMinimumReclaim":{"imagefs.inodesFree":"300%"}}}`))
+	f.Add([]byte(`{"kubeletconfig":{"mergeDefaultEvictionSettings":true,"evictionHard":{"imagefs.available":"0.0%","nodefs.inodesFree":"0%"},"evictionMinimumReclaim":{"imagefs.available":"1m"}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c, err := ParseConfigz(body)
 		if err != nil {
@@ -103,10 +138,28 @@ func FuzzParseConfigz(f *testing.F) {
 			}
 			return
 		}
+		if len(c.Thresholds) > 2*len(diskSignals) {
+			t.Fatalf("%d thresholds", len(c.Thresholds))
+		}
 		for _, th := range c.Thresholds {
-			if !(0 <= th.Percent && th.Percent <= 100) || th.Bytes < 0 || (th.Percent > 0) == (th.Bytes > 0) || th.Grace < 0 {
-				t.Fatalf("%+v", th)
-			}
+			checkThreshold(t, th)
 		}
 	})
+}
+
+// checkThreshold holds a threshold against what [Threshold] promises.
+func checkThreshold(t *testing.T, th Threshold) {
+	t.Helper()
+	if th.idle() || !slices.Contains(diskSignals, th.Signal) || th.Grace < 0 || th.Grace > 0 && !th.Soft {
+		t.Fatalf("%+v", th)
+	}
+	if !(0 <= th.Percent && th.Percent <= 100) || th.Bytes < 0 || th.Inodes < 0 || th.Percent > 0 && th.Bytes+th.Inodes > 0 {
+		t.Fatalf("%+v", th)
+	}
+	if !(0 <= th.MinReclaimPercent) || th.MinReclaimBytes < 0 || th.MinReclaimInodes < 0 || th.MinReclaimPercent > 0 && th.MinReclaimBytes+th.MinReclaimInodes > 0 {
+		t.Fatalf("%+v", th)
+	}
+	if inodes := strings.HasSuffix(th.Signal, "inodesFree"); inodes && th.Bytes+th.MinReclaimBytes > 0 || !inodes && th.Inodes+th.MinReclaimInodes > 0 {
+		t.Fatalf("a number in the unit of another signal: %+v", th)
+	}
 }

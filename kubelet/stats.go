@@ -17,7 +17,8 @@ type Stats struct {
 	// the images. Available is what an ordinary user may write (statfs bavail):
 	// blocks reserved for root are not in it.
 	CapacityBytes, AvailableBytes int64
-	// Inodes and InodesFree are 0 where the kubelet does not tell (btrfs).
+	// Inodes and InodesFree are 0 where the kubelet does not tell both, or tells
+	// what can't be (btrfs has no fixed number).
 	Inodes, InodesFree int64
 	// SampledAt is when the kubelet read these numbers, by the node's clock:
 	// node.fs.time, since imageFs.time is the age of the oldest snapshot on
@@ -72,12 +73,13 @@ func ParseSummary(body []byte, date time.Time) (Stats, error) {
 	stats := Stats{
 		CapacityBytes:        signed(image.CapacityBytes),
 		AvailableBytes:       signed(image.AvailableBytes),
-		Inodes:               signed(image.Inodes),
-		InodesFree:           signed(image.InodesFree),
 		SampledAt:            node.Time.Time,
 		SharedWithNodeFS:     same(image, node),
 		NodeFSCapacityBytes:  signed(node.CapacityBytes),
 		NodeFSAvailableBytes: signed(node.AvailableBytes),
+	}
+	if free, total := image.InodesFree, image.Inodes; free != nil && total != nil && *free <= *total {
+		stats.Inodes, stats.InodesFree = signed(total), signed(free)
 	}
 	if !date.IsZero() {
 		stats.Age = max(0, date.Sub(stats.SampledAt))

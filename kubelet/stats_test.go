@@ -43,6 +43,18 @@ func TestParseSummary(t *testing.T) {
 			strings.ReplaceAll(wholeNode, `,"inodesFree":9,"inodes":10`, ``),
 			sampled.Add(12 * time.Second), with(func(s *Stats) { s.Inodes, s.InodesFree = 0, 0 }),
 		},
+		"the free inodes not told": {
+			strings.ReplaceAll(wholeNode, `"inodesFree":9,`, ``),
+			sampled.Add(12 * time.Second), with(func(s *Stats) { s.Inodes, s.InodesFree = 0, 0 }),
+		},
+		"more free inodes than there are": {
+			strings.ReplaceAll(wholeNode, `"inodesFree":9`, `"inodesFree":11`),
+			sampled.Add(12 * time.Second), with(func(s *Stats) { s.Inodes, s.InodesFree = 0, 0 }),
+		},
+		"no inode left": {
+			strings.ReplaceAll(wholeNode, `"inodesFree":9`, `"inodesFree":0`),
+			sampled.Add(12 * time.Second), with(func(s *Stats) { s.InodesFree = 0 }),
+		},
 		"a sample from the future": {wholeNode, sampled.Add(-time.Hour), with(func(s *Stats) { s.Age = 0 })},
 		"no date":                  {wholeNode, time.Time{}, with(func(s *Stats) { s.Age = 0 })},
 		"more than an int64": {
@@ -91,6 +103,8 @@ func TestParseSummaryRefuses(t *testing.T) {
 func FuzzParseSummary(f *testing.F) {
 	f.Add([]byte(wholeNode), int64(1772366412))
 	f.Add([]byte(`{"node":{"runtime":{"imageFs":{"capacityBytes":18446744073709551615}}}}`), int64(0))
+	f.Add([]byte(strings.ReplaceAll(wholeNode, `"inodes":10`, `"inodes":18446744073709551615`)), int64(1772366412))
+	f.Add([]byte(strings.ReplaceAll(wholeNode, `"inodesFree":9`, `"inodesFree":null`)), int64(1772366412))
 	f.Fuzz(func(t *testing.T, body []byte, date int64) {
 		s, err := ParseSummary(body, time.Unix(date, 0))
 		if err != nil {
@@ -99,7 +113,10 @@ func FuzzParseSummary(f *testing.F) {
 			}
 			return
 		}
-		if s.CapacityBytes <= 0 || s.AvailableBytes < 0 || s.AvailableBytes > s.CapacityBytes || s.Age < 0 || s.Inodes < 0 || s.SampledAt.IsZero() {
+		if s.CapacityBytes <= 0 || s.AvailableBytes < 0 || s.AvailableBytes > s.CapacityBytes || s.Age < 0 || s.SampledAt.IsZero() {
+			t.Fatalf("%+v", s)
+		}
+		if s.InodesFree < 0 || s.InodesFree > s.Inodes || s.NodeFSCapacityBytes < 0 || s.NodeFSAvailableBytes < 0 {
 			t.Fatalf("%+v", s)
 		}
 	})

@@ -15,34 +15,47 @@ import (
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 )
 
-// The eviction signals that stand for disk space.
+// The eviction signals that stand for disk space: bytes, and inodes.
 const (
-	SignalImageFSAvailable     = "imagefs.available"
-	SignalNodeFSAvailable      = "nodefs.available"
-	SignalContainerFSAvailable = "containerfs.available"
+	SignalImageFSAvailable      = "imagefs.available"
+	SignalNodeFSAvailable       = "nodefs.available"
+	SignalContainerFSAvailable  = "containerfs.available"
+	SignalImageFSInodesFree     = "imagefs.inodesFree"
+	SignalNodeFSInodesFree      = "nodefs.inodesFree"
+	SignalContainerFSInodesFree = "containerfs.inodesFree"
 )
 
+// diskSignals are in the order in which thresholds are told.
+var diskSignals = []string{
+	SignalContainerFSAvailable, SignalImageFSAvailable, SignalNodeFSAvailable,
+	SignalContainerFSInodesFree, SignalImageFSInodesFree, SignalNodeFSInodesFree,
+}
+
 // Threshold is one line of the eviction manager: crossed when less is
-// available. It is a percentage of the capacity or a number of bytes, and the
-// other one is 0.
+// available. It is a percentage of the file system's bytes or inodes, a number of
+// bytes, or a number of inodes; the others are 0. All are 0 for a threshold that
+// is never crossed and has a minimum reclaim nevertheless, such as "0.0%".
 type Threshold struct {
-	Signal  string
-	Percent float64
-	Bytes   int64
+	Signal        string
+	Percent       float64
+	Bytes, Inodes int64
 	// Soft thresholds evict after Grace; DiskPressure comes at once.
 	Soft  bool
 	Grace time.Duration
-	// MinReclaimPercent or MinReclaimBytes is how much more than the threshold
-	// must be available before the pressure ends.
-	MinReclaimPercent float64
-	MinReclaimBytes   int64
+	// MinReclaimPercent (not bounded by 100), MinReclaimBytes or MinReclaimInodes
+	// is how much more than the threshold must be available before the pressure
+	// ends.
+	MinReclaimPercent                 float64
+	MinReclaimBytes, MinReclaimInodes int64
 }
 
 // defaultEvictionHard are the kubelet's defaults for disk space
 // (pkg/kubelet/eviction/defaults_linux.go).
 var defaultEvictionHard = map[string]string{
-	SignalNodeFSAvailable:  "10%",
-	SignalImageFSAvailable: "15%",
+	SignalNodeFSAvailable:   "10%",
+	SignalNodeFSInodesFree:  "5%",
+	SignalImageFSAvailable:  "15%",
+	SignalImageFSInodesFree: "5%",
 }
 
 // thresholds returns the disk space thresholds of a configuration as the
@@ -52,19 +65,19 @@ var defaultEvictionHard = map[string]string{
 func thresholds(k *kubeletv1beta1.KubeletConfiguration) ([]Threshold, error) {
 	merge := len(k.EvictionHard) > 0 && k.MergeDefaultEvictionSettings != nil && *k.MergeDefaultEvictionSettings
 	var all []Threshold
-	for _, signal := range []string{SignalContainerFSAvailable, SignalImageFSAvailable, SignalNodeFSAvailable} {
+	for _, signal := range diskSignals {
 		hard, set := k.EvictionHard[signal]
 		if !set && merge {
 			hard, set = defaultEvictionHard[signal]
 		}
-		if set {
+		if set && !switchedOff(hard) {
 			t, err := threshold("evictionHard", signal, hard)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, t)
 		}
-		if soft, set := k.EvictionSoft[signal]; set {
+		if soft, set := k.EvictionSoft[signal]; set && !switchedOff(soft) {
 			t, err := threshold("evictionSoft", signal, soft)
 			if err != nil {
 				return nil, err
@@ -76,12 +89,12 @@ func thresholds(k *kubeletv1beta1.KubeletConfiguration) ([]Threshold, error) {
 			all = append(all, t)
 		}
 	}
-	all = slices.DeleteFunc(all, func(t Threshold) bool { return t.Percent == 0 && t.Bytes == 0 })
-	if len(all) == 0 {
-		return nil, nil
-	}
 	if err := addMinimumReclaim(all, k.EvictionMinimumReclaim); err != nil {
 		return nil, err
+	}
+	all = slices.DeleteFunc(all, Threshold.idle)
+	if len(all) == 0 {
+		return nil, nil
 	}
 	slices.SortStableFunc(all, func(a, b Threshold) int { return cmp.Compare(rank(a), rank(b)) })
 	return all, nil
@@ -89,17 +102,24 @@ func thresholds(k *kubeletv1beta1.KubeletConfiguration) ([]Threshold, error) {
 
 func addMinimumReclaim(all []Threshold, bySignal map[string]string) error {
 	for i := range all {
-		reclaim, set := bySignal[all[i].Signal]
+		t := &all[i]
+		reclaim, set := bySignal[t.Signal]
 		if !set {
 			continue
 		}
-		share, bytes, err := amount("evictionMinimumReclaim", all[i].Signal, reclaim)
+		share, number, err := amount("evictionMinimumReclaim", t.Signal, reclaim)
 		if err != nil {
 			return err
 		}
-		all[i].MinReclaimPercent, all[i].MinReclaimBytes = share, bytes
+		t.MinReclaimPercent = share
+		*pick(t.Signal, &t.MinReclaimBytes, &t.MinReclaimInodes) = number
 	}
 	return nil
+}
+
+// idle reports whether t changes nothing.
+func (t Threshold) idle() bool {
+	return t.Percent == 0 && t.Bytes == 0 && t.Inodes == 0 && t.MinReclaimPercent == 0 && t.MinReclaimBytes == 0 && t.MinReclaimInodes == 0
 }
 
 func rank(t Threshold) int {
@@ -109,22 +129,35 @@ func rank(t Threshold) int {
 	return 0
 }
 
+// switchedOff reports whether a value is one of the two that mean no threshold.
+// The kubelet compares text: "0.0%" is a threshold.
+func switchedOff(value string) bool { return value == "0%" || value == "100%" }
+
 func threshold(field, signal, value string) (Threshold, error) {
-	// The kubelet compares text: 0% and 100% switch a threshold off.
-	if value == "0%" || value == "100%" {
-		return Threshold{}, nil
+	share, number, err := amount(field, signal, value)
+	if share > 100 {
+		return Threshold{}, failure(ReasonMalformed, nil, "the kubelet's %s[%s] is %q: more than 100%%", field, signal, shorten(value))
 	}
-	share, bytes, err := amount(field, signal, value)
-	return Threshold{Signal: signal, Percent: share, Bytes: bytes}, err
+	t := Threshold{Signal: signal, Percent: share}
+	*pick(signal, &t.Bytes, &t.Inodes) = number
+	return t, err
 }
 
-// amount reads "15%" or a quantity. Exactly one of percent and bytes is set, or
-// none where the value is zero.
-func amount(field, signal, value string) (share float64, bytes int64, err error) {
-	if digits, isPercent := strings.CutSuffix(value, "%"); isPercent {
-		share, err := strconv.ParseFloat(digits, 32)
-		if err != nil || math.IsNaN(share) || share < 0 || share > 100 {
-			return 0, 0, failure(ReasonMalformed, nil, "the kubelet's %s[%s] is %q: not a percentage between 0%% and 100%%", field, signal, shorten(value))
+// pick returns the one of two numbers that a signal counts.
+func pick(signal string, bytes, inodes *int64) *int64 {
+	if strings.HasSuffix(signal, ".inodesFree") {
+		return inodes
+	}
+	return bytes
+}
+
+// amount reads "15%" or a quantity. One of percent and number is set, or none
+// where the value is zero.
+func amount(field, signal, value string) (share float64, number int64, err error) {
+	if strings.HasSuffix(value, "%") {
+		share, err := strconv.ParseFloat(strings.TrimRight(value, "%"), 32)
+		if err != nil || math.IsNaN(share) || math.IsInf(share, 0) || share < 0 {
+			return 0, 0, failure(ReasonMalformed, nil, "the kubelet's %s[%s] is %q: not a percentage", field, signal, shorten(value))
 		}
 		// A float32's value, as the kubelet has it, but without its noise: "12.3%" is 12.3.
 		clean, err := strconv.ParseFloat(strconv.FormatFloat(share, 'g', -1, 32), 64)
@@ -132,7 +165,7 @@ func amount(field, signal, value string) (share float64, bytes int64, err error)
 	}
 	quantity, err := resource.ParseQuantity(value)
 	if err != nil || quantity.Sign() < 0 {
-		return 0, 0, failure(ReasonMalformed, nil, "the kubelet's %s[%s] is %q: not a percentage and not a size", field, signal, shorten(value))
+		return 0, 0, failure(ReasonMalformed, nil, "the kubelet's %s[%s] is %q: not a percentage and not a quantity", field, signal, shorten(value))
 	}
 	// Value saturates and rounds up.
 	return 0, max(0, quantity.Value()), nil

@@ -116,6 +116,14 @@ type Account struct {
 	// GCLineBytes and EvictionLineBytes: available below them means that the
 	// kubelet trims images, and evicts. 0 when there is no such line.
 	GCLineBytes, EvictionLineBytes int64
+	// EvictionTargetBytes is what must be available after a reclaim, lest the
+	// kubelet evicts a pod: the eviction line with its minimum reclaim. 0 when there
+	// is no such line.
+	EvictionTargetBytes int64
+	// Inodes and InodesFree are those of the file system, and InodeLine how many
+	// must be free, lest the kubelet reports DiskPressure. 0 when not told, below
+	// tier Measured, or when there is no such line.
+	Inodes, InodesFree, InodeLine int64
 	// LinesAssumed is set when the lines are the kubelet's defaults.
 	LinesAssumed bool
 	// Pulling are the images that Pending counts and that are on their way:

@@ -34,6 +34,7 @@ func (a *accountant) disk() {
 		if !r.Stale {
 			r.Tier, r.CapacityBytes = Measured, m.CapacityBytes
 			r.Measured = estimate.Exactly(m.AvailableBytes)
+			r.Inodes, r.InodesFree = m.Inodes, m.InodesFree
 		}
 	}
 	if r.Tier != Measured {
@@ -53,6 +54,8 @@ func (a *accountant) disk() {
 	}
 	r.GCLineBytes = a.row.lines.GCLineBytes(r.CapacityBytes)
 	r.EvictionLineBytes = a.row.lines.EvictionLineBytes(r.CapacityBytes, shared)
+	r.EvictionTargetBytes = a.row.lines.EvictionTargetBytes(r.CapacityBytes, shared)
+	r.InodeLine = a.row.lines.InodeLine(r.Inodes, shared)
 }
 
 // fromList estimates what is available from the images listed: they may share all

@@ -102,7 +102,8 @@ func together(s *ledger.Snapshot, v ledger.View) map[string]ledger.Account {
 			}
 		}
 		all, disk := accounts[row.Name], shared.Disk(row)
-		if disk.Tier != all.Tier || disk.CapacityBytes != all.CapacityBytes || disk.EvictionLineBytes != all.EvictionLineBytes ||
+		if disk.EvictionTargetBytes != all.EvictionTargetBytes || disk.InodesFree != all.InodesFree || disk.InodeLine != all.InodeLine ||
+			disk.Tier != all.Tier || disk.CapacityBytes != all.CapacityBytes || disk.EvictionLineBytes != all.EvictionLineBytes ||
 			disk.GCLineBytes != all.GCLineBytes || disk.Stale != all.Stale || disk.SampleAge != all.SampleAge {
 			delete(accounts, row.Name)
 		}

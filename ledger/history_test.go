@@ -132,9 +132,11 @@ func (h *history) fresh() event {
 		return event{kind: deleteNode, name: node, uid: uid}
 	case 4, 5, 6, 7:
 		age := time.Duration(h.IntN(12)) * time.Second
+		inodes := h.Int64N(3) * 100
 		return event{kind: setSample, name: node, sample: ledger.Measurement{
 			NodeUID: uid, CapacityBytes: 1000, AvailableBytes: h.Int64N(1000), SampledAt: h.now.Add(-age),
 			AgeAtReceipt: age, ReceivedAt: h.now, SharedWithNodeFS: h.IntN(2) == 0,
+			Inodes: inodes, InodesFree: h.Int64N(inodes + 1),
 		}}
 	case 8:
 		pod := fmt.Sprint("pod-", h.IntN(8))
@@ -192,6 +194,24 @@ func (h *history) node(name string, uid types.UID) ledger.Node {
 func (h *history) lines() ledger.Lines {
 	lines := ledger.DefaultLines()
 	lines.Assumed, lines.MaxImagesListed = false, h.IntN(5)-1
+	for i := range lines.Thresholds {
+		t := &lines.Thresholds[i]
+		t.Soft = h.IntN(4) == 0
+		switch h.IntN(6) {
+		case 0:
+			t.MinReclaimPercent = float64(h.IntN(300)) / 10
+		case 1:
+			t.MinReclaimBytes = h.Int64N(200)
+		case 2:
+			t.Percent = 0
+			if t.Signal == ledger.ImageFSInodesFree || t.Signal == ledger.NodeFSInodesFree {
+				t.Inodes = h.Int64N(30)
+			} else {
+				t.Bytes, t.MinReclaimPercent = h.Int64N(300), 5
+			}
+		}
+	}
+	lines.Thresholds = lines.Thresholds[h.IntN(4)/3*h.IntN(5):]
 	return lines
 }
 

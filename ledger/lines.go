@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/headroom-dev/headroom/estimate"
 )
 
 // Signal is the eviction signal a threshold belongs to.
@@ -14,17 +16,25 @@ type Signal string
 
 // The signals whose thresholds can live on the image file system.
 const (
-	ImageFSAvailable Signal = "imagefs.available"
-	NodeFSAvailable  Signal = "nodefs.available"
+	ImageFSAvailable  Signal = "imagefs.available"
+	NodeFSAvailable   Signal = "nodefs.available"
+	ImageFSInodesFree Signal = "imagefs.inodesFree"
+	NodeFSInodesFree  Signal = "nodefs.inodesFree"
 )
 
-// Threshold is one eviction threshold, hard or soft: a share of the capacity or
-// a number of bytes, never both.
+// Threshold is one eviction threshold, hard or soft: a share of the capacity (of
+// all inodes, for a signal that counts inodes), or a number of bytes or inodes.
 type Threshold struct {
 	Signal  Signal
-	Percent float64 // of capacity, 0 to 100; 0 when Bytes is set
+	Percent float64 // 0 to 100; 0 when Bytes or Inodes is set
 	Bytes   int64
+	Inodes  int64
 	Soft    bool
+	// MinReclaimPercent, of capacity, or MinReclaimBytes is how much more than the
+	// threshold the kubelet wants once it reclaims. Not told for inodes: nobody
+	// knows how many of them a reclaim frees.
+	MinReclaimPercent float64
+	MinReclaimBytes   int64
 }
 
 // Lines are a kubelet's settings that decide when it trims images and evicts.
@@ -48,6 +58,8 @@ func DefaultLines() Lines {
 		Thresholds: []Threshold{
 			{Signal: ImageFSAvailable, Percent: 15},
 			{Signal: NodeFSAvailable, Percent: 10},
+			{Signal: ImageFSInodesFree, Percent: 5},
+			{Signal: NodeFSInodesFree, Percent: 5},
 		},
 		MaxImagesListed: 50,
 		Assumed:         true,
@@ -79,25 +91,76 @@ func (l Lines) GCLineBytes(capacityBytes int64) int64 {
 func (l Lines) EvictionLineBytes(capacityBytes int64, sharedWithNodeFS bool) int64 {
 	line := int64(0)
 	for _, t := range l.Thresholds {
-		if t.Signal == ImageFSAvailable || t.Signal == NodeFSAvailable && sharedWithNodeFS {
-			line = max(line, t.quantity(capacityBytes))
+		if t.on(ImageFSAvailable, NodeFSAvailable, sharedWithNodeFS) {
+			line = max(line, t.lineBytes(capacityBytes))
 		}
 	}
 	return line
 }
 
-// quantity is GetThresholdQuantity (pkg/kubelet/eviction/api/types.go), which
-// multiplies with a percentage that it holds as a float32 fraction. 0 % and 100 %
-// switch a threshold off (parseThresholdStatement).
-func (t Threshold) quantity(capacityBytes int64) int64 {
-	if t.Bytes != 0 {
-		return max(t.Bytes, 0)
-	}
-	if !(t.Percent > 0 && t.Percent < 100) || capacityBytes <= 0 {
+// EvictionTargetBytes returns the bytes that must be available after the kubelet
+// has deleted unused images, or it evicts a pod at once: never less than
+// EvictionLineBytes, and 0 like it when there is no threshold.
+//
+// Reclaiming is judged by all thresholds, each with its evictionMinimumReclaim:
+// also by those that were not crossed, and by soft ones whatever their grace
+// (eviction_manager.go, reclaimNodeLevelResources). The minimum is no part of the
+// line: a node that is between the two without ever having been below the line is
+// not under pressure.
+func (l Lines) EvictionTargetBytes(capacityBytes int64, sharedWithNodeFS bool) int64 {
+	if l.EvictionLineBytes(capacityBytes, sharedWithNodeFS) == 0 {
 		return 0
 	}
-	fraction := float32(t.Percent) / 100
-	return int64(float64(capacityBytes) * float64(fraction))
+	target := int64(0)
+	for _, t := range l.Thresholds {
+		if t.on(ImageFSAvailable, NodeFSAvailable, sharedWithNodeFS) {
+			reclaim := amountOf(t.MinReclaimPercent, t.MinReclaimBytes, capacityBytes)
+			target = max(target, estimate.SaturatingAdd(t.lineBytes(capacityBytes), reclaim))
+		}
+	}
+	return target
+}
+
+// InodeLine returns the highest threshold for free inodes that lives on the image
+// file system, which has that many inodes: with fewer free the kubelet sets
+// DiskPressure. 0 when there is none, or the inodes are not told.
+func (l Lines) InodeLine(inodes int64, sharedWithNodeFS bool) int64 {
+	if inodes <= 0 {
+		return 0
+	}
+	line := int64(0)
+	for _, t := range l.Thresholds {
+		if t.on(ImageFSInodesFree, NodeFSInodesFree, sharedWithNodeFS) {
+			line = max(line, amountOf(t.Percent, t.Inodes, inodes))
+		}
+	}
+	return line
+}
+
+// on reports whether t is of one of two signals, the second of which only counts
+// on a file system that both share.
+func (t Threshold) on(imageFS, nodeFS Signal, shared bool) bool {
+	return t.Signal == imageFS || t.Signal == nodeFS && shared
+}
+
+func (t Threshold) lineBytes(capacityBytes int64) int64 {
+	return amountOf(t.Percent, t.Bytes, capacityBytes)
+}
+
+// amountOf is GetThresholdQuantity (pkg/kubelet/eviction/api/types.go), which
+// multiplies with a percentage that it holds as a float32 fraction. It saturates.
+func amountOf(percent float64, number, capacity int64) int64 {
+	if number != 0 {
+		return max(number, 0)
+	}
+	if !(percent > 0) || capacity <= 0 {
+		return 0
+	}
+	amount := float64(capacity) * float64(float32(percent)/100)
+	if amount >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(amount)
 }
 
 // cuts reports whether a list of n images may have lost some to the kubelet's cap.

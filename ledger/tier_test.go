@@ -31,16 +31,16 @@ func TestTiers(t *testing.T) {
 		"a fresh sample": {
 			options: []lt.NodeOption{lt.Disk(1000, 300), lt.EphemeralStorage(5000)},
 			age:     90 * time.Second, view: declare,
-			want: ledger.Account{Tier: ledger.Measured, CapacityBytes: 1000, Measured: exactly(300), GCLineBytes: 160, EvictionLineBytes: 150},
+			want: ledger.Account{Tier: ledger.Measured, CapacityBytes: 1000, Measured: exactly(300), GCLineBytes: 160, EvictionLineBytes: 150, EvictionTargetBytes: 150},
 		},
 		"a stale sample, and the policy declares": {
 			options: []lt.NodeOption{lt.Disk(1000, 300), lt.Lists("x=100", "y=50")},
 			age:     91 * time.Second, view: declare,
-			want: ledger.Account{Tier: ledger.Declared, Stale: true, CapacityBytes: 800, Measured: between(0, 650, 700), GCLineBytes: 128, EvictionLineBytes: 120},
+			want: ledger.Account{Tier: ledger.Declared, Stale: true, CapacityBytes: 800, Measured: between(0, 650, 700), GCLineBytes: 128, EvictionLineBytes: 120, EvictionTargetBytes: 120},
 		},
 		"no sample, and ephemeral-storage": {
 			options: []lt.NodeOption{lt.EphemeralStorage(2000), lt.Lists("x=100")},
-			want:    ledger.Account{Tier: ledger.Assumed, CapacityBytes: 2000, Measured: between(0, 1900, 1900), GCLineBytes: 320, EvictionLineBytes: 300},
+			want:    ledger.Account{Tier: ledger.Assumed, CapacityBytes: 2000, Measured: between(0, 1900, 1900), GCLineBytes: 320, EvictionLineBytes: 300, EvictionTargetBytes: 300},
 		},
 		"nothing": {want: ledger.Account{Tier: ledger.NoTier}},
 	}
@@ -152,52 +152,6 @@ func TestWhatASampleRulesOut(t *testing.T) {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
-	}
-}
-
-func TestLinesByTheKubeletsOwnRule(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 200_000 {
-		capacity, high := 1+random.Int64N(5000), random.IntN(101)
-		available := random.Int64N(capacity + 1)
-		line := ledger.Lines{GCHighPercent: high}.GCLineBytes(capacity)
-		if kubelet := 100-int(available*100/capacity) >= high; kubelet != (available < line) {
-			t.Fatalf("capacity %d, available %d, high %d: kubelet collects: %v, line %d", capacity, available, high, kubelet, line)
-		}
-	}
-}
-
-func TestEvictionLine(t *testing.T) {
-	image, node := ledger.ImageFSAvailable, ledger.NodeFSAvailable
-	tests := map[string]struct {
-		thresholds []ledger.Threshold
-		capacity   int64
-		shared     bool
-		want       int64
-	}{
-		"none":                             {capacity: 1000},
-		"a percentage":                     {[]ledger.Threshold{{Signal: image, Percent: 15}}, 1000, false, 150},
-		"the kubelet's float32":            {[]ledger.Threshold{{Signal: image, Percent: 15}}, 270e9, false, 40500001609},
-		"nodefs on another disk":           {[]ledger.Threshold{{Signal: node, Percent: 20}}, 1000, false, 0},
-		"nodefs on one disk":               {[]ledger.Threshold{{Signal: image, Percent: 15}, {Signal: node, Percent: 20}}, 1000, true, 200},
-		"soft ones count":                  {[]ledger.Threshold{{Signal: image, Percent: 5}, {Signal: image, Bytes: 300, Soft: true}}, 1000, false, 300},
-		"0% and 100% are switched off":     {[]ledger.Threshold{{Signal: image}, {Signal: image, Percent: 100}}, 1000, false, 0},
-		"bytes alone need no capacity":     {[]ledger.Threshold{{Signal: image, Bytes: 7}}, 0, false, 7},
-		"negative and not-a-number values": {[]ledger.Threshold{{Signal: image, Bytes: -7}, {Signal: image, Percent: math.NaN()}}, 1000, false, 0},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			got := ledger.Lines{Thresholds: test.thresholds}.EvictionLineBytes(test.capacity, test.shared)
-			if got != test.want {
-				t.Errorf("%d, want %d", got, test.want)
-			}
-		})
-	}
-	if got := (ledger.Lines{GCHighPercent: 100, GCOff: true}).GCLineBytes(1000); got != 0 {
-		t.Errorf("a line at %d with image GC off", got)
-	}
-	if got := (ledger.Lines{}).GCLineBytes(math.MaxInt64); got != math.MaxInt64 {
-		t.Errorf("101%% of the largest capacity: %d", got)
 	}
 }
 

@@ -44,7 +44,10 @@ func (t *twin) account(name string, v ledger.View, declared int64) ledger.Accoun
 		high := max(a.CapacityBytes-largest, 0)
 		a.Measured = estimate.Between(0, min(high, max(a.CapacityBytes-total, 0)), high)
 	}
-	a.GCLineBytes, a.EvictionLineBytes = lines.GCLineBytes(a.CapacityBytes), lines.EvictionLineBytes(a.CapacityBytes, shared)
+	if a.Tier == ledger.Measured {
+		a.Inodes, a.InodesFree = n.sample.Inodes, n.sample.InodesFree
+	}
+	t.lines(lines, shared, &a)
 	waiting, ahead := t.bound(name, v, &a)
 	t.reserved(name, v, waiting, ahead, &a)
 	t.reclaimable(name, lines, &a)

@@ -22,16 +22,21 @@ import (
 // nodeReport is one node in the output of `headroom nodes`: a documented API.
 // All byte counts are of the node's image file system.
 type nodeReport struct {
-	Name              string          `json:"name"`
-	Tier              ledger.Tier     `json:"tier"`
-	CapacityBytes     int64           `json:"capacityBytes"`
-	AvailableBytes    estimate.Bytes  `json:"availableBytes"`
-	PendingBytes      estimate.Bytes  `json:"pendingBytes"`
-	ReclaimableBytes  estimate.Bytes  `json:"reclaimableBytes"`
-	GCLineBytes       int64           `json:"gcLineBytes"`
-	EvictionLineBytes int64           `json:"evictionLineBytes"`
-	ImagesListed      int             `json:"imagesListed"`
-	VerdictNow        verdict.Verdict `json:"verdictNow"`
+	Name              string         `json:"name"`
+	Tier              ledger.Tier    `json:"tier"`
+	CapacityBytes     int64          `json:"capacityBytes"`
+	AvailableBytes    estimate.Bytes `json:"availableBytes"`
+	PendingBytes      estimate.Bytes `json:"pendingBytes"`
+	ReclaimableBytes  estimate.Bytes `json:"reclaimableBytes"`
+	GCLineBytes       int64          `json:"gcLineBytes"`
+	EvictionLineBytes int64          `json:"evictionLineBytes"`
+	// Inodes are those of the same file system, and InodeLine how many must be
+	// free before the kubelet reports disk pressure. 0 when not told.
+	Inodes       int64           `json:"inodes"`
+	InodesFree   int64           `json:"inodesFree"`
+	InodeLine    int64           `json:"inodeLine"`
+	ImagesListed int             `json:"imagesListed"`
+	VerdictNow   verdict.Verdict `json:"verdictNow"`
 }
 
 type nodesReport struct {
@@ -47,6 +52,9 @@ func newNodesCommand() *cobra.Command {
 		Long: `Show each node's image storage now: what its kubelet measures, what pulls that
 are under way still need, what could be reclaimed, and how much room is left
 before the kubelet trims images and before it evicts pods.
+
+NOW says what happens there without any new pod, and how many inodes are left
+where they are short: then the kubelet reports disk pressure, too.
 
 TIER says how good the numbers are: Measured by the kubelet, Declared in the
 policy, Assumed from ephemeral-storage, None. ~ marks an estimate.`,
@@ -78,6 +86,9 @@ func nodesOf(s *ledger.Snapshot, p *policy.Policy, now time.Time) nodesReport {
 			ReclaimableBytes:  result.Account.Reclaimable,
 			GCLineBytes:       result.Account.GCLineBytes,
 			EvictionLineBytes: result.Account.EvictionLineBytes,
+			Inodes:            result.Account.Inodes,
+			InodesFree:        result.Account.InodesFree,
+			InodeLine:         result.Account.InodeLine,
 			ImagesListed:      len(row.Images),
 			VerdictNow:        result.LikelyVerdict,
 		})
@@ -90,7 +101,7 @@ func (r nodesReport) table(w io.Writer) {
 	for _, n := range r.Nodes {
 		row(w, n.Name, string(n.Tier), known(n.CapacityBytes), n.AvailableBytes.String(), n.usedPercent(),
 			n.PendingBytes.String(), n.ReclaimableBytes.String(), known(n.GCLineBytes), known(n.EvictionLineBytes),
-			n.headroom(), strconv.Itoa(n.ImagesListed), string(n.VerdictNow))
+			n.headroom(), strconv.Itoa(n.ImagesListed), n.now())
 	}
 }
 
@@ -102,6 +113,14 @@ func (n nodeReport) usedPercent() string {
 	}
 	used := 100 - float64(n.AvailableBytes.Likely)/float64(n.CapacityBytes)*100
 	return fmt.Sprintf("%d%%", int(used))
+}
+
+// now is the verdict, and how many inodes are left where they are short.
+func (n nodeReport) now() string {
+	if n.InodesFree >= n.InodeLine {
+		return string(n.VerdictNow)
+	}
+	return fmt.Sprintf("%s (%d%% of inodes left)", n.VerdictNow, int(100*float64(n.InodesFree)/float64(max(n.Inodes, 1))))
 }
 
 // headroom is what can still be written before the kubelet evicts.

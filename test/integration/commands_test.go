@@ -31,11 +31,13 @@ func TestNodesOutput(t *testing.T) {
 	const (
 		gcLine       = 1717986919 // 16 % of the capacity, rounded up
 		evictionLine = 1610612800 // 15 % as kubelets compute it, as a float32
+		inodes       = 655_360    // one for each 16Ki, and 1 % of them used
 	)
 	node := func(name string) any {
 		return map[string]any{
 			"name": name, "tier": "Measured", "capacityBytes": float64(10 << 30), "availableBytes": exactly(8 << 30), "pendingBytes": exactly(0),
-			"reclaimableBytes": exactly(0), "gcLineBytes": float64(gcLine), "evictionLineBytes": float64(evictionLine), "imagesListed": float64(1), "verdictNow": "Fits",
+			"reclaimableBytes": exactly(0), "gcLineBytes": float64(gcLine), "evictionLineBytes": float64(evictionLine),
+			"inodes": float64(inodes), "inodesFree": float64(inodes - inodes/100), "inodeLine": float64(inodes / 20), "imagesListed": float64(1), "verdictNow": "Fits",
 		}
 	}
 	want := map[string]any{"nodes": []any{node("sim-1"), node("sim-2")}}
