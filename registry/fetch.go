@@ -20,6 +20,10 @@ import (
 type answer struct {
 	manifest imagesize.Manifest
 	err      *Error
+	// again says that asking later may tell more of the layers.
+	again bool
+	// document is the manifest itself, while its layers are being read.
+	document document
 }
 
 // visit is one round of questions about one image.
@@ -34,7 +38,31 @@ type visit struct {
 // ask finds what an image is for each platform. An error in the first question
 // is the answer for all of them, and so is a panic: an image that trips the
 // library must not end the process, which would be asked for it again at once.
-func (r *Resolver) ask(ctx context.Context, ref imageref.Ref, platforms []imagesize.Platform) (answers map[imagesize.Platform]answer) {
+func (r *Resolver) ask(ctx context.Context, e *entry, platforms []imagesize.Platform) map[imagesize.Platform]answer {
+	v, answers := r.manifests(ctx, e.ref, platforms)
+	for p, a := range answers {
+		if a.err != nil {
+			continue
+		}
+		if !v.known(a.document, &a.manifest) {
+			// The layers may take a while.
+			a.again = true
+			r.tell(e, p, a.manifest)
+		}
+		answers[p] = a
+	}
+	for p, a := range answers {
+		if a.again {
+			a.again = v.learn(ctx, a.document, &a.manifest)
+		}
+		a.document = document{}
+		answers[p] = a
+	}
+	return answers
+}
+
+// manifests finds the manifest for each platform.
+func (r *Resolver) manifests(ctx context.Context, ref imageref.Ref, platforms []imagesize.Platform) (v *visit, answers map[imagesize.Platform]answer) {
 	answers = make(map[imagesize.Platform]answer, len(platforms))
 	defer func() {
 		if p := recover(); p != nil {
@@ -49,19 +77,19 @@ func (r *Resolver) ask(ctx context.Context, ref imageref.Ref, platforms []images
 			answers[p] = answer{err: classify(err, ref.Host())}
 			continue
 		}
-		m, err := v.resolve(ctx, root, p)
+		d, m, err := v.resolve(ctx, root, p)
 		if err != nil {
 			answers[p] = answer{err: classify(err, ref.Host())}
 			continue
 		}
-		answers[p] = answer{manifest: m}
+		answers[p] = answer{manifest: m, document: d}
 	}
 	if v != nil {
 		for _, a := range answers {
 			r.pauseHost(ref.Host(), a.err, v.errand)
 		}
 	}
-	return answers
+	return v, answers
 }
 
 // pauseHost leaves a host alone that asked for it or does not answer.
@@ -117,7 +145,7 @@ func (r *Resolver) visit(ref imageref.Ref) (*visit, error) {
 	if err != nil {
 		return nil, failure(Malformed, err, "%s is not the name of a registry", host)
 	}
-	v := &visit{r: r, ref: ref, repo: server.Repo(path), errand: &errand{r: r}}
+	v := &visit{r: r, ref: ref, repo: server.Repo(path), errand: &errand{r: r, limit: maxRequests}}
 	v.puller, err = remote.NewPuller(
 		remote.WithTransport(v.errand),
 		remote.WithAuthFromKeychain(r.o.Keychain),
@@ -163,8 +191,7 @@ func conclusive(err error) bool {
 }
 
 func (v *visit) byDigest(ctx context.Context, digest string) (document, error) {
-	key := v.ref.Repository() + "@" + digest
-	if known, found := v.r.document(key); found {
+	if known, found := v.r.document(v.key(digest), digest); found {
 		return known, nil
 	}
 	return v.get(ctx, v.repo.Digest(digest))
@@ -185,31 +212,32 @@ func (v *visit) get(ctx context.Context, ref name.Reference) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	v.r.keepDocument(v.ref.Repository()+"@"+d.digest, d)
+	v.r.keepDocument(v.key(d.digest), d)
+	v.r.store.keepBody(v.key(d.digest), got.Manifest)
 	return d, nil
 }
 
 // resolve goes from what the reference names to the image of a platform. An
 // image without an index is taken for any platform: only its configuration
 // would tell, which is one more request.
-func (v *visit) resolve(ctx context.Context, root document, p imagesize.Platform) (imagesize.Manifest, error) {
+func (v *visit) resolve(ctx context.Context, root document, p imagesize.Platform) (document, imagesize.Manifest, error) {
 	if !root.isIndex {
-		return image(nil, child{}, root), nil
+		return root, image(nil, child{}, root), nil
 	}
 	c, found := root.choose(p)
 	if !found {
-		return imagesize.Manifest{}, failure(NoPlatform, nil, "%s is not made for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
+		return document{}, imagesize.Manifest{}, failure(NoPlatform, nil, "%s is not made for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
 	}
 	// The index may hold anything as a digest, and it becomes part of a URL.
 	if _, err := v.ref.WithDigest(c.digest); err != nil {
-		return imagesize.Manifest{}, failure(Malformed, err, "the index of %s lists no digest", v.ref.Familiar())
+		return document{}, imagesize.Manifest{}, failure(Malformed, err, "the index of %s lists no digest", v.ref.Familiar())
 	}
 	d, err := v.byDigest(ctx, c.digest)
 	if err != nil {
-		return imagesize.Manifest{}, err
+		return document{}, imagesize.Manifest{}, err
 	}
 	if d.isIndex {
-		return imagesize.Manifest{}, failure(Malformed, nil, "the index of %s lists another index for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
+		return document{}, imagesize.Manifest{}, failure(Malformed, nil, "the index of %s lists another index for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
 	}
-	return image(&root, c, d), nil
+	return d, image(&root, c, d), nil
 }

@@ -21,6 +21,9 @@ const (
 const (
 	requestsPerSecond = 5
 	requestBurst      = 10
+	// Blobs are read from where pulls are served: no registry counts parts of them as pulls.
+	blobsPerSecond = 50
+	blobBurst      = 100
 	// longestPacing is how long a worker waits for its turn.
 	longestPacing = 2 * time.Second
 	// unreachablePause keeps one host that does not answer from taking all workers.
@@ -40,9 +43,12 @@ type hosts struct {
 
 type host struct {
 	pace   *rate.Limiter
+	blobs  *rate.Limiter
 	budget *rate.Limiter // nil for none
 	until  time.Time     // not to be asked before
 	why    *Error
+	// noBlobs is until when nothing is read of layers.
+	noBlobs time.Time
 }
 
 func newHosts(budgets map[string]Budget) *hosts {
@@ -53,7 +59,7 @@ func (h *hosts) get(name string) *host {
 	if known, ok := h.byName[name]; ok {
 		return known
 	}
-	made := &host{pace: rate.NewLimiter(requestsPerSecond, requestBurst)}
+	made := &host{pace: rate.NewLimiter(requestsPerSecond, requestBurst), blobs: rate.NewLimiter(blobsPerSecond, blobBurst)}
 	if b, ok := h.budgets[name]; ok {
 		made.budget = rate.NewLimiter(rate.Limit(float64(b.Burst)/b.Per.Seconds()), b.Burst)
 	}
@@ -97,13 +103,41 @@ func (h *hosts) take(ctx context.Context, name string, now time.Time, counted bo
 		reservation.CancelAt(now)
 	}
 	h.mu.Unlock()
-	switch {
-	case wait > longestPacing:
+	if wait > longestPacing {
 		e := failure(RateLimited, nil, "too many questions to %s at once", name)
 		e.until = now.Add(wait)
 		return e
-	case wait <= 0:
-		return nil
+	}
+	return sleep(ctx, wait)
+}
+
+// takeBlob waits for the host's pace of reading blobs.
+func (h *hosts) takeBlob(ctx context.Context, name string, now time.Time) error {
+	h.mu.Lock()
+	wait := h.get(name).blobs.ReserveN(now, 1).DelayFrom(now)
+	h.mu.Unlock()
+	return sleep(ctx, wait)
+}
+
+// pauseBlobs keeps layers from being read for a while.
+func (h *hosts) pauseBlobs(name string, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if known := h.get(name); until.After(known.noBlobs) {
+		known.noBlobs = until
+	}
+}
+
+// mayReadBlobs says whether layers may be read now.
+func (h *hosts) mayReadBlobs(name string, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !now.Before(h.get(name).noBlobs)
+}
+
+func sleep(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return ctx.Err()
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

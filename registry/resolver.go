@@ -39,6 +39,8 @@ type Resolver struct {
 	mu        sync.Mutex // guards the rest, entries included; never held while anything blocks
 	entries   *lru[imageref.Ref, *entry]
 	documents *lru[string, document]
+	store     *Store
+	measuring chan struct{} // one for each layer that is being decompressed
 	counts    map[Outcome]uint64
 	changed   chan struct{} // closed at the next answer
 }
@@ -76,6 +78,8 @@ func New(o Options, sink Sink) (*Resolver, error) {
 		waiters:   make(chan struct{}, o.MaxWaiters),
 		entries:   newLRU[imageref.Ref, *entry](),
 		documents: newLRU[string, document](),
+		store:     o.Store,
+		measuring: make(chan struct{}, measuredAtOnce),
 		counts:    map[Outcome]uint64{},
 		changed:   make(chan struct{}),
 	}
@@ -110,7 +114,7 @@ func (r *Resolver) work(ctx context.Context) {
 			return
 		case e := <-r.queue:
 			platforms := r.outstanding(e)
-			answers := r.ask(ctx, e.ref, platforms)
+			answers := r.ask(ctx, e, platforms)
 			if ctx.Err() != nil {
 				return // That is why it failed: no answer.
 			}
@@ -193,10 +197,23 @@ func (r *Resolver) listed(host string) bool {
 	return endpoint || r.o.Allowed(host)
 }
 
-func (r *Resolver) document(key string) (document, bool) {
+func (r *Resolver) document(key, digest string) (document, bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.documents.get(key)
+	d, found := r.documents.get(key)
+	r.mu.Unlock()
+	if found {
+		return d, true
+	}
+	body, found := r.store.body(key)
+	if !found {
+		return document{}, false
+	}
+	d, err := parseDocument(digest, body)
+	if err != nil {
+		return document{}, false
+	}
+	r.keepDocument(key, d)
+	return d, true
 }
 
 func (r *Resolver) keepDocument(key string, d document) {
