@@ -33,13 +33,14 @@ type visit struct {
 	repo   name.Repository
 	puller *remote.Puller
 	errand *errand
+	spare  bool // nobody waits for the answer
 }
 
 // ask finds what an image is for each platform. An error in the first question
 // is the answer for all of them, and so is a panic: an image that trips the
 // library must not end the process, which would be asked for it again at once.
 func (r *Resolver) ask(ctx context.Context, e *entry, platforms []imagesize.Platform) map[imagesize.Platform]answer {
-	v, answers := r.manifests(ctx, e.ref, platforms)
+	v, answers := r.manifests(ctx, e.ref, r.isSpare(e), platforms)
 	for p, a := range answers {
 		if a.err != nil {
 			continue
@@ -62,7 +63,7 @@ func (r *Resolver) ask(ctx context.Context, e *entry, platforms []imagesize.Plat
 }
 
 // manifests finds the manifest for each platform.
-func (r *Resolver) manifests(ctx context.Context, ref imageref.Ref, platforms []imagesize.Platform) (v *visit, answers map[imagesize.Platform]answer) {
+func (r *Resolver) manifests(ctx context.Context, ref imageref.Ref, spare bool, platforms []imagesize.Platform) (v *visit, answers map[imagesize.Platform]answer) {
 	answers = make(map[imagesize.Platform]answer, len(platforms))
 	defer func() {
 		if p := recover(); p != nil {
@@ -71,7 +72,7 @@ func (r *Resolver) manifests(ctx context.Context, ref imageref.Ref, platforms []
 			}
 		}
 	}()
-	v, root, err := r.root(ctx, ref)
+	v, root, err := r.root(ctx, ref, spare)
 	for _, p := range platforms {
 		if err != nil {
 			answers[p] = answer{err: classify(err, ref.Host())}
@@ -112,11 +113,11 @@ func (r *Resolver) pauseHost(host string, e *Error, errand *errand) {
 	r.hosts.pause(host, e.until, e)
 }
 
-func (r *Resolver) root(ctx context.Context, ref imageref.Ref) (*visit, document, error) {
+func (r *Resolver) root(ctx context.Context, ref imageref.Ref, spare bool) (*visit, document, error) {
 	if paused := r.hosts.paused(ref.Host(), r.o.Now()); paused != nil {
 		return nil, document{}, paused
 	}
-	v, err := r.visit(ref)
+	v, err := r.visit(ref, spare)
 	if err != nil {
 		return nil, document{}, err
 	}
@@ -128,7 +129,7 @@ func (r *Resolver) root(ctx context.Context, ref imageref.Ref) (*visit, document
 	return v, root, err
 }
 
-func (r *Resolver) visit(ref imageref.Ref) (*visit, error) {
+func (r *Resolver) visit(ref imageref.Ref, spare bool) (*visit, error) {
 	// "host/path" without the host, which is asked elsewhere if it has an endpoint.
 	host, path := ref.Host(), ref.Repository()[len(ref.Host())+1:]
 	var options []name.Option
@@ -145,7 +146,7 @@ func (r *Resolver) visit(ref imageref.Ref) (*visit, error) {
 	if err != nil {
 		return nil, failure(Malformed, err, "%s is not the name of a registry", host)
 	}
-	v := &visit{r: r, ref: ref, repo: server.Repo(path), errand: &errand{r: r, limit: maxRequests}}
+	v := &visit{r: r, ref: ref, spare: spare, repo: server.Repo(path), errand: &errand{r: r, limit: maxRequests}}
 	v.puller, err = remote.NewPuller(
 		remote.WithTransport(v.errand),
 		remote.WithAuthFromKeychain(r.o.Keychain),
@@ -162,7 +163,7 @@ func (r *Resolver) visit(ref imageref.Ref) (*visit, error) {
 // and fetches that, unless it is known. A registry that does not answer HEAD
 // properly is asked for the tag itself.
 func (v *visit) byTag(ctx context.Context, tag string) (document, error) {
-	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), false); err != nil {
+	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), use{spare: v.spare}); err != nil {
 		return document{}, err
 	}
 	head, cancel := context.WithTimeout(ctx, v.r.o.RequestTimeout)
@@ -199,7 +200,7 @@ func (v *visit) byDigest(ctx context.Context, digest string) (document, error) {
 
 // get fetches a manifest or an index. The library checks its digest, if it is asked for by digest.
 func (v *visit) get(ctx context.Context, ref name.Reference) (document, error) {
-	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), true); err != nil {
+	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), use{counted: true, spare: v.spare}); err != nil {
 		return document{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.r.o.RequestTimeout)

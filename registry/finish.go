@@ -46,6 +46,14 @@ func (r *Resolver) finish(e *entry, answers map[imagesize.Platform]answer) {
 // record writes one answer down and returns what to tell the sink. mu is held.
 func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Time) []func() {
 	old := e.answers[p]
+	if a.err != nil && a.err.putOff {
+		if old == nil {
+			old = &verdict{answer: a}
+			e.answers[p] = old
+		}
+		old.until = a.err.until
+		return nil
+	}
 	if a.err == nil {
 		r.counts[Resolved]++
 		v := &verdict{answer: a}
@@ -114,7 +122,7 @@ func (r *Resolver) retry() {
 			return
 		}
 		for p, v := range e.answers {
-			if ((v.err != nil && v.err.temporary()) || v.again) && e.due(p, now) {
+			if ((v.err != nil && v.err.temporary()) || v.again) && e.due(p, now, e.spare) {
 				e.wanted[p] = true
 			}
 		}

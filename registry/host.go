@@ -86,11 +86,24 @@ func (h *hosts) pause(name string, until time.Time, why *Error) {
 	}
 }
 
-// take waits for the host's pace and takes one from its budget, if counted is set.
-func (h *hosts) take(ctx context.Context, name string, now time.Time, counted bool) error {
+// use is what a question is to a host.
+type use struct {
+	counted bool // it takes one from the budget
+	spare   bool // nobody waits for the answer: half of what there is stays for others
+}
+
+// take waits for the host's pace and takes from its budget.
+func (h *hosts) take(ctx context.Context, name string, now time.Time, u use) error {
+	if u.spare {
+		waited, err := h.leave(ctx, name, now, u.counted)
+		if err != nil {
+			return err
+		}
+		now = now.Add(waited)
+	}
 	h.mu.Lock()
 	known := h.get(name)
-	if counted && known.budget != nil && !known.budget.AllowN(now, 1) {
+	if u.counted && known.budget != nil && !known.budget.AllowN(now, 1) {
 		until := now.Add(budgetDelay(known.budget, now))
 		h.mu.Unlock()
 		e := failure(RateLimited, nil, "the budget of questions to %s is used up until %s", name, until.UTC().Format(time.RFC3339))
@@ -109,6 +122,34 @@ func (h *hosts) take(ctx context.Context, name string, now time.Time, counted bo
 		return e
 	}
 	return sleep(ctx, wait)
+}
+
+// leave keeps half of what there is for others: it waits for the pace, and fails where
+// the budget is too low for a question that nobody waits for.
+func (h *hosts) leave(ctx context.Context, name string, now time.Time, counted bool) (waited time.Duration, err error) {
+	h.mu.Lock()
+	known := h.get(name)
+	var until time.Duration
+	if counted && known.budget != nil {
+		until = untilHalfFull(known.budget, now)
+	}
+	waited = untilHalfFull(known.pace, now)
+	h.mu.Unlock()
+	if until > 0 {
+		e := failure(RateLimited, nil, "what is left of the budget of questions to %s is for images that somebody waits for", name)
+		e.until, e.putOff = now.Add(until), true
+		return 0, e
+	}
+	return waited, sleep(ctx, waited)
+}
+
+// untilHalfFull is the time until more than half of a limiter is left.
+func untilHalfFull(l *rate.Limiter, now time.Time) time.Duration {
+	missing := float64(l.Burst())/2 + 1 - l.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(missing / float64(l.Limit()) * float64(time.Second))
 }
 
 // takeBlob waits for the host's pace of reading blobs.
