@@ -20,6 +20,10 @@ import (
 type answer struct {
 	manifest imagesize.Manifest
 	err      *Error
+	// again says that asking later may tell more of the layers.
+	again bool
+	// document is the manifest itself, while its layers are being read.
+	document document
 }
 
 // visit is one round of questions about one image.
@@ -29,12 +33,37 @@ type visit struct {
 	repo   name.Repository
 	puller *remote.Puller
 	errand *errand
+	spare  bool // nobody waits for the answer
 }
 
 // ask finds what an image is for each platform. An error in the first question
 // is the answer for all of them, and so is a panic: an image that trips the
 // library must not end the process, which would be asked for it again at once.
-func (r *Resolver) ask(ctx context.Context, ref imageref.Ref, platforms []imagesize.Platform) (answers map[imagesize.Platform]answer) {
+func (r *Resolver) ask(ctx context.Context, e *entry, platforms []imagesize.Platform) map[imagesize.Platform]answer {
+	v, answers := r.manifests(ctx, e.ref, r.isSpare(e), platforms)
+	for p, a := range answers {
+		if a.err != nil {
+			continue
+		}
+		if !v.known(a.document, &a.manifest) {
+			// The layers may take a while.
+			a.again = true
+			r.tell(e, p, a.manifest)
+		}
+		answers[p] = a
+	}
+	for p, a := range answers {
+		if a.again {
+			a.again = v.learn(ctx, a.document, &a.manifest)
+		}
+		a.document = document{}
+		answers[p] = a
+	}
+	return answers
+}
+
+// manifests finds the manifest for each platform.
+func (r *Resolver) manifests(ctx context.Context, ref imageref.Ref, spare bool, platforms []imagesize.Platform) (v *visit, answers map[imagesize.Platform]answer) {
 	answers = make(map[imagesize.Platform]answer, len(platforms))
 	defer func() {
 		if p := recover(); p != nil {
@@ -43,25 +72,25 @@ func (r *Resolver) ask(ctx context.Context, ref imageref.Ref, platforms []images
 			}
 		}
 	}()
-	v, root, err := r.root(ctx, ref)
+	v, root, err := r.root(ctx, ref, spare)
 	for _, p := range platforms {
 		if err != nil {
 			answers[p] = answer{err: classify(err, ref.Host())}
 			continue
 		}
-		m, err := v.resolve(ctx, root, p)
+		d, m, err := v.resolve(ctx, root, p)
 		if err != nil {
 			answers[p] = answer{err: classify(err, ref.Host())}
 			continue
 		}
-		answers[p] = answer{manifest: m}
+		answers[p] = answer{manifest: m, document: d}
 	}
 	if v != nil {
 		for _, a := range answers {
 			r.pauseHost(ref.Host(), a.err, v.errand)
 		}
 	}
-	return answers
+	return v, answers
 }
 
 // pauseHost leaves a host alone that asked for it or does not answer.
@@ -84,11 +113,11 @@ func (r *Resolver) pauseHost(host string, e *Error, errand *errand) {
 	r.hosts.pause(host, e.until, e)
 }
 
-func (r *Resolver) root(ctx context.Context, ref imageref.Ref) (*visit, document, error) {
+func (r *Resolver) root(ctx context.Context, ref imageref.Ref, spare bool) (*visit, document, error) {
 	if paused := r.hosts.paused(ref.Host(), r.o.Now()); paused != nil {
 		return nil, document{}, paused
 	}
-	v, err := r.visit(ref)
+	v, err := r.visit(ref, spare)
 	if err != nil {
 		return nil, document{}, err
 	}
@@ -100,7 +129,7 @@ func (r *Resolver) root(ctx context.Context, ref imageref.Ref) (*visit, document
 	return v, root, err
 }
 
-func (r *Resolver) visit(ref imageref.Ref) (*visit, error) {
+func (r *Resolver) visit(ref imageref.Ref, spare bool) (*visit, error) {
 	// "host/path" without the host, which is asked elsewhere if it has an endpoint.
 	host, path := ref.Host(), ref.Repository()[len(ref.Host())+1:]
 	var options []name.Option
@@ -117,7 +146,7 @@ func (r *Resolver) visit(ref imageref.Ref) (*visit, error) {
 	if err != nil {
 		return nil, failure(Malformed, err, "%s is not the name of a registry", host)
 	}
-	v := &visit{r: r, ref: ref, repo: server.Repo(path), errand: &errand{r: r}}
+	v := &visit{r: r, ref: ref, spare: spare, repo: server.Repo(path), errand: &errand{r: r, limit: maxRequests}}
 	v.puller, err = remote.NewPuller(
 		remote.WithTransport(v.errand),
 		remote.WithAuthFromKeychain(r.o.Keychain),
@@ -134,7 +163,7 @@ func (r *Resolver) visit(ref imageref.Ref) (*visit, error) {
 // and fetches that, unless it is known. A registry that does not answer HEAD
 // properly is asked for the tag itself.
 func (v *visit) byTag(ctx context.Context, tag string) (document, error) {
-	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), false); err != nil {
+	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), use{spare: v.spare}); err != nil {
 		return document{}, err
 	}
 	head, cancel := context.WithTimeout(ctx, v.r.o.RequestTimeout)
@@ -163,8 +192,7 @@ func conclusive(err error) bool {
 }
 
 func (v *visit) byDigest(ctx context.Context, digest string) (document, error) {
-	key := v.ref.Repository() + "@" + digest
-	if known, found := v.r.document(key); found {
+	if known, found := v.r.document(v.key(digest), digest); found {
 		return known, nil
 	}
 	return v.get(ctx, v.repo.Digest(digest))
@@ -172,7 +200,7 @@ func (v *visit) byDigest(ctx context.Context, digest string) (document, error) {
 
 // get fetches a manifest or an index. The library checks its digest, if it is asked for by digest.
 func (v *visit) get(ctx context.Context, ref name.Reference) (document, error) {
-	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), true); err != nil {
+	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), use{counted: true, spare: v.spare}); err != nil {
 		return document{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.r.o.RequestTimeout)
@@ -185,31 +213,32 @@ func (v *visit) get(ctx context.Context, ref name.Reference) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	v.r.keepDocument(v.ref.Repository()+"@"+d.digest, d)
+	v.r.keepDocument(v.key(d.digest), d)
+	v.r.store.keepBody(v.key(d.digest), got.Manifest)
 	return d, nil
 }
 
 // resolve goes from what the reference names to the image of a platform. An
 // image without an index is taken for any platform: only its configuration
 // would tell, which is one more request.
-func (v *visit) resolve(ctx context.Context, root document, p imagesize.Platform) (imagesize.Manifest, error) {
+func (v *visit) resolve(ctx context.Context, root document, p imagesize.Platform) (document, imagesize.Manifest, error) {
 	if !root.isIndex {
-		return image(nil, child{}, root), nil
+		return root, image(nil, child{}, root), nil
 	}
 	c, found := root.choose(p)
 	if !found {
-		return imagesize.Manifest{}, failure(NoPlatform, nil, "%s is not made for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
+		return document{}, imagesize.Manifest{}, failure(NoPlatform, nil, "%s is not made for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
 	}
 	// The index may hold anything as a digest, and it becomes part of a URL.
 	if _, err := v.ref.WithDigest(c.digest); err != nil {
-		return imagesize.Manifest{}, failure(Malformed, err, "the index of %s lists no digest", v.ref.Familiar())
+		return document{}, imagesize.Manifest{}, failure(Malformed, err, "the index of %s lists no digest", v.ref.Familiar())
 	}
 	d, err := v.byDigest(ctx, c.digest)
 	if err != nil {
-		return imagesize.Manifest{}, err
+		return document{}, imagesize.Manifest{}, err
 	}
 	if d.isIndex {
-		return imagesize.Manifest{}, failure(Malformed, nil, "the index of %s lists another index for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
+		return document{}, imagesize.Manifest{}, failure(Malformed, nil, "the index of %s lists another index for %s/%s", v.ref.Familiar(), p.OS, p.Architecture)
 	}
-	return image(&root, c, d), nil
+	return d, image(&root, c, d), nil
 }

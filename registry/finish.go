@@ -46,11 +46,28 @@ func (r *Resolver) finish(e *entry, answers map[imagesize.Platform]answer) {
 // record writes one answer down and returns what to tell the sink. mu is held.
 func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Time) []func() {
 	old := e.answers[p]
+	if a.err != nil && a.err.putOff {
+		if old == nil {
+			old = &verdict{answer: a}
+			e.answers[p] = old
+		}
+		old.until = a.err.until
+		return nil
+	}
 	if a.err == nil {
 		r.counts[Resolved]++
 		v := &verdict{answer: a}
 		if e.ref.Digest() == "" {
 			v.until = now.Add(r.o.TagTTL)
+		}
+		if a.again {
+			if old != nil && old.again {
+				v.failures = old.failures
+			}
+			if until := r.backoff(now, v.failures); v.until.IsZero() || until.Before(v.until) {
+				v.until = until
+			}
+			v.failures++
 		}
 		e.answers[p] = v
 		return []func(){func() { r.sink.SetManifest(e.ref, p, a.manifest) }}
@@ -60,8 +77,7 @@ func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Tim
 	if old != nil {
 		failures = old.failures + 1
 	}
-	// Asked again after 1, 2, 4, 8 and then each 16 times NegativeTTL.
-	until := now.Add(r.o.NegativeTTL << min(failures-1, 4))
+	until := r.backoff(now, failures-1)
 	if a.err.until.After(until) {
 		until = a.err.until
 	}
@@ -77,6 +93,25 @@ func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Tim
 	return nil
 }
 
+// backoff is when to ask again after so many failures before: after 1, 2, 4, 8 and
+// then each 16 times NegativeTTL.
+func (r *Resolver) backoff(now time.Time, failures int) time.Time {
+	return now.Add(r.o.NegativeTTL << min(failures, 4))
+}
+
+// tell tells the sink what is known of an image while its layers are being read,
+// unless it knows as much of the same image from before.
+func (r *Resolver) tell(e *entry, p imagesize.Platform, m imagesize.Manifest) {
+	r.sinkMu.Lock()
+	defer r.sinkMu.Unlock()
+	r.mu.Lock()
+	old := e.answers[p]
+	r.mu.Unlock()
+	if old == nil || old.err != nil || old.manifest.ImageDigest != m.ImageDigest {
+		r.sink.SetManifest(e.ref, p, m)
+	}
+}
+
 // retry asks again for what failed for a reason that may have passed.
 func (r *Resolver) retry() {
 	now := r.o.Now()
@@ -87,7 +122,7 @@ func (r *Resolver) retry() {
 			return
 		}
 		for p, v := range e.answers {
-			if v.err != nil && v.err.temporary() && e.due(p, now) {
+			if ((v.err != nil && v.err.temporary()) || v.again) && e.due(p, now, e.spare) {
 				e.wanted[p] = true
 			}
 		}

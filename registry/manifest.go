@@ -5,6 +5,8 @@ package registry
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imagesize"
@@ -16,8 +18,9 @@ type document struct {
 	bytes    int64   // of the document itself
 	children []child // of an index, nil for a manifest
 	isIndex  bool
-	config   int64 // bytes
+	config   descriptor
 	layers   []imagesize.Layer
+	readable []bool // by layer: of a kind that a runtime unpacks, and the registry has it
 }
 
 // child is a manifest that an index lists for a platform.
@@ -33,6 +36,7 @@ type descriptor struct {
 	Digest    string    `json:"digest"`
 	Size      int64     `json:"size"`
 	Platform  *platform `json:"platform"`
+	URLs      []string  `json:"urls"`
 }
 
 type platform struct {
@@ -71,14 +75,28 @@ func parseDocument(digest string, body []byte) (document, error) {
 			})
 		}
 	case hasConfig:
-		d.config = max(0, m.Config.Size)
+		d.config = descriptor{Digest: m.Config.Digest, Size: max(0, m.Config.Size)}
 		for _, l := range m.Layers {
+			d.readable = append(d.readable, l.unpackable())
 			d.layers = append(d.layers, imagesize.Layer{Digest: l.Digest, CompressedBytes: max(0, l.Size)})
 		}
 	default:
 		return document{}, failure(Malformed, errNotManifest, "the registry's answer is no image")
 	}
 	return d, nil
+}
+
+// unpackable says whether a layer is of a kind that runtimes unpack, and the registry's
+// own. What is encrypted, or somebody else's to distribute, is not.
+func (d descriptor) unpackable() bool {
+	kind, oci := strings.CutPrefix(d.MediaType, "application/vnd.oci.image.layer.v1.tar")
+	if !oci {
+		var docker bool
+		if kind, docker = strings.CutPrefix(d.MediaType, "application/vnd.docker.image.rootfs.diff.tar"); !docker {
+			return false
+		}
+	}
+	return len(d.URLs) == 0 && slices.Contains([]string{"", "+gzip", ".gzip", "+zstd", ".zstd"}, kind)
 }
 
 // choose returns the manifest of an index for a platform, as containerd would
@@ -120,12 +138,12 @@ func variantRank(architecture, variant string) int {
 // (pkg/imageusage): sizes as declared, those below zero ignored, a layer that is listed twice
 // counted twice. Sums saturate.
 func image(index *document, c child, d document) imagesize.Manifest {
-	m := imagesize.Manifest{Digest: d.digest, ImageDigest: d.digest, DocumentBytes: d.bytes, Layers: d.layers}
+	m := imagesize.Manifest{Digest: d.digest, ImageDigest: d.digest, DocumentBytes: d.bytes, Layers: slices.Clone(d.layers)}
 	if index != nil {
 		m.Digest = index.digest
 		m.DocumentBytes = estimate.SaturatingAdd(index.bytes, c.bytes)
 	}
-	m.DocumentBytes = estimate.SaturatingAdd(m.DocumentBytes, d.config)
+	m.DocumentBytes = estimate.SaturatingAdd(m.DocumentBytes, d.config.Size)
 	m.CompressedBytes = m.DocumentBytes
 	for _, l := range d.layers {
 		m.CompressedBytes = estimate.SaturatingAdd(m.CompressedBytes, l.CompressedBytes)

@@ -76,6 +76,8 @@ type Options struct {
 	Endpoints map[string]Endpoint
 	// Keychain has the credentials. Default: none, anonymous.
 	Keychain authn.Keychain
+	// Store remembers what can't change. Default: one that ends with the process.
+	Store *Store
 
 	TagTTL           time.Duration     // after which a tag is asked for again, when wanted; default 10m
 	NegativeTTL      time.Duration     // for which a failure stands; default 2m
@@ -110,6 +112,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.Endpoints = maps.Clone(o.Endpoints)
 	if o.Keychain == nil {
 		o.Keychain = authn.NewMultiKeychain()
+	}
+	if o.Store == nil {
+		o.Store = newStore(defaultStoreBytes)
 	}
 	if o.Budgets == nil {
 		o.Budgets = DefaultBudgets()

@@ -51,6 +51,8 @@ type Error struct {
 	text  string
 	cause error
 	until time.Time // when asking again may help, zero for the usual time
+	// putOff says that the question was not asked, in favour of others.
+	putOff bool
 }
 
 // Error returns the sentence.

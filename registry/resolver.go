@@ -31,6 +31,7 @@ type Resolver struct {
 	hosts     *hosts
 	transport *http.Transport
 	queue     chan *entry
+	later     chan *entry // served when queue is empty
 	waiters   chan struct{}
 
 	// sinkMu makes the sink see changes in the order they were made. It is taken before mu.
@@ -39,6 +40,8 @@ type Resolver struct {
 	mu        sync.Mutex // guards the rest, entries included; never held while anything blocks
 	entries   *lru[imageref.Ref, *entry]
 	documents *lru[string, document]
+	store     *Store
+	measuring chan struct{} // one for each layer that is being decompressed
 	counts    map[Outcome]uint64
 	changed   chan struct{} // closed at the next answer
 }
@@ -48,7 +51,9 @@ type entry struct {
 	ref        imageref.Ref
 	answers    map[imagesize.Platform]*verdict
 	wanted     map[imagesize.Platform]bool // to be asked for, or being asked for
-	busy       bool                        // in the queue or with a worker
+	busy       bool                        // in a queue or with a worker
+	waiting    bool                        // in a queue, or in both
+	spare      bool                        // nobody waits for it: see WantLater
 	lastWanted time.Time
 }
 
@@ -73,9 +78,12 @@ func New(o Options, sink Sink) (*Resolver, error) {
 		sink:      sink,
 		hosts:     newHosts(o.Budgets),
 		queue:     make(chan *entry, o.QueueLength),
+		later:     make(chan *entry, o.QueueLength),
 		waiters:   make(chan struct{}, o.MaxWaiters),
 		entries:   newLRU[imageref.Ref, *entry](),
 		documents: newLRU[string, document](),
+		store:     o.Store,
+		measuring: make(chan struct{}, measuredAtOnce),
 		counts:    map[Outcome]uint64{},
 		changed:   make(chan struct{}),
 	}
@@ -86,8 +94,12 @@ func New(o Options, sink Sink) (*Resolver, error) {
 // Run asks registries until ctx ends, and returns nil.
 func (r *Resolver) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
-	for range r.o.Workers {
-		workers.Go(func() { r.work(ctx) })
+	for i := range r.o.Workers {
+		later := r.later
+		if i == 0 && r.o.Workers > 1 {
+			later = nil // One is always there for what somebody waits for.
+		}
+		workers.Go(func() { r.work(ctx, later) })
 	}
 	ticker := time.NewTicker(retryEvery)
 	defer ticker.Stop()
@@ -103,37 +115,75 @@ func (r *Resolver) Run(ctx context.Context) error {
 	return nil
 }
 
-func (r *Resolver) work(ctx context.Context) {
+func (r *Resolver) work(ctx context.Context, later <-chan *entry) {
 	for {
-		select {
-		case <-ctx.Done():
+		e := r.following(ctx, later)
+		if e == nil {
 			return
-		case e := <-r.queue:
-			platforms := r.outstanding(e)
-			answers := r.ask(ctx, e.ref, platforms)
-			if ctx.Err() != nil {
-				return // That is why it failed: no answer.
-			}
-			r.finish(e, answers)
 		}
+		platforms := r.begin(e)
+		if len(platforms) == 0 {
+			continue // It was in both queues.
+		}
+		answers := r.ask(ctx, e, platforms)
+		if ctx.Err() != nil {
+			return // That is why it failed: no answer.
+		}
+		r.finish(e, answers)
 	}
 }
 
-func (r *Resolver) outstanding(e *entry) []imagesize.Platform {
+// following returns what to ask for next, nil when ctx ends.
+func (r *Resolver) following(ctx context.Context, later <-chan *entry) *entry {
+	select {
+	case e := <-r.queue:
+		return e
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case e := <-r.queue:
+		return e
+	case e := <-later:
+		return e
+	}
+}
+
+// begin takes an entry out of the queues and returns what is wanted of it.
+func (r *Resolver) begin(e *entry) []imagesize.Platform {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !e.waiting {
+		return nil
+	}
+	e.waiting = false
 	return slices.Collect(maps.Keys(e.wanted))
+}
+
+// isSpare says that nobody waits for an entry.
+func (r *Resolver) isSpare(e *entry) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return e.spare
 }
 
 // Want asks for an image on some platforms, in the background. It never blocks:
 // what is known or under way is not asked for again, and when the queue is full
 // the call is dropped and counted.
 func (r *Resolver) Want(ref imageref.Ref, platforms ...imagesize.Platform) {
-	r.want(ref, platforms)
+	r.want(ref, platforms, false)
+}
+
+// WantLater is Want for an image that nobody waits for, as nodes have it already: it
+// is asked for when there is nothing else to do, on the first half of a host's budget.
+// What finds no place in the queue is not counted: want it again.
+func (r *Resolver) WantLater(ref imageref.Ref, platforms ...imagesize.Platform) {
+	r.want(ref, platforms, true)
 }
 
 // want returns false if some platform has no answer and will get none.
-func (r *Resolver) want(ref imageref.Ref, platforms []imagesize.Platform) bool {
+func (r *Resolver) want(ref imageref.Ref, platforms []imagesize.Platform, spare bool) bool {
 	if ref.IsZero() || len(platforms) == 0 {
 		return true
 	}
@@ -142,19 +192,24 @@ func (r *Resolver) want(ref imageref.Ref, platforms []imagesize.Platform) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !listed {
-		r.counts[DeniedHost]++
+		if !spare {
+			r.counts[DeniedHost]++
+		}
 		return true // That is the answer.
 	}
 	e, known := r.entries.get(ref)
 	if !known {
-		e = &entry{ref: ref, answers: map[imagesize.Platform]*verdict{}, wanted: map[imagesize.Platform]bool{}}
+		e = &entry{ref: ref, answers: map[imagesize.Platform]*verdict{}, wanted: map[imagesize.Platform]bool{}, spare: spare}
 	}
 	e.lastWanted = now
 	for _, p := range platforms {
-		if !e.due(p, now) || (len(e.wanted) >= maxPlatforms && !e.wanted[p]) {
+		if !e.due(p, now, spare) || (len(e.wanted) >= maxPlatforms && !e.wanted[p]) {
 			continue
 		}
 		e.wanted[p] = true
+	}
+	if e.spare && !spare {
+		r.promote(e)
 	}
 	if !r.enqueue(e) {
 		return false
@@ -165,26 +220,45 @@ func (r *Resolver) want(ref imageref.Ref, platforms []imagesize.Platform) bool {
 	return true
 }
 
+// promote lets an entry that somebody waits for now overtake. mu is held.
+func (r *Resolver) promote(e *entry) {
+	e.spare = false
+	if !e.waiting {
+		return
+	}
+	select {
+	case r.queue <- e:
+	default: // It keeps its place in the other queue.
+	}
+}
+
 // enqueue hands an entry to the workers if something is wanted of it. mu is held.
 func (r *Resolver) enqueue(e *entry) bool {
 	if e.busy || len(e.wanted) == 0 {
 		return true
 	}
+	queue := r.queue
+	if e.spare {
+		queue = r.later
+	}
 	select {
-	case r.queue <- e:
-		e.busy = true
+	case queue <- e:
+		e.busy, e.waiting = true, true
 		return true
 	default:
-		r.counts[Dropped]++
+		if !e.spare {
+			r.counts[Dropped]++
+		}
 		clear(e.wanted)
 		return false
 	}
 }
 
-// due says whether to ask for a platform now.
-func (e *entry) due(p imagesize.Platform, now time.Time) bool {
+// due says whether to ask for a platform now. What was put off in favour of others is
+// due as soon as somebody waits for it.
+func (e *entry) due(p imagesize.Platform, now time.Time, spare bool) bool {
 	v, known := e.answers[p]
-	return !known || (!v.until.IsZero() && !now.Before(v.until))
+	return !known || (!spare && v.err != nil && v.err.putOff) || (!v.until.IsZero() && !now.Before(v.until))
 }
 
 // listed says whether a host may be asked at all.
@@ -193,10 +267,23 @@ func (r *Resolver) listed(host string) bool {
 	return endpoint || r.o.Allowed(host)
 }
 
-func (r *Resolver) document(key string) (document, bool) {
+func (r *Resolver) document(key, digest string) (document, bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.documents.get(key)
+	d, found := r.documents.get(key)
+	r.mu.Unlock()
+	if found {
+		return d, true
+	}
+	body, found := r.store.body(key)
+	if !found {
+		return document{}, false
+	}
+	d, err := parseDocument(digest, body)
+	if err != nil {
+		return document{}, false
+	}
+	r.keepDocument(key, d)
+	return d, true
 }
 
 func (r *Resolver) keepDocument(key string, d document) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/registry/layer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -244,12 +246,47 @@ func declared(t *testing.T, made v1.Image) imagesize.Manifest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := imagesize.Manifest{Digest: digest.String(), CompressedBytes: size + manifest.Config.Size}
-	for _, l := range manifest.Layers {
-		m.Layers = append(m.Layers, imagesize.Layer{Digest: l.Digest.String(), CompressedBytes: l.Size})
+	config, err := made.RawConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := size + manifest.Config.Size
+	m := imagesize.Manifest{Digest: digest.String(), ImageDigest: digest.String(), CompressedBytes: documents, DocumentBytes: documents}
+	chain, err := layer.ChainIDs(config, len(manifest.Layers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range manifest.Layers {
+		m.Layers = append(m.Layers, imagesize.Layer{
+			Digest: l.Digest.String(), CompressedBytes: l.Size, ChainID: chain[i],
+			Unpacked: unpacked(t, made, i),
+		})
 		m.CompressedBytes += l.Size
 	}
 	return m
+}
+
+// unpacked measures a layer as a whole.
+func unpacked(t *testing.T, made v1.Image, i int) imagesize.Unpacked {
+	t.Helper()
+	layers, err := made.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := layers[i].Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	body, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := layer.Measure(layer.Blob{Size: int64(len(body)), Head: body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 func TestResolvesAnImage(t *testing.T) {
@@ -288,7 +325,7 @@ func TestResolvesAnIndexByPlatform(t *testing.T) {
 	for p, made := range map[imagesize.Platform]v1.Image{amd64: forAMD64, arm64: forARM64} {
 		w.expect(t, image, p, Resolved)
 		want := declared(t, made)
-		want.Digest, want.CompressedBytes = indexDigest.String(), want.CompressedBytes+indexSize
+		want.Digest, want.CompressedBytes, want.DocumentBytes = indexDigest.String(), want.CompressedBytes+indexSize, want.DocumentBytes+indexSize
 		got, _ := w.sink.get(image, p)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s -want +got:\n%s", p.Architecture, diff)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/headroom-dev/headroom/registry/layer"
 )
 
 // maxRequests bounds the round trips for one image: handshakes, redirects and
@@ -32,9 +34,12 @@ func (r *Resolver) newTransport() *http.Transport {
 	}
 }
 
-// errand is the transport of all requests for one image.
+// errand is the transport of all requests for one image, or for its layers.
 type errand struct {
-	r *Resolver
+	r     *Resolver
+	limit int // of requests
+	// partly says that no body is read to its end: its length does not matter.
+	partly bool
 
 	mu         sync.Mutex // guards the rest: the library may send two at once
 	requests   int
@@ -55,11 +60,15 @@ func (e *errand) RoundTrip(request *http.Request) (*http.Response, error) {
 		e.retryAfter = max(e.retryAfter, retryAfter(response.Header.Get("Retry-After"), e.r.o.Now()))
 		e.mu.Unlock()
 	}
-	if request.Method != http.MethodHead && response.ContentLength > e.r.o.MaxManifestBytes {
+	if !e.partly && request.Method != http.MethodHead && response.ContentLength > e.r.o.MaxManifestBytes {
 		_ = response.Body.Close()
 		return nil, fmt.Errorf("%d bytes announced, at most %d are read: %w", response.ContentLength, e.r.o.MaxManifestBytes, errTooLarge)
 	}
-	response.Body = &cappedBody{ReadCloser: response.Body, left: e.r.o.MaxManifestBytes}
+	most := e.r.o.MaxManifestBytes
+	if e.partly {
+		most = max(most, layer.MaxTOC)
+	}
+	response.Body = &cappedBody{ReadCloser: response.Body, left: most}
 	return response, nil
 }
 
@@ -68,7 +77,7 @@ func (e *errand) check(request *http.Request) error {
 	e.requests++
 	n := e.requests
 	e.mu.Unlock()
-	if n > maxRequests {
+	if n > e.limit {
 		return errTooMany
 	}
 	switch request.URL.Scheme {

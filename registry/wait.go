@@ -28,7 +28,7 @@ func (r *Resolver) Wait(ctx context.Context, refs []imageref.Ref, platforms []im
 	for {
 		changed := r.next()
 		for _, ref := range refs {
-			if !r.answered([]imageref.Ref{ref}, platforms) && !r.want(ref, platforms) {
+			if !r.answered([]imageref.Ref{ref}, platforms) && !r.want(ref, platforms, false) {
 				return false
 			}
 		}
@@ -54,7 +54,7 @@ func (r *Resolver) State(ref imageref.Ref, p imagesize.Platform) (answered bool,
 			switch {
 			case v.err == nil:
 				return true, nil
-			case now.Before(v.until):
+			case now.Before(v.until) && !v.err.putOff:
 				return true, v.err
 			}
 		}
@@ -86,8 +86,9 @@ func (r *Resolver) next() <-chan struct{} {
 type Stats struct {
 	// Outcomes counts answers since the start, every outcome included.
 	Outcomes map[Outcome]uint64
-	// Queued images wait for a worker; Remembered ones have an answer or are about to get one.
-	Queued, Remembered int
+	// Queued images wait for a worker, Later ones for a time when nothing else is wanted;
+	// Remembered ones have an answer or are about to get one.
+	Queued, Later, Remembered int
 	// Waiting is the number of calls in Wait.
 	Waiting int
 }
@@ -99,6 +100,7 @@ func (r *Resolver) Stats() Stats {
 	s := Stats{
 		Outcomes:   make(map[Outcome]uint64, len(Outcomes())),
 		Queued:     len(r.queue),
+		Later:      len(r.later),
 		Remembered: r.entries.len(),
 		Waiting:    len(r.waiters),
 	}
