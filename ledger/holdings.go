@@ -67,24 +67,15 @@ func newHoldings(c *contents, r *row) *holdings {
 		image := &r.list.images[i]
 		_, kept := r.list.pinned[i]
 		h.inUse[i] = kept || !slices.Contains(r.facts.unused, i)
-		for _, ref := range image.Refs {
-			if h.listed[i] = c.layersOf(ref, p); h.listed[i] != nil {
-				break
-			}
-		}
-		if h.listed[i] == nil {
+		if h.listed[i] = c.layersOfAny(image.Refs, p); h.listed[i] == nil {
 			h.hidden.add(image.ReportedBytes)
 			if h.inUse[i] {
 				used.add(image.ReportedBytes)
 			}
 		}
 	}
-	cut := r.list.images != nil && r.lines.cuts(len(r.list.images))
-	unlisted := int64(math.MaxInt64)
-	if cut && len(r.list.images) > 0 {
-		unlisted = r.list.smallestBytes
-	}
-	if r.list.images == nil || cut {
+	unlisted, some := r.unlisted()
+	if some {
 		h.hidden = hidden{max(h.hidden.largestBytes, unlisted), math.MaxInt64}
 		used.add(unlisted)
 	}
@@ -92,19 +83,30 @@ func newHoldings(c *contents, r *row) *holdings {
 		if _, listed := r.list.find(image.Ref); listed {
 			continue
 		}
-		k := c.layersOf(image.ImageID, p)
-		if k == nil {
-			k = c.layersOf(image.Ref, p)
-		}
-		if k == nil {
-			h.hidden.add(unlisted)
-			used.add(unlisted)
+		if k := c.layersOfAny([]imageref.Ref{image.ImageID, image.Ref}, p); k != nil {
+			h.pulled = append(h.pulled, pulledImage{image.Ref, k})
 			continue
 		}
-		h.pulled = append(h.pulled, pulledImage{image.Ref, k})
+		h.hidden.add(unlisted)
+		used.add(unlisted)
 	}
 	h.freed = h.unused(used.largestBytes)
 	return h
+}
+
+// unlisted bounds the size of an image that is there and not listed, math.MaxInt64
+// for no bound, and says whether there may be some that no pod is known to have.
+func (r *row) unlisted() (bytes int64, some bool) {
+	switch {
+	case r.list.images == nil:
+		return math.MaxInt64, true
+	case !r.lines.cuts(len(r.list.images)):
+		return math.MaxInt64, false
+	case len(r.list.images) == 0:
+		return math.MaxInt64, true
+	default:
+		return r.list.smallestBytes, true
+	}
 }
 
 // pulledImages are the images that pods which are not finished have pulled, each once.

@@ -52,7 +52,7 @@ func asKept(w *lt.World) func(*ledger.View) {
 // wholeMiB are the bounds without the little that each image has of its own.
 func wholeMiB(b estimate.Bytes) [3]int64 {
 	round := func(n int64) int64 { return (n + mib/2) / mib }
-	return [3]int64{round(b.Low), round(b.Likely), (b.High) / (10 * mib) * 10}
+	return [3]int64{round(b.Low), round(b.Likely), b.High / (10 * mib) * 10}
 }
 
 func TestPullCountsTheLayersThatAreThere(t *testing.T) {

@@ -166,7 +166,7 @@ func (l *Ledger) ofDigest(d digestKey) *known {
 	return l.manifests[first]
 }
 
-// told returns what a registry told about an image, by its name or by its digest;
+// knownOf returns what a registry told about an image, by its name or by its digest;
 // nil for nothing.
 func (c *contents) knownOf(ref imageref.Ref, p imagesize.Platform) *known {
 	if k, found := c.manifests.get(manifestKey{ref, p}); found {
@@ -186,6 +186,16 @@ func (c *contents) layersOf(ref imageref.Ref, p imagesize.Platform) *known {
 	}
 	if k := c.knownOf(ref, p); k != nil && k.Layered() {
 		return k
+	}
+	return nil
+}
+
+// layersOfAny is layersOf by the first of an image's names that tells.
+func (c *contents) layersOfAny(names []imageref.Ref, p imagesize.Platform) *known {
+	for _, name := range names {
+		if k := c.layersOf(name, p); k != nil {
+			return k
+		}
 	}
 	return nil
 }

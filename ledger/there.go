@@ -31,7 +31,7 @@ func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref, before []imageref.Ref) i
 	ahead := c.ahead
 	for _, earlier := range before {
 		if k := a.s.layersOf(earlier, c.kind.platform); k != nil {
-			ahead = append(ahead[:len(ahead):len(ahead)], coming{k, true})
+			ahead = append(slices.Clip(ahead), coming{k, true})
 		}
 	}
 	return c.pull(ref, ahead)
@@ -117,7 +117,7 @@ func (a *accountant) related(ref imageref.Ref) bool {
 	}
 	own, listed := a.row.list.find(ref)
 	for _, i := range a.row.list.byRepository[ref.Repository()] {
-		if !(listed && i == own) && !slices.Contains(a.unsampled, i) {
+		if (!listed || i != own) && !slices.Contains(a.unsampled, i) {
 			return true
 		}
 	}
