@@ -66,7 +66,10 @@ type View struct {
 // Account is one node's image storage as seen from a View. All in bytes.
 // Available = Measured - Settled - Pending - Reserved, and may be negative.
 //
-// An image counts once, in one of the three, with what View.Size says it costs.
+// An image counts once, in one of the three, with what View.Size says it costs: for
+// settled and pending ones less the layers that are on the node or come with images
+// before it, as far as they are known; for reserved ones the low bound only, since
+// what may come to many nodes is worked out once for all of them.
 // "Lost" are the bytes by which the node's available bytes have shrunk, sample by
 // sample, since the image's first pod was bound.
 //
@@ -90,8 +93,8 @@ type View struct {
 // takes first, no byte is taken twice, and what an image took stays taken when a
 // sample has seen it. An image of View.Images that only deleted pods waited for
 // is not pending, and one that only finished or deleted pods had has settled with
-// its low bound for the likely value: the need counts it. Below tier Measured nothing is lost or settled: there is no
-// sample to compare with.
+// its low bound for the likely value: the need counts it. Below tier Measured nothing
+// is lost or settled: there is no sample to compare with.
 type Account struct {
 	// Tier is NoTier when nothing is known: then all below but Stale, SampleAge
 	// and LinesAssumed is zero and means nothing.
@@ -107,11 +110,12 @@ type Account struct {
 	Measured                   estimate.Bytes
 	Settled, Pending, Reserved estimate.Bytes
 	Available                  estimate.Bytes
-	// Reclaimable is what the eviction manager could free: listed images that no
-	// bound pod uses which is not finished; what has the sandbox image's name only
-	// for the high bound. Low is 0:
-	// they may share every layer with images in use. High is never more than what
-	// is used, and all of that when the list is cut.
+	// Reclaimable is what the eviction manager could free, once it takes the images
+	// for old enough: listed images that no bound pod uses which is not finished, but
+	// for what looks like the sandbox image. Where layers are known, it is those that
+	// no image in use has. Low counts no image whose layers are not known, and no layer
+	// that such an image in use may have. High is never more than what is used, and all
+	// of that when the list is cut.
 	Reclaimable estimate.Bytes
 	// GCLineBytes and EvictionLineBytes: available below them means that the
 	// kubelet trims images, and evicts. 0 when there is no such line.
