@@ -4,10 +4,10 @@
 package imagesize_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -191,7 +191,7 @@ func TestTallyLazyIsBounded(t *testing.T) {
 	var tally imagesize.Tally
 	for i := range 3000 {
 		for range 2 {
-			tally.AddUsed(fmt.Sprint(i), 0, estimate.Exactly(1))
+			tally.AddUsed(strconv.Itoa(i), 0, estimate.Exactly(1))
 		}
 	}
 	for i := range 3000 {
@@ -201,7 +201,7 @@ func TestTallyLazyIsBounded(t *testing.T) {
 			}
 			return
 		}
-		tally.ForgetNode(fmt.Sprint(i))
+		tally.ForgetNode(strconv.Itoa(i))
 	}
 	t.Error("it never ends")
 }
