@@ -51,8 +51,9 @@ type PulledSizes struct {
 }
 
 type pulledKey struct {
-	ref   imageref.Ref
-	class sizeClass
+	ref      imageref.Ref
+	runtime  imagesize.Runtime
+	platform imagesize.Platform
 }
 
 // NewPulledSizes returns one that asks nothing before Start.
@@ -60,7 +61,7 @@ func NewPulledSizes(client kubernetes.Interface, l PulledLedger) *PulledSizes {
 	return &PulledSizes{
 		client: client, ledger: l, state: watchState{resource: "events"},
 		sizes: newRecent[pulledKey, int64](maxPulledImages, func(key pulledKey) {
-			l.SetPulled(key.ref, key.class.runtime, key.class.platform, 0)
+			l.SetPulled(key.ref, key.runtime, key.platform, 0)
 		}),
 	}
 }
@@ -173,13 +174,13 @@ func (p *PulledSizes) take(e *corev1.Event) {
 	if err != nil || !known || node.Runtime == imagesize.OtherRuntime {
 		return
 	}
-	key := pulledKey{ref, sizeClass{runtime: node.Runtime, platform: imagesize.Platform{OS: node.OS, Architecture: node.Architecture}}}
+	key := pulledKey{ref, node.Runtime, imagesize.Platform{OS: node.OS, Architecture: node.Architecture}}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before, _ := p.sizes.get(key)
 	p.sizes.set(key, bytes)
 	if before != bytes {
-		p.ledger.SetPulled(ref, key.class.runtime, key.class.platform, bytes)
+		p.ledger.SetPulled(ref, key.runtime, key.platform, bytes)
 	}
 }
 
