@@ -76,20 +76,12 @@ func (p *PulledSizes) Len() int {
 // Start lists and watches events until ctx ends, from when the ledger knows the nodes: an event of a node that it does
 // not know is nobody's. Events that can't be had are logged once, and nothing else depends on them.
 func (p *PulledSizes) Start(ctx context.Context) error {
+	for !p.ledger.Snapshot().Synced() && ctx.Err() == nil {
+		sleep(ctx, pulledRetry/4)
+	}
 	wait := pulledRetry
 	for version := ""; ctx.Err() == nil; {
-		if !p.ledger.Snapshot().Synced() {
-			sleep(ctx, pulledRetry/4)
-			continue
-		}
-		before := version
-		var err error
-		if version == "" {
-			version, err = p.list(ctx)
-		}
-		if err == nil {
-			version, err = p.watch(ctx, version)
-		}
+		next, err := p.follow(ctx, version)
 		if ctx.Err() != nil {
 			break
 		}
@@ -97,15 +89,26 @@ func (p *PulledSizes) Start(ctx context.Context) error {
 		_, missing := MissingPermission(err)
 		switch {
 		case missing:
-			version, wait = "", pulledForbidden
-		case version != before:
+			wait = pulledForbidden
+		case next != version:
 			wait = pulledRetry
 		default:
 			wait = min(2*wait, maxPulledRetry)
 		}
+		version = next
 		sleep(ctx, wait)
 	}
 	return nil
+}
+
+// follow lists, where there is no version to watch from, and watches until that ends. It returns the version to go on from.
+func (p *PulledSizes) follow(ctx context.Context, version string) (next string, err error) {
+	if version == "" {
+		if version, err = p.list(ctx); err != nil {
+			return "", err
+		}
+	}
+	return p.watch(ctx, version)
 }
 
 // list takes in the events that there are, page by page, and returns the version to watch from.

@@ -33,8 +33,8 @@ func ref(t *testing.T, name string) imageref.Ref {
 func imagesWorld(t *testing.T) *ledger.Ledger {
 	t.Helper()
 	l := ledger.New()
-	listed := func(bytes int64, names ...string) ledger.ListedImage {
-		image := ledger.ListedImage{ReportedBytes: bytes, NameCount: len(names)}
+	listed := func(reported int64, names ...string) ledger.ListedImage {
+		image := ledger.ListedImage{ReportedBytes: reported, NameCount: len(names)}
 		for _, name := range names {
 			image.Refs = append(image.Refs, ref(t, name))
 		}
