@@ -26,6 +26,8 @@ type CollectorOptions struct {
 	Alert      *Alert
 	Events     *Events
 	Registries func() registry.Stats
+	Learner    *Learner
+	Pulled     *PulledSizes
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -39,6 +41,7 @@ type Collector struct {
 	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
 	policyInfo, policyValid, policyLoads                                   *prometheus.Desc
 	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
+	poolsLearned, pulledImages                                             *prometheus.Desc
 }
 
 // NewCollector returns a collector. It registers nothing.
@@ -75,6 +78,9 @@ func NewCollector(o CollectorOptions) *Collector {
 		registryQueued:     desc("registry_queued_images", "Images that wait for a registry to be asked."),
 		registryRemembered: desc("registry_remembered_images", "Images whose answer is remembered, or on its way."),
 		registryDeferred:   desc("registry_waiting_requests", "Admission requests that wait for a registry's answer."),
+
+		poolsLearned: desc("pools_learned", "Node pools of which pulls have taught something, by what: kept, how much of compressed layers stays on the disk; reported, bytes on disk for each reported byte; lazy, that disks hold less than their images need, so that no low bound is believed there.", "what"),
+		pulledImages: desc("pulled_images", "Images of which the size is remembered that a kubelet's event told."),
 	}
 }
 
@@ -83,6 +89,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.synced, c.nodes, c.capacity, c.available, c.pending, c.age, c.inodes, c.inodesFree, c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
 		c.policyInfo, c.policyValid, c.policyLoads, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
+		c.poolsLearned, c.pulledImages,
 	} {
 		ch <- d
 	}
@@ -105,6 +112,14 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	if e := c.options.Events; e != nil {
 		out.counter(c.eventsDropped, e.Dropped())
+	}
+	if l := c.options.Learner; l != nil {
+		for what, n := range l.PoolsLearned() {
+			out.gauge(c.poolsLearned, float64(n), what)
+		}
+	}
+	if p := c.options.Pulled; p != nil {
+		out.gauge(c.pulledImages, float64(p.Len()))
 	}
 	if c.options.Registries != nil {
 		stats := c.options.Registries()

@@ -64,7 +64,9 @@ func collectorOf(t *testing.T, perNode bool) *Collector {
 		Registries: func() registry.Stats {
 			return registry.Stats{Outcomes: map[registry.Outcome]uint64{registry.Resolved: 5}, Queued: 2, Remembered: 9}
 		},
-		Now: func() time.Time { return t0 },
+		Learner: newSchool(t).learner,
+		Pulled:  NewPulledSizes(nil, l),
+		Now:     func() time.Time { return t0 },
 	})
 }
 
@@ -117,6 +119,14 @@ headroom_policy_loads_total{result="valid"} 1
 # HELP headroom_policy_valid Whether the text in the policy's ConfigMap is valid and in force: 1 or 0.
 # TYPE headroom_policy_valid gauge
 headroom_policy_valid 0
+# HELP headroom_pools_learned Node pools of which pulls have taught something, by what: kept, how much of compressed layers stays on the disk; reported, bytes on disk for each reported byte; lazy, that disks hold less than their images need, so that no low bound is believed there.
+# TYPE headroom_pools_learned gauge
+headroom_pools_learned{what="kept"} 0
+headroom_pools_learned{what="lazy"} 0
+headroom_pools_learned{what="reported"} 0
+# HELP headroom_pulled_images Images of which the size is remembered that a kubelet's event told.
+# TYPE headroom_pulled_images gauge
+headroom_pulled_images 0
 # HELP headroom_registry_requests_total Answers about images whose size was wanted, by outcome. For denied_host and dropped nobody was asked.
 # TYPE headroom_registry_requests_total counter
 headroom_registry_requests_total{outcome="resolved"} 5

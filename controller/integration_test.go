@@ -72,12 +72,15 @@ func TestAgainstARealAPIServer(t *testing.T) {
 		}
 	})
 
+	t.Run("without rights, no event is watched, and that is logged once", func(t *testing.T) { eventsForbidden(t, own) })
+
 	grant(t, admin)
 	eventually(t, "the rights are in force", func() bool {
 		_, err := own.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 		return err == nil
 	})
 	t.Run("nodes and pods reach the ledger", func(t *testing.T) { nodesAndPods(t, admin, own) })
+	t.Run("events about pulls reach the ledger", func(t *testing.T) { pulledEvents(t, admin, own) })
 	t.Run("policy edits are in force within two seconds", func(t *testing.T) { policyEdits(t, admin, own) })
 }
 
@@ -89,7 +92,7 @@ func grant(t *testing.T, admin kubernetes.Interface) {
 	rbac := admin.RbacV1()
 	_, err := rbac.ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: account},
-		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes", "pods"}, Verbs: read}},
+		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes", "pods", "events"}, Verbs: read}},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,8 @@ const wantsAgain = 5 * time.Minute
 // Registries looks for the sizes of images, in the background and without ever blocking. *registry.Resolver is one.
 type Registries interface {
 	Want(ref imageref.Ref, platforms ...imagesize.Platform)
+	// WantLater is Want for images that nothing waits for: after all others.
+	WantLater(ref imageref.Ref, platforms ...imagesize.Platform)
 }
 
 // Evidence is what is known about an image's size; *ledger.Snapshot has it.
@@ -31,31 +33,35 @@ type Evidence interface {
 	Evidence(ref imageref.Ref, runtime imagesize.Runtime, platform imagesize.Platform) imagesize.Evidence
 }
 
-// Wants tells the registries which images pods wait for that no node has reported the size of. It is a PodListener and a
-// NodeListener: it asks for the platforms that the cluster's nodes have.
+// Wants tells the registries of which images it helps to know the layers: those that pods wait for, for all platforms that
+// the cluster has nodes of, and after them those that nodes list, for those nodes' platforms. A size that nodes report is
+// none of a new disk's: layers say what is shared. It is a PodListener and a NodeListener.
 type Wants struct {
 	registries Registries
 	evidence   func() Evidence
 	wake       chan struct{}
 
 	mu sync.Mutex // guards the rest
-	// waiting holds, for each image, the pods that wait for it; images is the other way around.
-	waiting map[imageref.Ref]map[types.UID]struct{}
-	images  map[types.UID][]imageref.Ref
-	fresh   map[imageref.Ref]struct{}
-	classes map[sizeClass]int
-	nodes   map[string]nodeClass
+	// waiting holds, for each image, the pods that wait for it, and whether they ask the registry at each start; images is
+	// the other way around.
+	waiting   map[imageref.Ref]map[types.UID]bool
+	images    map[types.UID][]waitedImage
+	fresh     map[imageref.Ref]struct{}
+	platforms map[imagesize.Platform]int
+	nodes     map[string]wantingNode
+	listed    nodeImages
 }
 
-// sizeClass is what the reported size of an image depends on.
-type sizeClass struct {
-	runtime  imagesize.Runtime
+// waitedImage is an image that a pod waits for. It moves where the next start may bring another image by the same name.
+type waitedImage struct {
+	ref   imageref.Ref
+	moves bool
+}
+
+type wantingNode struct {
+	uid      types.UID
 	platform imagesize.Platform
-}
-
-type nodeClass struct {
-	uid   types.UID
-	class sizeClass
+	listed   []imageref.Ref
 }
 
 // NewWants returns a Wants that asks nothing before Start. evidence returns the latest snapshot.
@@ -64,16 +70,17 @@ func NewWants(registries Registries, evidence func() Evidence) *Wants {
 		registries: registries,
 		evidence:   evidence,
 		wake:       make(chan struct{}, 1),
-		waiting:    make(map[imageref.Ref]map[types.UID]struct{}),
-		images:     make(map[types.UID][]imageref.Ref),
+		waiting:    make(map[imageref.Ref]map[types.UID]bool),
+		images:     make(map[types.UID][]waitedImage),
 		fresh:      make(map[imageref.Ref]struct{}),
-		classes:    make(map[sizeClass]int),
-		nodes:      make(map[string]nodeClass),
+		platforms:  make(map[imagesize.Platform]int),
+		nodes:      make(map[string]wantingNode),
+		listed:     newNodeImages(),
 	}
 }
 
-// Start asks about each image as soon as a pod waits for it, and about all of them again every five minutes, until ctx
-// ends.
+// Start asks about each image as soon as a pod waits for it or a node lists it, and again every five minutes about those
+// of which the layers are still not known, until ctx ends.
 func (w *Wants) Start(ctx context.Context) error {
 	again := time.NewTicker(wantsAgain)
 	defer again.Stop()
@@ -92,64 +99,75 @@ func (w *Wants) Start(ctx context.Context) error {
 // ask asks about all images or the fresh ones. Fresh ones stay so while there is no node to ask for.
 func (w *Wants) ask(all bool) {
 	w.mu.Lock()
-	classes := slices.Collect(maps.Keys(w.classes))
-	if len(classes) == 0 {
-		w.mu.Unlock()
-		return
-	}
-	refs := slices.Collect(maps.Keys(w.fresh))
-	if all {
-		refs = slices.Collect(maps.Keys(w.waiting))
-	}
-	clear(w.fresh)
+	evidence := w.evidence()
+	platforms, wanted := slices.Collect(maps.Keys(w.platforms)), w.take(all)
+	later := w.listed.offer(all, func(i nodeImage) bool { return layered(evidence, i.ref, i.platform) })
 	w.mu.Unlock()
 
-	evidence := w.evidence()
-	for _, ref := range refs {
-		if platforms := unsized(evidence, ref, classes); len(platforms) > 0 {
-			w.registries.Want(ref, platforms...)
+	for _, image := range wanted {
+		unknown := slices.DeleteFunc(slices.Clone(platforms), func(p imagesize.Platform) bool {
+			return !image.moves && layered(evidence, image.ref, p)
+		})
+		if len(unknown) > 0 {
+			w.registries.Want(image.ref, unknown...)
 		}
+	}
+	for _, image := range later {
+		w.registries.WantLater(image.ref, image.platform)
 	}
 }
 
-// unsized returns the platforms for which no node of some runtime family reports the image.
-func unsized(evidence Evidence, ref imageref.Ref, classes []sizeClass) []imagesize.Platform {
-	var platforms []imagesize.Platform
-	for _, class := range classes {
-		if !evidence.Evidence(ref, class.runtime, class.platform).Reported.IsZero() || slices.Contains(platforms, class.platform) {
+// take returns the images to ask about that pods wait for. The caller holds mu.
+func (w *Wants) take(all bool) []waitedImage {
+	if len(w.platforms) == 0 {
+		return nil
+	}
+	var wanted []waitedImage
+	for ref, pods := range w.waiting {
+		if _, fresh := w.fresh[ref]; !all && !fresh {
 			continue
 		}
-		platforms = append(platforms, class.platform)
+		image := waitedImage{ref: ref}
+		for _, moves := range pods {
+			image.moves = image.moves || moves
+		}
+		wanted = append(wanted, image)
 	}
-	return platforms
+	clear(w.fresh)
+	return wanted
+}
+
+// layered reports whether a registry has told the layers of an image. That does not depend on a node's runtime.
+func layered(evidence Evidence, ref imageref.Ref, p imagesize.Platform) bool {
+	return evidence.Evidence(ref, imagesize.OtherRuntime, p).Manifest.Layered()
 }
 
 // PodSet implements PodListener.
 func (w *Wants) PodSet(row ledger.Pod) {
-	var refs []imageref.Ref
+	var images []waitedImage
 	if !row.Finished && !row.Deleting {
 		for i := range row.Images {
-			if !row.Images[i].Pulled && row.Images[i].PullPolicy != corev1.PullNever {
-				refs = append(refs, row.Images[i].Ref)
+			if image := &row.Images[i]; !image.Pulled && image.PullPolicy != corev1.PullNever {
+				images = append(images, waitedImage{image.Ref, image.PullPolicy == corev1.PullAlways && image.Ref.Digest() == ""})
 			}
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if slices.Equal(w.images[row.UID], refs) {
+	if slices.Equal(w.images[row.UID], images) {
 		return
 	}
 	w.drop(row.UID)
-	if len(refs) == 0 {
+	if len(images) == 0 {
 		return
 	}
-	w.images[row.UID] = refs
-	for _, ref := range refs {
-		if w.waiting[ref] == nil {
-			w.waiting[ref] = make(map[types.UID]struct{})
-			w.fresh[ref] = struct{}{}
+	w.images[row.UID] = images
+	for _, image := range images {
+		if w.waiting[image.ref] == nil {
+			w.waiting[image.ref] = make(map[types.UID]bool)
+			w.fresh[image.ref] = struct{}{}
 		}
-		w.waiting[ref][row.UID] = struct{}{}
+		w.waiting[image.ref][row.UID] = image.moves
 	}
 	w.poke()
 }
@@ -162,56 +180,14 @@ func (w *Wants) PodDeleted(uid types.UID) {
 }
 
 func (w *Wants) drop(uid types.UID) {
-	for _, ref := range w.images[uid] {
-		delete(w.waiting[ref], uid)
-		if len(w.waiting[ref]) == 0 {
-			delete(w.waiting, ref)
-			delete(w.fresh, ref)
+	for _, image := range w.images[uid] {
+		delete(w.waiting[image.ref], uid)
+		if len(w.waiting[image.ref]) == 0 {
+			delete(w.waiting, image.ref)
+			delete(w.fresh, image.ref)
 		}
 	}
 	delete(w.images, uid)
-}
-
-// NodeSet implements NodeListener. A class of nodes that is new makes every image fresh.
-func (w *Wants) NodeSet(_ *corev1.Node, row ledger.Node) {
-	class := sizeClass{runtime: row.Runtime, platform: imagesize.Platform{OS: row.OS, Architecture: row.Architecture}}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if before, known := w.nodes[row.Name]; known {
-		if before.class == class {
-			w.nodes[row.Name] = nodeClass{uid: row.UID, class: class}
-			return
-		}
-		w.count(before.class, -1)
-	}
-	w.nodes[row.Name] = nodeClass{uid: row.UID, class: class}
-	w.count(class, 1)
-	if w.classes[class] == 1 && class.platform.OS != "" && class.platform.Architecture != "" {
-		for ref := range w.waiting {
-			w.fresh[ref] = struct{}{}
-		}
-		w.poke()
-	}
-}
-
-// NodeDeleted implements NodeListener.
-func (w *Wants) NodeDeleted(name string, uid types.UID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if known, found := w.nodes[name]; found && (uid == "" || known.uid == uid) {
-		w.count(known.class, -1)
-		delete(w.nodes, name)
-	}
-}
-
-// count leaves out nodes whose platform is not known yet: no manifest could be chosen for them.
-func (w *Wants) count(class sizeClass, change int) {
-	if class.platform.OS == "" || class.platform.Architecture == "" {
-		return
-	}
-	if w.classes[class] += change; w.classes[class] <= 0 {
-		delete(w.classes, class)
-	}
 }
 
 func (w *Wants) poke() {

@@ -99,7 +99,7 @@ func TestDocumentedPolicies(t *testing.T) {
 
 // TestDocumentedJSON decodes each example into what is printed, and back: no field more, none less.
 func TestDocumentedJSON(t *testing.T) {
-	targets := []func() any{func() any { return new(nodesReport) }, func() any { return new(checkReport) }}
+	targets := []func() any{func() any { return new(nodesReport) }, func() any { return new(imagesReport) }, func() any { return new(checkReport) }}
 	found := fencePattern.FindAllStringSubmatch(pages(t)["../../docs/cli.md"], -1)
 	if len(found) != len(targets) {
 		t.Fatalf("%d examples of JSON, want %d", len(found), len(targets))

@@ -36,6 +36,8 @@ type liveOptions struct {
 	// images are those that will be asked about: the ones no node reports are
 	// looked up in registries.
 	images []imageref.Ref
+	// listed says that the images which nodes list are looked up there, too.
+	listed bool
 }
 
 func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
@@ -87,6 +89,11 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 	}
 	if err := o.registries.resolve(ctx, l, p, o.images, notes); err != nil {
 		return nil, err
+	}
+	if o.listed {
+		if err := o.registries.resolveListed(ctx, l, p, notes); err != nil {
+			return nil, err
+		}
 	}
 	return &liveCluster{snapshot: l.Snapshot(), policy: p, now: time.Now()}, nil
 }

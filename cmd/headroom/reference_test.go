@@ -32,7 +32,7 @@ func subcommands() []*cobra.Command {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{nil, {"serve"}, {"nodes"}, {"check"}} {
+	for _, args := range [][]string{nil, {"serve"}, {"nodes"}, {"images"}, {"check"}} {
 		name := strings.Join(append([]string{"headroom"}, args...), "-")
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -45,7 +45,7 @@ func TestHelp(t *testing.T) {
 			golden(t, "testdata/help-"+name+".txt", out.String())
 		})
 	}
-	if n := len(subcommands()); n != 3 {
+	if n := len(subcommands()); n != 4 {
 		t.Errorf("%d subcommands: give each a golden file of its help", n)
 	}
 }
@@ -99,6 +99,7 @@ var described = regexp.MustCompile(`fqName: "([^"]+)", help: "((?:[^"\\]|\\.)*)"
 func TestMetricsReference(t *testing.T) {
 	var registered captor
 	webhook.NewMetrics(&registered)
+	controller.NewPullMetrics(&registered)
 	l := ledger.New()
 	source, err := controller.NewPolicySource(fake.NewClientset(), controller.PolicySourceOptions{})
 	if err != nil {
@@ -126,6 +127,9 @@ func TestMetricsReference(t *testing.T) {
 				if _, isGauge := collector.(prometheus.Gauge); !isGauge {
 					kind = "histogram"
 				}
+			}
+			if _, isHistogram := collector.(*prometheus.HistogramVec); isHistogram {
+				kind = "histogram"
 			}
 			if labels != "" {
 				labels = "`" + strings.ReplaceAll(labels, ",", "`, `") + "`"

@@ -4,11 +4,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -89,21 +92,8 @@ func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *poli
 	if len(wanted) == 0 {
 		return nil
 	}
-	resolver, err := o.resolver(func() *policy.Policy { return p }, l, 1)
+	resolver, err := o.ask(ctx, l, p, wanted, platforms)
 	if err != nil || resolver == nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, oneShotWait)
-	defer cancel()
-	done := make(chan error, 1)
-	running, stop := context.WithCancel(ctx)
-	go func() { done <- resolver.Run(running) }()
-	for _, ref := range wanted {
-		resolver.Want(ref, platforms...)
-	}
-	resolver.Wait(ctx, wanted, platforms)
-	stop()
-	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	for _, ref := range wanted {
@@ -118,6 +108,79 @@ func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *poli
 		}
 	}
 	return nil
+}
+
+// ask asks for images and waits for the answers, with a limit. It returns nil where registries are not to be asked.
+func (o *registryOptions) ask(ctx context.Context, l *ledger.Ledger, p *policy.Policy, wanted []imageref.Ref, platforms []imagesize.Platform) (*registry.Resolver, error) {
+	resolver, err := o.resolver(func() *policy.Policy { return p }, l, 1)
+	if err != nil || resolver == nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, oneShotWait)
+	defer cancel()
+	done := make(chan error, 1)
+	running, stop := context.WithCancel(ctx)
+	go func() { done <- resolver.Run(running) }()
+	for _, ref := range wanted {
+		resolver.Want(ref, platforms...)
+	}
+	resolver.Wait(ctx, wanted, platforms)
+	stop()
+	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		return nil, err
+	}
+	return resolver, nil
+}
+
+// maxListedAsked bounds the images that one run asks for: the resolver's queue takes 1000.
+const maxListedAsked = 1000
+
+// resolveListed asks registries for the layers of the images that nodes list or pull, those that most nodes have first.
+func (o *registryOptions) resolveListed(ctx context.Context, l *ledger.Ledger, p *policy.Policy, notes io.Writer) error {
+	platforms, wanted := l.Snapshot().Platforms(), onNodes(l.Snapshot())
+	asked := wanted[:min(len(wanted), maxListedAsked)]
+	if len(asked) == 0 {
+		return nil
+	}
+	resolver, err := o.ask(ctx, l, p, asked, platforms)
+	if err != nil || resolver == nil {
+		return err
+	}
+	unknown := len(wanted) - len(asked)
+	for _, ref := range asked {
+		if !slices.ContainsFunc(platforms, func(platform imagesize.Platform) bool {
+			answered, err := resolver.State(ref, platform)
+			return answered && err == nil
+		}) {
+			unknown++
+		}
+	}
+	if unknown > 0 {
+		fmt.Fprintf(notes, "note: no registry told the layers of %d of %d images\n", unknown, len(wanted))
+	}
+	return nil
+}
+
+// onNodes are the images that nodes list, each by one digest, and those that pods there wait for, those on most nodes first.
+func onNodes(s *ledger.Snapshot) []imageref.Ref {
+	counts := map[imageref.Ref]int{}
+	for node := range s.Nodes() {
+		for i := range node.Images {
+			if refs := node.Images[i].Refs; slices.ContainsFunc(refs, byDigest) {
+				counts[firstOf(refs, byDigest)]++
+			}
+		}
+		for pod := range node.Pods() {
+			for i := range pod.Images {
+				if _, listed := node.Listed(pod.Images[i].Ref); !listed && !pod.Finished && !pod.Images[i].Pulled {
+					counts[pod.Images[i].Ref]++
+				}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(counts), func(a, b imageref.Ref) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a.String(), b.String()))
+	})
 }
 
 // unseen are the images that some kind of node of the cluster has no report of, in

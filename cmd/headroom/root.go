@@ -26,6 +26,7 @@ still fit on the nodes.
 
   serve   watches nodes, pods and kubelets, and answers admission reviews
   nodes   shows each node's image storage now
+  images  shows what each image takes on a node's disk
   check   says of pods in manifest files what would become of them`,
 		Version:       version,
 		SilenceErrors: true, // main prints them, once
@@ -33,6 +34,6 @@ still fit on the nodes.
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServeCommand(), newNodesCommand(), newCheckCommand())
+	root.AddCommand(newServeCommand(), newNodesCommand(), newImagesCommand(), newCheckCommand())
 	return root
 }

@@ -107,6 +107,8 @@ func serve(ctx context.Context, o *serveOptions, log logr.Logger) error {
 type parts struct {
 	ledger    *ledger.Ledger
 	policy    *controller.PolicySource
+	learner   *controller.Learner
+	pulled    *controller.PulledSizes // nil where events are not watched
 	collector *controller.Collector
 	webhook   *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
@@ -126,20 +128,26 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	nodes := []controller.NodeListener{alert, lines}
 	var pods []controller.PodListener
 
-	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines)
+	p.learner = p.newLearner(metrics.Registry)
+	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines, p.learner)
 	if err != nil {
 		return nil, err
 	}
 	if poller != nil {
-		nodes, pods = append(nodes, poller), append(pods, poller)
+		// The learner comes first: it predicts what a sample then shows.
+		nodes, pods = append(nodes, p.learner, poller), append(pods, p.learner, poller)
 		p.runnables = append(p.runnables, poller)
+	}
+	if o.pulledEvents {
+		p.pulled = controller.NewPulledSizes(client, p.ledger)
+		p.runnables = append(p.runnables, p.pulled)
 	}
 	resolver, err := o.registries.resolver(p.policy.Policy, p.ledger, o.sizeWaiters)
 	if err != nil {
 		return nil, err
 	}
 	if resolver != nil {
-		wants := controller.NewWants(resolver, func() controller.Evidence { return p.ledger.Snapshot() })
+		wants := controller.NewWants(withLater{resolver}, func() controller.Evidence { return p.ledger.Snapshot() })
 		nodes, pods = append(nodes, wants), append(pods, wants)
 		p.runnables = append(p.runnables, wants, manager.RunnableFunc(resolver.Run))
 	}
@@ -181,6 +189,7 @@ func newCollector(o *serveOptions, p *parts, poller *controller.Poller, alert *c
 			return fit.Now(s, row, p.policy.Policy(), now).Account
 		},
 		PerNode: o.nodeMetrics, Poller: poller, Policy: p.policy, Alert: alert, Events: events,
+		Learner: p.learner, Pulled: p.pulled,
 	}
 	if resolver != nil {
 		options.Registries = resolver.Stats

@@ -33,6 +33,7 @@ type serveOptions struct {
 	nodeMetrics       bool
 
 	kubeletInterval, kubeletPendingInterval time.Duration
+	pulledEvents                            bool
 	resyncPeriod, syncTimeout               time.Duration
 	sizeWait                                time.Duration
 	sizeWaiters                             int
@@ -43,7 +44,7 @@ func newServeOptions() *serveOptions {
 	return &serveOptions{
 		kubelets: newKubeletOptions(), registries: newRegistryOptions(),
 		webhookAddress: ":9443", healthAddress: ":8081", metricsAddress: ":8080", nodeMetrics: true,
-		kubeletInterval: 30 * time.Second, kubeletPendingInterval: 10 * time.Second,
+		kubeletInterval: 30 * time.Second, kubeletPendingInterval: 10 * time.Second, pulledEvents: true,
 		resyncPeriod: 10 * time.Hour, syncTimeout: 2 * time.Minute,
 		sizeWait: 500 * time.Millisecond, sizeWaiters: 64,
 		shutdownDelay: 5 * time.Second,
@@ -55,6 +56,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	o.kubelets.addFlags(flags)
 	flags.DurationVar(&o.kubeletInterval, "kubelet-interval", o.kubeletInterval, "Time between two samples of a node's disk, give or take a tenth.")
 	flags.DurationVar(&o.kubeletPendingInterval, "kubelet-pending-interval", o.kubeletPendingInterval, "The same while images are pulled on that node.")
+	flags.BoolVar(&o.pulledEvents, "pulled-events", o.pulledEvents, "Whether kubelets' events about pulls are watched: they tell the size of images that a node's list leaves out. Needs list and watch on events.")
 	o.registries.addFlags(flags)
 	flags.DurationVar(&o.sizeWait, "size-wait", o.sizeWait, "Longest wait, in mode Enforce, for the size of an image that nobody has seen yet, if it could change the answer. 0 never waits.")
 	flags.IntVar(&o.sizeWaiters, "size-waiters", o.sizeWaiters, "How many requests may wait so at a time; further ones don't.")

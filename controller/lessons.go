@@ -1,0 +1,161 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// Sampled implements SampleListener: a sample is what ends a pull that is watched.
+func (l *Learner) Sampled(node string, m ledger.Measurement, _ ledger.Lines) {
+	s := l.ledger.Snapshot()
+	row, found := s.Node(node)
+	var needed estimate.Bytes
+	if found && l.options.Needed != nil {
+		needed = l.options.Needed(row)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range l.ledger.Observations() {
+		l.observe(s, o)
+	}
+	if !found {
+		return
+	}
+	l.learnListed(s, row)
+	key, tally := l.tallyOf(row)
+	tally.AddUsed(node, m.CapacityBytes-m.AvailableBytes, needed)
+	l.write(key, tally)
+}
+
+// observe takes one pull into account. The caller holds mu.
+func (l *Learner) observe(s *ledger.Snapshot, o ledger.Observation) {
+	of, _ := l.predictions.get(o.Pod)
+	p, predicted := of[o.Ref]
+	if !predicted {
+		p = Prediction{BlobBytes: -1}
+	}
+	delete(of, o.Ref)
+	l.options.Metrics.observed(o.TakenBytes, p)
+	row, found := s.Node(o.Node)
+	if !found {
+		return
+	}
+	pool, tally := l.tallyOf(row)
+	key := observedKey{pool, o.Ref}
+	if !evidenceOf(s, row, o.Ref).Manifest.Layered() {
+		l.setObserved(key, o.TakenBytes)
+	}
+	pull := imagesize.Pull{TakenBytes: o.TakenBytes, ReportedBytes: p.ReportedBytes, BlobBytes: p.BlobBytes, Unpacked: p.Unpacked}
+	switch {
+	case p.Layered && p.Unpacked.IsZero():
+		// It shares all, or nobody has read its layers: nothing to compare with.
+		l.options.Metrics.learned(imagesize.OutcomeUnknown)
+		return
+	case p.Unpacked.IsZero() && pull.ReportedBytes <= 0:
+		pull.ReportedBytes = reportedBytes(s, row, o.Ref)
+	}
+	if p.Unpacked.IsZero() && pull.ReportedBytes <= 0 && len(l.unlisted) < maxUnlisted {
+		l.unlisted = append(l.unlisted, unlistedPull{node: o.Node, key: key, pull: pull})
+		return
+	}
+	l.learn(pool, tally, pull)
+}
+
+// learnListed looks again for the pulls of a node that could not be compared yet. The caller holds mu.
+func (l *Learner) learnListed(s *ledger.Snapshot, row *ledger.NodeRow) {
+	rest := l.unlisted[:0]
+	for _, u := range l.unlisted {
+		if u.node != row.Name {
+			rest = append(rest, u)
+			continue
+		}
+		u.pull.ReportedBytes = reportedBytes(s, row, u.key.ref)
+		if u.samples++; u.pull.ReportedBytes <= 0 && u.samples < listedWithin {
+			rest = append(rest, u)
+			continue
+		}
+		tally, found := l.tallies.get(u.key.pool)
+		if !found {
+			tally = l.newTally(u.key.pool)
+		}
+		l.learn(u.key.pool, tally, u.pull)
+	}
+	clear(l.unlisted[len(rest):])
+	l.unlisted = rest
+}
+
+func (l *Learner) learn(key imagesize.PoolKey, tally *poolTally, pull imagesize.Pull) {
+	l.options.Metrics.learned(tally.Add(pull))
+	l.write(key, tally)
+}
+
+// setObserved widens what is known of an image whose layers are not. The largest is likely: others shared something with
+// what was there. The caller holds mu.
+func (l *Learner) setObserved(key observedKey, takenBytes int64) {
+	taken := estimate.Exactly(max(takenBytes, 0))
+	before, known := l.observed.get(key)
+	if known {
+		low, high := min(before.Low, taken.Low), max(before.High, taken.High)
+		taken = estimate.Between(low, high, high)
+	}
+	if taken.IsZero() {
+		return // which would take back what is not there
+	}
+	l.observed.set(key, taken)
+	if taken != before {
+		l.ledger.SetObserved(key.pool, key.ref, taken)
+	}
+}
+
+// tallyOf returns the tally of the node's pool. The caller holds mu.
+func (l *Learner) tallyOf(row *ledger.NodeRow) (imagesize.PoolKey, *poolTally) {
+	key := imagesize.PoolKey{Pool: l.options.Pool(row), Runtime: row.Runtime, Platform: imagesize.Platform{OS: row.OS, Architecture: row.Architecture}}
+	if before, known := l.pools[row.Name]; !known || before != key {
+		l.leave(row.Name)
+		l.pools[row.Name] = key
+	}
+	if tally, found := l.tallies.get(key); found {
+		return key, tally
+	}
+	return key, l.newTally(key)
+}
+
+func (l *Learner) newTally(key imagesize.PoolKey) *poolTally {
+	tally := &poolTally{}
+	l.tallies.set(key, tally)
+	return tally
+}
+
+// write tells the ledger what has changed, and keeps a pool that teaches from making room. The caller holds mu.
+func (l *Learner) write(key imagesize.PoolKey, tally *poolTally) {
+	learned := tally.Learned()
+	if sameLearned(learned, tally.written) {
+		return
+	}
+	tally.written = learned
+	l.tallies.set(key, tally)
+	l.ledger.SetLearned(key, learned)
+}
+
+func sameLearned(a, b imagesize.Learned) bool {
+	return a.Lazy == b.Lazy && a.Observations == b.Observations && sameFactor(a.Kept, b.Kept) && sameFactor(a.Reported, b.Reported)
+}
+
+func sameFactor(a, b *estimate.Factor) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func evidenceOf(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref) imagesize.Evidence {
+	return s.Evidence(ref, row.Runtime, imagesize.Platform{OS: row.OS, Architecture: row.Architecture})
+}
+
+// reportedBytes is the image's size as the node reports it, or others like it do; 0 for unknown.
+func reportedBytes(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref) int64 {
+	if listed, found := row.Listed(ref); found && listed.ReportedBytes > 0 {
+		return listed.ReportedBytes
+	}
+	return evidenceOf(s, row, ref).Reported.Likely
+}

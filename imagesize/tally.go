@@ -1,0 +1,216 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package imagesize
+
+import (
+	"math"
+	"slices"
+
+	"github.com/headroom-dev/headroom/estimate"
+)
+
+const (
+	// minBlobBytes and the quarter of the unpacked bytes are what the blobs must
+	// come to: with less, keeping them makes no difference that a disk shows.
+	minBlobBytes = 8 << 20
+	// slackBytes is what a node writes besides in the time of a pull: logs, metadata.
+	slackBytes = 4 << 20
+	// minReportedBytes is what an image must report: below, the slack is the answer.
+	minReportedBytes = 1 << 20
+	// maxFactor is more than any image of real files takes for each reported byte.
+	maxFactor = 6
+
+	votesKept, minVotes     = 16, 3
+	factorsKept, minFactors = 32, 5
+	// minForOutliers is how many factors it takes to say that one is not like the others.
+	minForOutliers = 8
+)
+
+// Pull is what one pull has taken of a disk, and what is known of the image. All
+// counts are bytes.
+type Pull struct {
+	// TakenBytes is by how much the available bytes have shrunk.
+	TakenBytes int64
+	// ReportedBytes is the size in the unit of the node's runtime, 0 for unknown.
+	ReportedBytes int64
+	// BlobBytes are the compressed bytes that had to be fetched, -1 for unknown.
+	BlobBytes int64
+	// Unpacked is what the snapshots that had to be made take, zero for unknown.
+	Unpacked estimate.Bytes
+}
+
+// Outcome is what became of a pull in a Tally: a closed set, for metrics.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeUsed      Outcome = "used"
+	OutcomeTooSmall  Outcome = "too_small" // the difference it could make is lost in what else a node writes
+	OutcomeVague     Outcome = "vague"     // what the image takes unpacked is not known well enough
+	OutcomeAmbiguous Outcome = "ambiguous" // as well with blobs as without
+	OutcomeOutlier   Outcome = "outlier"   // neither, or out of any range: something else happened on the disk
+	OutcomeUnknown   Outcome = "unknown"   // nobody knows a size to compare with
+)
+
+// Outcomes returns all outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeUsed, OutcomeTooSmall, OutcomeVague, OutcomeAmbiguous, OutcomeOutlier, OutcomeUnknown}
+}
+
+// Tally is what pulls have taught of the nodes of one pool. It keeps the last few
+// only, so that it follows a pool that changes. The zero value has seen nothing. It
+// is not safe for concurrent use.
+type Tally struct {
+	votes   ring[bool]    // whether the blobs were kept
+	factors ring[float64] // bytes taken for each reported byte
+	// used is how many pulls were [OutcomeUsed].
+	used     int
+	suspects suspects
+}
+
+// Add takes a pull into account.
+func (t *Tally) Add(p Pull) Outcome {
+	outcome := t.add(p)
+	if outcome == OutcomeUsed && t.used < math.MaxInt {
+		t.used++
+	}
+	return outcome
+}
+
+func (t *Tally) add(p Pull) Outcome {
+	unpacked := p.Unpacked.AtLeastZero()
+	switch {
+	case p.TakenBytes < 0:
+		return OutcomeOutlier
+	case unpacked.Likely > 0:
+		return t.vote(p, unpacked)
+	case !unpacked.IsZero():
+		return OutcomeVague
+	case p.ReportedBytes <= 0:
+		return OutcomeUnknown
+	case p.ReportedBytes < minReportedBytes:
+		return OutcomeTooSmall
+	}
+	factor := float64(p.TakenBytes) / float64(p.ReportedBytes)
+	if factor > maxFactor {
+		return OutcomeOutlier
+	}
+	t.factors.push(factor, factorsKept)
+	return OutcomeUsed
+}
+
+// vote decides whether the pull took the room of the blobs, too.
+func (t *Tally) vote(p Pull, unpacked estimate.Bytes) Outcome {
+	switch {
+	case p.BlobBytes < 0:
+		return OutcomeUnknown
+	case p.BlobBytes < minBlobBytes || p.BlobBytes < unpacked.Likely/4:
+		return OutcomeTooSmall
+	case unpacked.High == math.MaxInt64 || unpacked.High-unpacked.Low > estimate.SaturatingAdd(unpacked.Likely/10, slackBytes):
+		return OutcomeVague
+	}
+	kept := near(p.TakenBytes, estimate.SaturatingAdd(unpacked.Likely, p.BlobBytes))
+	discarded := near(p.TakenBytes, unpacked.Likely)
+	switch {
+	case kept && discarded:
+		return OutcomeAmbiguous
+	case !kept && !discarded:
+		return OutcomeOutlier
+	}
+	t.votes.push(kept, votesKept)
+	return OutcomeUsed
+}
+
+// near reports whether two counts, neither negative, differ by no more than 5 % and the slack.
+func near(got, want int64) bool {
+	distance := got - want
+	if distance < 0 {
+		distance = -distance
+	}
+	return distance <= estimate.SaturatingAdd(want/20, slackBytes)
+}
+
+// Learned returns what the pulls have taught so far. What too few have shown is nil.
+func (t *Tally) Learned() Learned {
+	return Learned{Kept: t.kept(), Reported: t.reported(), Lazy: t.suspects.lazy(), Observations: t.used}
+}
+
+func (t *Tally) kept() *estimate.Factor {
+	n, kept := len(t.votes.values), 0
+	for _, vote := range t.votes.values {
+		if vote {
+			kept++
+		}
+	}
+	switch {
+	case n < minVotes:
+		return nil
+	case kept == n:
+		return &estimate.Factor{Low: 1, Likely: 1, High: 1}
+	case kept == 0:
+		return &estimate.Factor{}
+	default:
+		return &estimate.Factor{Low: 0, Likely: float64(kept) / float64(n), High: 1}
+	}
+}
+
+// reported takes the median for likely, and not a moving average: one odd pull does
+// not move it, and it does not depend on which pull came last. The bounds are the
+// extremes, with a tenth to spare.
+func (t *Tally) reported() *estimate.Factor {
+	if len(t.factors.values) < minFactors {
+		return nil
+	}
+	factors := withoutOutliers(slices.Sorted(slices.Values(t.factors.values)))
+	low, high := factors[0], factors[len(factors)-1]
+	return &estimate.Factor{Low: low * 0.9, Likely: median(factors), High: high * 1.1}
+}
+
+// withoutOutliers drops what is farther from the median than three times the median
+// distance, and than a tenth of it: with images of one kind, any distance would do.
+// Where that is more than a quarter of all, they are no outliers but another kind of
+// image, and all of them stay. sorted is not changed.
+func withoutOutliers(sorted []float64) []float64 {
+	if len(sorted) < minForOutliers {
+		return sorted
+	}
+	middle := median(sorted)
+	distances := make([]float64, len(sorted))
+	for i, factor := range sorted {
+		distances[i] = math.Abs(factor - middle)
+	}
+	slices.Sort(distances)
+	limit := max(3*median(distances), middle/10)
+	var rest []float64
+	for _, factor := range sorted {
+		if math.Abs(factor-middle) <= limit {
+			rest = append(rest, factor)
+		}
+	}
+	if len(sorted)-len(rest) > len(sorted)/4 {
+		return sorted
+	}
+	return rest
+}
+
+// median is of at least one value, in order.
+func median(sorted []float64) float64 {
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// ring holds the last few values.
+type ring[T any] struct {
+	values []T
+	next   int
+}
+
+func (r *ring[T]) push(value T, limit int) {
+	if len(r.values) < limit {
+		r.values = append(r.values, value)
+		return
+	}
+	r.values[r.next] = value
+	r.next = (r.next + 1) % limit
+}
