@@ -133,8 +133,8 @@ func (l *Learner) predicted(pod types.UID, ref imageref.Ref) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of, _ := l.predictions.get(pod)
-	_, known := of[ref]
-	return known
+	p, known := of[ref]
+	return known && p.Layered // Its layers may be known a moment later than the pod.
 }
 
 func (l *Learner) remember(pod types.UID, ref imageref.Ref, p Prediction) {

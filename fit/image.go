@@ -22,11 +22,16 @@ func ImageSize(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref, p *pol
 }
 
 // PullOn returns what pulling an image for a pod that is bound to the node adds to its disk, with what is there and on its
-// way for others.
-func PullOn(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref, pod types.UID, p *policy.Policy, now time.Time) imagesize.Size {
+// way for others; and the layers that are missing for it, nil where they are not known.
+func PullOn(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref, pod types.UID, p *policy.Policy, now time.Time) (imagesize.Size, *imagesize.Stored) {
 	from := view(newSizes(s, p, nil), p, now)
 	from.Pod = pod
-	return s.Accounts(from).Pull(row, ref, nil)
+	accounts := s.Accounts(from)
+	size := accounts.Pull(row, ref, nil)
+	if missing, layered := accounts.Missing(row, ref); layered {
+		return size, &missing
+	}
+	return size, nil
 }
 
 // Pool returns whose pulls those of the node are comparable with.

@@ -192,7 +192,7 @@ func TestPullOnLeavesThePodItselfOut(t *testing.T) {
 	s := w.Ledger.Snapshot()
 	row, _ := s.Node("a")
 	for pod, want := range map[types.UID]int64{"p": 60, "another": 0} {
-		got := PullOn(s, row, w.Ref("app"), pod, policy.Default(), w.Now)
+		got, _ := PullOn(s, row, w.Ref("app"), pod, policy.Default(), w.Now)
 		if mib := (got.Disk.Likely + 1<<19) >> 20; mib != want {
 			t.Errorf("for %s it adds %d MiB, want %d", pod, mib, want)
 		}

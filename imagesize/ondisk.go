@@ -73,8 +73,9 @@ func steady(disk estimate.Bytes, source Source) Size {
 func (e Evidence) unlayered(reported estimate.Bytes, source Source, rt Runtime, declared *estimate.Factor, there There) Size {
 	reported = reported.AtLeastZero()
 	factor := ReportedFactor(rt)
-	if e.Learned.Reported != nil && e.Learned.Reported.Valid() {
-		factor = *e.Learned.Reported
+	if learned := e.Learned.Reported; learned != nil && learned.Valid() {
+		// The next image may compress less than all that were seen, or share more.
+		factor = estimate.Factor{Low: min(factor.Low, learned.Low), Likely: learned.Likely, High: learned.High}
 	}
 	if declared != nil {
 		return steady(reported.Times(*declared), source)

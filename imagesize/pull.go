@@ -92,11 +92,11 @@ func Documents(m *Manifest) Stored { return Stored{BlobBytes: inBlocks(m.Documen
 // unreadFactor is disk bytes per compressed byte of a layer that nobody could read.
 func unreadFactor() estimate.Factor { return estimate.Factor{Low: 0.9, Likely: 2.5, High: 6} }
 
-// missing returns the layers that have to be made: snapshots above the chain that is
+// Missing returns the layers that have to be made: snapshots above the chain that is
 // there, and the blobs of those that are not there. containerd fetches nothing for a
 // layer whose snapshot exists (core/unpack/unpacker.go), and a blob that an image
 // names twice once.
-func (m *Manifest) missing(there Shared) Stored {
+func (m *Manifest) Missing(there Shared) Stored {
 	var s Stored
 	for i := min(there.Chain, len(m.Layers)); i < len(m.Layers); i++ {
 		fetched := !there.Blobs.Has(i) && !m.names(m.Layers[i].Digest, there.Chain, i)
@@ -117,7 +117,7 @@ func (m *Manifest) names(digest string, first, last int) bool {
 
 // pull is Evidence.Pull for an image whose layers are known.
 func (m *Manifest) pull(rt Runtime, declared *estimate.Factor, learned Learned, there There) Size {
-	least, likely, most := m.missingAtLeast(rt, there), m.missing(there.Likely), m.missing(there.Sure)
+	least, likely, most := m.missingAtLeast(rt, there), m.Missing(there.Likely), m.Missing(there.Sure)
 	onDisk := func(s Stored) estimate.Bytes { return s.OnDisk(rt, declared, learned) }
 	disk := estimate.Between(onDisk(least).Low, onDisk(likely).Likely, onDisk(most).High)
 	size := Size{Disk: disk, Peak: disk, Inodes: likely.Inodes, Source: SourceLayers}
@@ -145,12 +145,12 @@ func (l *Layer) reportedAtLeast(rt Runtime) int64 {
 	}
 }
 
-// missingAtLeast is missing where images hide that have as much of the image as fits
+// missingAtLeast is Missing where images hide that have as much of the image as fits
 // into them: all layers from the bottom up to a snapshot, and any blob.
 func (m *Manifest) missingAtLeast(rt Runtime, there There) Stored {
 	shared := there.Possible
 	if there.HiddenBytes <= 0 {
-		return m.missing(shared)
+		return m.Missing(shared)
 	}
 	below := int64(0)
 	for i := range m.Layers {
@@ -159,7 +159,7 @@ func (m *Manifest) missingAtLeast(rt Runtime, there There) Stored {
 		}
 		shared.Chain = max(shared.Chain, i+1)
 	}
-	least, hidden := m.missing(shared), int64(0)
+	least, hidden := m.Missing(shared), int64(0)
 	for i := shared.Chain; i < len(m.Layers); i++ {
 		l := &m.Layers[i]
 		if l.CompressedBytes <= there.HiddenBytes && !shared.Blobs.Has(i) && !m.names(l.Digest, shared.Chain, i) {

@@ -112,6 +112,25 @@ func TestPullCountsTheLayersThatAreThere(t *testing.T) {
 	}
 }
 
+// TestATagThatMovedDoesNotSayWhatIsListed: the node has the image that the tag stood
+// for when it was pulled.
+func TestATagThatMovedDoesNotSayWhatIsListed(t *testing.T) {
+	const hex = "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	w := lt.New(t)
+	layered(w, "app:v2", "ab", 10, 20)
+	w.Ledger.SetManifest(w.Ref("app:v1"), lt.Linux, imagesize.Manifest{
+		Digest: "sha256:b" + hex, CompressedBytes: 30 * mib, Layers: []imagesize.Layer{{Digest: "a", ChainID: "a", CompressedBytes: 10 * mib}},
+	})
+	w.Node("a", lt.Disk(4000*mib, 3900*mib), lt.Lists("app@sha256:a"+hex+"|app:v1=31457280"))
+	w.Pod("p", lt.On("a"), lt.Runs(w.Now, "app:v1"))
+	view := w.View()
+	asKept(w)(&view)
+	got := wholeMiB(w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app:v2"), nil).Disk)
+	if got != [3]int64{0, 60, 60} {
+		t.Errorf("v2 adds %v MiB: what is listed may share all of it, or nothing", got)
+	}
+}
+
 func TestOneOfTwoImagesBringsTheBase(t *testing.T) {
 	w := lt.New(t)
 	layered(w, "one", "ab", 10, 20)

@@ -190,12 +190,27 @@ func (c *contents) layersOf(ref imageref.Ref, p imagesize.Platform) *known {
 	return nil
 }
 
-// layersOfAny is layersOf by the first of an image's names that tells.
+// layersOfAny is layersOf by the first of an image's names that tells. A tag may have
+// moved: where there is a digest, what the tag stands for must have it.
 func (c *contents) layersOfAny(names []imageref.Ref, p imagesize.Platform) *known {
 	for _, name := range names {
-		if k := c.layersOf(name, p); k != nil {
+		if k := c.layersOf(name, p); k != nil && (name.Digest() != "" || k.mayBe(names)) {
 			return k
 		}
 	}
 	return nil
+}
+
+// mayBe reports whether names have no digest, or one of the image's.
+func (k *known) mayBe(names []imageref.Ref) bool {
+	some := false
+	for _, name := range names {
+		if digest := name.Digest(); digest != "" {
+			if digest == k.Digest || digest == k.ImageDigest {
+				return true
+			}
+			some = true
+		}
+	}
+	return !some
 }

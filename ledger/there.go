@@ -23,11 +23,7 @@ type coming struct {
 // view's pod pulls before: each as far as it is known. The row must be of the same
 // snapshot.
 func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref, before []imageref.Ref) imagesize.Size {
-	c := a.current
-	if c == nil || c.row != row.row {
-		a.Of(row)
-		c = a.current
-	}
+	c := a.on(row)
 	ahead := c.ahead
 	for _, earlier := range before {
 		if k := a.s.layersOf(earlier, c.kind.platform); k != nil {
@@ -35,6 +31,25 @@ func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref, before []imageref.Ref) i
 		}
 	}
 	return c.pull(ref, ahead)
+}
+
+// Missing returns the layers of the image that the node likely lacks, and false where
+// they are not known. The row must be of the same snapshot.
+func (a *Accounts) Missing(row *NodeRow, ref imageref.Ref) (imagesize.Stored, bool) {
+	c := a.on(row)
+	k := a.s.layersOf(ref, c.kind.platform)
+	if k == nil {
+		return imagesize.Stored{}, false
+	}
+	return k.Missing(c.there(ref, c.ahead).Likely), true
+}
+
+// on is the accountant of a node.
+func (a *Accounts) on(row *NodeRow) *accountant {
+	if a.current == nil || a.current.row != row.row {
+		a.Of(row)
+	}
+	return a.current
 }
 
 // pull is Accounts.Pull with the images ahead of this one.

@@ -183,8 +183,9 @@ func (t *twin) pulledOnly(name string) map[imageref.Ref]*imagesize.Manifest {
 				continue
 			}
 			all[image.Ref] = t.layers(name, image.ImageID)
-			if all[image.Ref] == nil {
-				all[image.Ref] = t.layers(name, image.Ref)
+			y := t.layers(name, image.Ref)
+			if all[image.Ref] == nil && y != nil && (image.Ref.Digest() != "" || image.ImageID.Digest() == "" || y.Digest == image.ImageID.Digest()) {
+				all[image.Ref] = y
 			}
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
@@ -67,7 +66,7 @@ func (r *imageRows) of(node *ledger.NodeRow, ref imageref.Ref) *imageReport {
 	kind := imageOnKind{asked, node.Runtime, platformOf(node), r.policy.PoolOf(node.Labels)}
 	size, known := r.sizes[kind]
 	if !known {
-		size = imageSize(r.snapshot, node, asked, r.policy)
+		size = fit.ImageSize(r.snapshot, node, asked, r.policy)
 		r.sizes[kind] = size
 	}
 	key := imageRow{name, size}
@@ -136,20 +135,4 @@ func (n imageNames) of(ref imageref.Ref) (shown string, asked imageref.Ref) {
 		return image.shown.Familiar(), image.asked
 	}
 	return ref.Familiar(), ref
-}
-
-// imageSize is what the image takes on the node's disk if that has none of it.
-func imageSize(s *ledger.Snapshot, node *ledger.NodeRow, ref imageref.Ref, p *policy.Policy) imagesize.Size {
-	evidence := s.Evidence(ref, node.Runtime, platformOf(node))
-	if entry, told := p.SizeOf(ref); told {
-		evidence.OperatorBytes = entry.SizeBytes
-	}
-	if assumed, found := p.UnknownImage.Size(); found {
-		evidence.Assumed = &assumed
-	}
-	var factor *estimate.Factor
-	if pool := p.PoolOf(node.Labels); pool != nil {
-		factor = pool.DiskFactor
-	}
-	return evidence.OnDisk(node.Runtime, factor)
 }

@@ -101,24 +101,6 @@ func TestOnDisk(t *testing.T) {
 	}
 }
 
-func TestNeededByListed(t *testing.T) {
-	l := imagesWorld(t)
-	platform := imagesize.Platform{OS: "linux", Architecture: "amd64"}
-	app := ref(t, "app@sha256:"+strings.Repeat("a", 64))
-	layer := func(chain string, low int64) imagesize.Layer {
-		return imagesize.Layer{Digest: "sha256:" + chain, ChainID: chain, Unpacked: imagesize.Unpacked{DiskBytes: estimate.Between(low, low, 2*low)}}
-	}
-	l.SetManifest(app, platform, imagesize.Manifest{CompressedBytes: 9, Layers: []imagesize.Layer{layer("1", 100), layer("2", 10)}})
-	l.SetManifest(ref(t, "untagged@sha256:"+strings.Repeat("b", 64)), platform, imagesize.Manifest{CompressedBytes: 9, Layers: []imagesize.Layer{layer("1", 100), layer("3", 1)}})
-	l.SetManifest(ref(t, "tagged:1"), platform, imagesize.Manifest{CompressedBytes: 9, Layers: []imagesize.Layer{layer("4", 1000)}}) // a tag may have moved
-	for name, want := range map[string]int64{"a": 111, "b": 110, "d": 0} {
-		row, _ := l.Snapshot().Node(name)
-		if got := neededByListed(l.Snapshot(), row).Low; got != want {
-			t.Errorf("node %s needs %d bytes at least, want %d", name, got, want)
-		}
-	}
-}
-
 // TestAskedForOnNodes: by digest where there is one; most nodes first.
 func TestAskedForOnNodes(t *testing.T) {
 	want := []imageref.Ref{ref(t, "app@sha256:"+strings.Repeat("a", 64)), ref(t, "app:1"), ref(t, "new:1"), ref(t, "untagged@sha256:"+strings.Repeat("b", 64))}

@@ -147,7 +147,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		return nil, err
 	}
 	if resolver != nil {
-		wants := controller.NewWants(withLater{resolver}, func() controller.Evidence { return p.ledger.Snapshot() })
+		wants := controller.NewWants(resolver, func() controller.Evidence { return p.ledger.Snapshot() })
 		nodes, pods = append(nodes, wants), append(pods, wants)
 		p.runnables = append(p.runnables, wants, manager.RunnableFunc(resolver.Run))
 	}
