@@ -145,6 +145,9 @@ func (l *Learner) remember(pod types.UID, ref imageref.Ref, p Prediction) {
 		of = make(map[imageref.Ref]Prediction, 1)
 		l.predictions.set(pod, of)
 	}
+	if _, again := of[ref]; again && !p.Layered {
+		return // The first one stands, until one is better.
+	}
 	if len(of) < maxPredictedImages {
 		of[ref] = p
 	}
