@@ -22,10 +22,6 @@ const (
 	// requestsPerLayer is a layer's share of the round trips: its start, its end and
 	// its table of contents, each with a redirect.
 	requestsPerLayer = 6
-	// wholeBelow is the size up to which a layer is read whole.
-	wholeBelow = 1 << 20
-	// headBytes and tailBytes are what is read of a larger one.
-	headBytes, tailBytes = 128 << 10, 1 << 10
 	// measuredAtOnce bounds the layers that are decompressed, and the tables in memory, at any time.
 	measuredAtOnce = 2
 	// layersTimeouts is how many times RequestTimeout the layers of one image may take.
@@ -169,16 +165,16 @@ func (b *blobs) layer(ctx context.Context, digest string, size int64) error {
 	blob := layer.Blob{Size: size}
 	var err error
 	var ranged bool
-	if size <= wholeBelow {
+	if size <= layer.WholeBelow {
 		blob.Head, err = b.readWhole(ctx, digest, size)
 	} else {
-		blob.Head, ranged, err = b.read(ctx, digest, size, 0, headBytes)
+		blob.Head, ranged, err = b.read(ctx, digest, size, 0, layer.HeadBytes)
 	}
 	if err != nil {
 		return fmt.Errorf("layer %s: %w", digest, err)
 	}
 	if ranged {
-		if blob.Tail, _, err = b.read(ctx, digest, size, size-tailBytes, tailBytes); err != nil {
+		if blob.Tail, _, err = b.read(ctx, digest, size, size-layer.TailBytes, layer.TailBytes); err != nil {
 			return fmt.Errorf("end of layer %s: %w", digest, err)
 		}
 	}
