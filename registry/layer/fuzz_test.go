@@ -10,6 +10,7 @@ import (
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/registry/layer/layertest"
 )
 
 func sane(t *testing.T, what string, u imagesize.Unpacked) {
@@ -27,16 +28,16 @@ func ordered(t *testing.T, what string, b estimate.Bytes) {
 	}
 }
 
-var seeds = []file{
-	{name: "a/", kind: tar.TypeDir},
-	{name: "a/b", size: 5000},
-	{name: "a/link", kind: tar.TypeSymlink, link: "b"},
-	{name: "a/hard", kind: tar.TypeLink, link: "a/b"},
-	{name: "a/.wh.c"},
+var seeds = []layertest.File{
+	{Name: "a/", Kind: tar.TypeDir},
+	{Name: "a/b", Size: 5000},
+	{Name: "a/link", Kind: tar.TypeSymlink, Link: "b"},
+	{Name: "a/hard", Kind: tar.TypeLink, Link: "a/b"},
+	{Name: "a/.wh.c"},
 }
 
 func FuzzArchive(f *testing.F) {
-	plain := archive(f, seeds...)
+	plain := layertest.Archive(f, seeds...)
 	f.Add(plain, true)
 	f.Add(plain[:1200], false)
 	f.Add(fixed(bytes.Clone(plain)), false)
@@ -57,8 +58,8 @@ func FuzzArchive(f *testing.F) {
 }
 
 func FuzzMeasure(f *testing.F) {
-	plain := archive(f, seeds...)
-	for _, blob := range [][]byte{plain, gzipOf(f, plain), zstdOf(f, plain), zstdStream(f, plain), gzipOf(f, plain[:600], plain[600:])} {
+	plain := layertest.Archive(f, seeds...)
+	for _, blob := range [][]byte{plain, layertest.Gzip(f, plain), layertest.Zstd(f, plain), layertest.ZstdStream(f, plain), layertest.Gzip(f, plain[:600], plain[600:])} {
 		f.Add(blob, []byte(nil), int64(len(blob)))
 		f.Add(blob[:len(blob)/2], blob[len(blob)/2:], int64(1<<63-1))
 		f.Add(blob[:len(blob)/2], blob[len(blob)/2:], int64(2<<20))
@@ -85,8 +86,8 @@ func FuzzGzipEnd(f *testing.F) {
 }
 
 func FuzzZstdHead(f *testing.F) {
-	f.Add(zstdOf(f, archive(f, seeds...)), int64(1<<20), int64(1<<18), int64(1<<17))
-	f.Add(skippable([]byte("x")), int64(1<<63-1), int64(0), int64(1))
+	f.Add(layertest.Zstd(f, layertest.Archive(f, seeds...)), int64(1<<20), int64(1<<18), int64(1<<17))
+	f.Add(layertest.Skippable([]byte("x")), int64(1<<63-1), int64(0), int64(1))
 	f.Fuzz(func(t *testing.T, head []byte, size, decoded, consumed int64) {
 		b := beginning{size: max(size, 0), decoded: max(decoded, 0), consumed: max(consumed, 1)}
 		ordered(t, "total", zstdTotal(b, head))
@@ -94,8 +95,8 @@ func FuzzZstdHead(f *testing.F) {
 }
 
 func FuzzTOC(f *testing.F) {
-	table := tableOf(f, seeds...)
-	for _, blob := range [][]byte{stargz(f, table, seeds...), chunked(f, table, seeds...)} {
+	table := layertest.Table(f, seeds...)
+	for _, blob := range [][]byte{layertest.Stargz(f, table, seeds...), layertest.Chunked(f, table, seeds...)} {
 		f.Add(blob, int64(0))
 		f.Add(blob, int64(1<<62))
 	}

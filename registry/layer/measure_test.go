@@ -16,32 +16,33 @@ import (
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/registry/layer/layertest"
 )
 
 func TestCountsWhatEntriesTake(t *testing.T) {
 	tests := map[string]struct {
-		files       []file
+		files       []layertest.File
 		low, likely int64
 		inodes      int64
 	}{
 		"nothing":                  {nil, 0, 0, 0},
-		"a file of one byte":       {[]file{{name: "a", size: 1}}, 4096, 2 * 4096, 1},
-		"an empty file":            {[]file{{name: "a"}}, 0, 4096, 1},
-		"a file of 4097 bytes":     {[]file{{name: "a", size: 4097}}, 8192, 3 * 4096, 1},
-		"folders nobody listed":    {[]file{{name: "a/b/c", size: 1}}, 4096, 4 * 4096, 3},
-		"the same folder twice":    {[]file{{name: "./a/", kind: tar.TypeDir}, {name: "a/", kind: tar.TypeDir}}, 0, 2 * 4096, 1},
-		"a hard link":              {[]file{{name: "a", size: 1}, {name: "b", kind: tar.TypeLink, link: "a"}}, 4096, 2 * 4096, 1},
-		"a short link":             {[]file{{name: "a", kind: tar.TypeSymlink, link: strings.Repeat("x", 59)}}, 0, 4096, 1},
-		"a long link":              {[]file{{name: "a", kind: tar.TypeSymlink, link: strings.Repeat("x", 60)}}, 4096, 2 * 4096, 1},
-		"a whiteout":               {[]file{{name: "a/.wh.b"}}, 0, 2 * 4096, 2},
-		"an opaque folder":         {[]file{{name: "a/.wh..wh..opq"}}, 0, 0, 0},
-		"a name of GNU or PAX":     {[]file{{name: strings.Repeat("long", 60), size: 5000}}, 8192, 3 * 4096, 1},
-		"a path that can't exist":  {[]file{{name: strings.Repeat("a/", 3000) + "b", size: 1}}, 0, 0, 0},
-		"devices, which are empty": {[]file{{name: "a", kind: tar.TypeFifo}, {name: "b", kind: tar.TypeChar}}, 0, 4096, 2},
+		"a file of one byte":       {[]layertest.File{{Name: "a", Size: 1}}, 4096, 2 * 4096, 1},
+		"an empty file":            {[]layertest.File{{Name: "a"}}, 0, 4096, 1},
+		"a file of 4097 bytes":     {[]layertest.File{{Name: "a", Size: 4097}}, 8192, 3 * 4096, 1},
+		"folders nobody listed":    {[]layertest.File{{Name: "a/b/c", Size: 1}}, 4096, 4 * 4096, 3},
+		"the same folder twice":    {[]layertest.File{{Name: "./a/", Kind: tar.TypeDir}, {Name: "a/", Kind: tar.TypeDir}}, 0, 2 * 4096, 1},
+		"a hard link":              {[]layertest.File{{Name: "a", Size: 1}, {Name: "b", Kind: tar.TypeLink, Link: "a"}}, 4096, 2 * 4096, 1},
+		"a short link":             {[]layertest.File{{Name: "a", Kind: tar.TypeSymlink, Link: strings.Repeat("x", 59)}}, 0, 4096, 1},
+		"a long link":              {[]layertest.File{{Name: "a", Kind: tar.TypeSymlink, Link: strings.Repeat("x", 60)}}, 4096, 2 * 4096, 1},
+		"a whiteout":               {[]layertest.File{{Name: "a/.wh.b"}}, 0, 2 * 4096, 2},
+		"an opaque folder":         {[]layertest.File{{Name: "a/.wh..wh..opq"}}, 0, 0, 0},
+		"a name of GNU or PAX":     {[]layertest.File{{Name: strings.Repeat("long", 60), Size: 5000}}, 8192, 3 * 4096, 1},
+		"a path that can't exist":  {[]layertest.File{{Name: strings.Repeat("a/", 3000) + "b", Size: 1}}, 0, 0, 0},
+		"devices, which are empty": {[]layertest.File{{Name: "a", Kind: tar.TypeFifo}, {Name: "b", Kind: tar.TypeChar}}, 0, 4096, 2},
 	}
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {
-			blob := gzipOf(t, archive(t, test.files...))
+			blob := layertest.Gzip(t, layertest.Archive(t, test.files...))
 			got, err := Measure(ends(blob))
 			if err != nil {
 				t.Fatal(err)
@@ -90,20 +91,20 @@ func numbered(format string, n int) []string {
 }
 
 // mixture is a layer of all sorts of files, in random order.
-func mixture(seed uint64, files int) []file {
+func mixture(seed uint64, files int) []layertest.File {
 	r := rand.New(rand.NewPCG(seed, 1))
-	all := make([]file, 0, files)
+	all := make([]layertest.File, 0, files)
 	for i := range files {
-		f := file{name: fmt.Sprintf("usr/lib/d%03d/some-file-%06d", r.IntN(1+files/20), i), fill: r.Float64()}
+		f := layertest.File{Name: fmt.Sprintf("usr/lib/d%03d/some-file-%06d", r.IntN(1+files/20), i), Fill: r.Float64()}
 		switch n := r.IntN(100); {
 		case n < 10:
-			f.kind, f.link = tar.TypeSymlink, "elsewhere"
+			f.Kind, f.Link = tar.TypeSymlink, "elsewhere"
 		case n < 80:
-			f.size = r.IntN(8 << 10)
+			f.Size = r.IntN(8 << 10)
 		case n < 99:
-			f.size = r.IntN(100 << 10)
+			f.Size = r.IntN(100 << 10)
 		default:
-			f.size = r.IntN(3 << 20)
+			f.Size = r.IntN(3 << 20)
 		}
 		all = append(all, f)
 	}
@@ -113,7 +114,7 @@ func mixture(seed uint64, files int) []file {
 func TestTheEndsOfALayerTellItsSize(t *testing.T) {
 	for seed := range uint64(4) {
 		files := mixture(seed, 900)
-		plain := archive(t, files...)
+		plain := layertest.Archive(t, files...)
 		whole, err := countTar(bytes.NewReader(plain))
 		if err != nil {
 			t.Fatal(err)
@@ -125,11 +126,11 @@ func TestTheEndsOfALayerTellItsSize(t *testing.T) {
 			within float64 // how far off the likely value may be
 		}{
 			"tar":                   {plain, 1.3},
-			"gzip":                  {gzipOf(t, plain), 1.3},
-			"gzip of two members":   {gzipOf(t, plain[:half], plain[half:]), 2.2},
-			"zstd with its size":    {zstdOf(t, plain), 1.3},
-			"zstd without its size": {zstdStream(t, plain), 2},
-			"zstd of two frames":    {zstdOf(t, plain[:half], plain[half:]), 2.2},
+			"gzip":                  {layertest.Gzip(t, plain), 1.3},
+			"gzip of two members":   {layertest.Gzip(t, plain[:half], plain[half:]), 2.2},
+			"zstd with its size":    {layertest.Zstd(t, plain), 1.3},
+			"zstd without its size": {layertest.ZstdStream(t, plain), 2},
+			"zstd of two frames":    {layertest.Zstd(t, plain[:half], plain[half:]), 2.2},
 		}
 		for what, test := range blobs {
 			got, err := Measure(ends(test.blob))
@@ -150,9 +151,9 @@ func TestTheEndsOfALayerTellItsSize(t *testing.T) {
 
 func TestOneBigFileIsExact(t *testing.T) {
 	for what, fill := range map[string]float64{"random": 0, "half empty": 0.5, "zeros": 1} {
-		plain := archive(t, file{name: "models/", kind: tar.TypeDir}, file{name: "models/weights", size: 80 << 20, fill: fill})
+		plain := layertest.Archive(t, layertest.File{Name: "models/", Kind: tar.TypeDir}, layertest.File{Name: "models/weights", Size: 80 << 20, Fill: fill})
 		const truth = 80<<20 + 2*block
-		for format, blob := range map[string][]byte{"gzip": gzipOf(t, plain), "zstd": zstdOf(t, plain), "zstd stream": zstdStream(t, plain), "tar": plain} {
+		for format, blob := range map[string][]byte{"gzip": layertest.Gzip(t, plain), "zstd": layertest.Zstd(t, plain), "zstd stream": layertest.ZstdStream(t, plain), "tar": plain} {
 			got, err := Measure(ends(blob))
 			if err != nil {
 				t.Fatalf("%s in %s: %v", what, format, err)
@@ -165,14 +166,14 @@ func TestOneBigFileIsExact(t *testing.T) {
 }
 
 func TestTablesOfContentsAreCountedExactly(t *testing.T) {
-	files := append(mixture(5, 300), file{name: "big", size: 5 << 20})
-	want, err := countTar(bytes.NewReader(archive(t, files...)))
+	files := append(mixture(5, 300), layertest.File{Name: "big", Size: 5 << 20})
+	want, err := countTar(bytes.NewReader(layertest.Archive(t, files...)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := tableOf(t, files...)
-	index := file{name: stargzIndex, size: len(table)}
-	withIndex, err := countTar(bytes.NewReader(archive(t, append([]file{index}, files...)...)))
+	table := layertest.Table(t, files...)
+	index := layertest.File{Name: stargzIndex, Size: len(table)}
+	withIndex, err := countTar(bytes.NewReader(layertest.Archive(t, append([]layertest.File{index}, files...)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,8 +181,8 @@ func TestTablesOfContentsAreCountedExactly(t *testing.T) {
 		blob []byte
 		want sample
 	}{
-		"eStargz":      {stargz(t, table, files...), withIndex},
-		"zstd:chunked": {chunked(t, table, files...), want},
+		"eStargz":      {layertest.Stargz(t, table, files...), withIndex},
+		"zstd:chunked": {layertest.Chunked(t, table, files...), want},
 	} {
 		read := ends(test.blob)
 		toc, found := FindTOC(read.Size, read.Tail)
@@ -208,14 +209,14 @@ func TestTablesOfContentsAreCountedExactly(t *testing.T) {
 
 func TestLiesAreNotBelieved(t *testing.T) {
 	files := mixture(3, 900)
-	plain := archive(t, files...)
+	plain := layertest.Archive(t, files...)
 	whole, err := countTar(bytes.NewReader(plain))
 	if err != nil {
 		t.Fatal(err)
 	}
 	truth := whole.disk().Likely
 	forged := func(size uint32) []byte {
-		blob := bytes.Clone(gzipOf(t, plain))
+		blob := bytes.Clone(layertest.Gzip(t, plain))
 		binary.LittleEndian.PutUint32(blob[len(blob)-4:], size)
 		return blob
 	}
@@ -234,8 +235,8 @@ func TestLiesAreNotBelieved(t *testing.T) {
 			t.Errorf("%s: %d bytes are not between %d and %d", what, truth, d.Low, d.High)
 		}
 	}
-	table := tableOf(t, files[:10]...)
-	blob := stargz(t, table, files[:200]...)
+	table := layertest.Table(t, files[:10]...)
+	blob := layertest.Stargz(t, table, files[:200]...)
 	read := ends(blob)
 	toc, found := FindTOC(read.Size, read.Tail)
 	if !found {
@@ -247,14 +248,14 @@ func TestLiesAreNotBelieved(t *testing.T) {
 }
 
 func TestWhatCanNotBeMeasuredFails(t *testing.T) {
-	huge := archive(t, file{name: "a", size: 1})
+	huge := layertest.Archive(t, layertest.File{Name: "a", Size: 1})
 	copy(huge[124:136], "\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff")
 	for what, blob := range map[string]Blob{
 		"nothing":                 {},
 		"no archive":              {Size: 1 << 20, Head: bytes.Repeat([]byte("x"), 4096)},
-		"gzip of no archive":      ends(gzipOf(t, bytes.Repeat([]byte("x"), 4096))),
+		"gzip of no archive":      ends(layertest.Gzip(t, bytes.Repeat([]byte("x"), 4096))),
 		"gzip that breaks off":    {Size: 1 << 20, Head: []byte{0x1f, 0x8b, 8}},
-		"the largest file of all": {Size: 1 << 30, Head: gzipOf(t, fixed(huge))},
+		"the largest file of all": {Size: 1 << 30, Head: layertest.Gzip(t, fixed(huge))},
 	} {
 		if got, err := Measure(blob); err == nil {
 			t.Errorf("%s: %+v", what, got)
@@ -275,19 +276,27 @@ func fixed(plain []byte) []byte {
 
 func TestBombsAreCutOff(t *testing.T) {
 	// Each header is of a folder as deep as paths get, of names of its own.
-	var files []file
+	var files []layertest.File
 	for i := range 300 {
-		files = append(files, file{name: fmt.Sprintf("%d", i) + strings.Repeat("/a", 2000), size: 1})
+		files = append(files, layertest.File{Name: fmt.Sprintf("%d", i) + strings.Repeat("/a", 2000), Size: 1})
 	}
-	if _, err := Measure(ends(gzipOf(t, archive(t, files...)))); err != nil {
+	if _, err := Measure(ends(layertest.Gzip(t, layertest.Archive(t, files...)))); err != nil {
 		t.Error(err)
 	}
-	zeros := gzipOf(t, make([]byte, 200<<20))
+	zeros := layertest.Gzip(t, make([]byte, 200<<20))
 	if got, err := Measure(Blob{Size: int64(len(zeros)), Head: zeros}); err != nil || got.DiskBytes.High > 1<<20 {
 		t.Errorf("an archive that is over at once: %+v, %v", got, err)
 	}
-	bomb := gzipOf(t, archive(t, file{name: "a", size: 1 << 30, fill: 1}))
+	bomb := layertest.Gzip(t, layertest.Archive(t, layertest.File{Name: "a", Size: 1 << 30, Fill: 1}))
 	if got, err := Measure(Blob{Size: int64(len(bomb)), Head: bomb}); err != nil || got.DiskBytes.Likely < 1<<30 || got.DiskBytes.Likely > 1<<30+1<<20 {
 		t.Errorf("a bomb of 1 GiB that was read whole: %+v, %v", got, err)
 	}
+}
+
+// ends is what a registry's client reads of a blob.
+func ends(blob []byte) Blob {
+	if len(blob) <= HeadBytes {
+		return Blob{Size: int64(len(blob)), Head: blob}
+	}
+	return Blob{Size: int64(len(blob)), Head: blob[:HeadBytes], Tail: blob[len(blob)-TailBytes:]}
 }

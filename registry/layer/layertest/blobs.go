@@ -1,7 +1,8 @@
 // Copyright The Headroom Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package layer
+// Package layertest makes blobs of layers as the tools do that write them.
+package layertest
 
 import (
 	"archive/tar"
@@ -16,30 +17,45 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// file is an entry of a layer that a test makes.
-type file struct {
-	name string
-	kind byte // a regular file for 0
-	size int
-	link string
-	fill float64 // the share of the content that compresses to nothing
+const (
+	trailer       = 1024
+	stargzIndex   = "stargz.index.json"
+	stargzFooter  = 51
+	chunkedFooter = 64
+)
+
+type entry struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Size     int64  `json:"size"`
+	LinkName string `json:"linkName"`
 }
 
-func archive(t testing.TB, files ...file) []byte {
+// File is an entry of a layer.
+type File struct {
+	Name string
+	Kind byte // of archive/tar; 0 for a regular file
+	Size int
+	Link string
+	Fill float64 // the share of the content that compresses to nothing
+}
+
+// Archive makes a tar archive. Its content is random, and the same each time.
+func Archive(t testing.TB, files ...File) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	content := rand.NewChaCha8([32]byte{7})
 	for _, f := range files {
-		h := &tar.Header{Name: f.name, Typeflag: f.kind, Size: int64(f.size), Linkname: f.link, Mode: 0o644}
-		if f.kind == 0 {
+		h := &tar.Header{Name: f.Name, Typeflag: f.Kind, Size: int64(f.Size), Linkname: f.Link, Mode: 0o644}
+		if f.Kind == 0 {
 			h.Typeflag = tar.TypeReg
 		}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
-		body := make([]byte, f.size)
-		_, _ = content.Read(body[:int(float64(f.size)*(1-f.fill))])
+		body := make([]byte, f.Size)
+		_, _ = content.Read(body[:int(float64(f.Size)*(1-f.Fill))])
 		if _, err := w.Write(body); err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +66,8 @@ func archive(t testing.TB, files ...file) []byte {
 	return b.Bytes()
 }
 
-func gzipOf(t testing.TB, parts ...[]byte) []byte {
+// Gzip makes one member of each part.
+func Gzip(t testing.TB, parts ...[]byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	for _, part := range parts {
@@ -65,8 +82,8 @@ func gzipOf(t testing.TB, parts ...[]byte) []byte {
 	return b.Bytes()
 }
 
-// zstdOf makes one frame of each part, with its size in the header.
-func zstdOf(t testing.TB, parts ...[]byte) []byte {
+// Zstd makes one frame of each part, with its size in the header.
+func Zstd(t testing.TB, parts ...[]byte) []byte {
 	t.Helper()
 	w, err := zstd.NewWriter(nil)
 	if err != nil {
@@ -79,8 +96,8 @@ func zstdOf(t testing.TB, parts ...[]byte) []byte {
 	return all
 }
 
-// zstdStream makes a frame without a size in its header.
-func zstdStream(t testing.TB, part []byte) []byte {
+// ZstdStream makes a frame without a size in its header.
+func ZstdStream(t testing.TB, part []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := zstd.NewWriter(&b)
@@ -96,15 +113,16 @@ func zstdStream(t testing.TB, part []byte) []byte {
 	return b.Bytes()
 }
 
-func tableOf(t testing.TB, files ...file) []byte {
+// Table makes the table of contents of eStargz and zstd:chunked.
+func Table(t testing.TB, files ...File) []byte {
 	t.Helper()
-	var entries []tocEntry
+	var entries []entry
 	for _, f := range files {
-		e := tocEntry{Name: f.name, Size: int64(f.size), LinkName: f.link}
-		e.Type = map[byte]string{0: "reg", tar.TypeReg: "reg", tar.TypeDir: "dir", tar.TypeSymlink: "symlink", tar.TypeLink: "hardlink"}[f.kind]
+		e := entry{Name: f.Name, Size: int64(f.Size), LinkName: f.Link}
+		e.Type = map[byte]string{0: "reg", tar.TypeReg: "reg", tar.TypeDir: "dir", tar.TypeSymlink: "symlink", tar.TypeLink: "hardlink"}[f.Kind]
 		entries = append(entries, e)
-		if f.size > 4<<20 {
-			entries = append(entries, tocEntry{Name: f.name, Type: "chunk", Size: int64(f.size)})
+		if f.Size > 4<<20 {
+			entries = append(entries, entry{Name: f.Name, Type: "chunk", Size: int64(f.Size)})
 		}
 	}
 	body, err := json.Marshal(map[string]any{"version": 1, "entries": entries})
@@ -114,14 +132,14 @@ func tableOf(t testing.TB, files ...file) []byte {
 	return body
 }
 
-// stargz makes a layer as eStargz does: a member for each file, then the table of
+// Stargz makes a layer as eStargz does: a member for each file, then the table of
 // contents, then the footer.
-func stargz(t testing.TB, table []byte, files ...file) []byte {
+func Stargz(t testing.TB, table []byte, files ...File) []byte {
 	t.Helper()
 	var blob []byte
 	for _, f := range files {
-		part := archive(t, f)
-		blob = append(blob, gzipOf(t, part[:len(part)-trailer])...)
+		part := Archive(t, f)
+		blob = append(blob, Gzip(t, part[:len(part)-trailer])...)
 	}
 	offset := len(blob)
 	var index bytes.Buffer
@@ -135,7 +153,7 @@ func stargz(t testing.TB, table []byte, files ...file) []byte {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	blob = append(blob, gzipOf(t, index.Bytes())...)
+	blob = append(blob, Gzip(t, index.Bytes())...)
 	return append(blob, stargzEnd(t, int64(offset))...)
 }
 
@@ -156,34 +174,27 @@ func stargzEnd(t testing.TB, offset int64) []byte {
 	return b.Bytes()
 }
 
-// chunked makes a layer as zstd:chunked does.
-func chunked(t testing.TB, table []byte, files ...file) []byte {
+// Chunked makes a layer as zstd:chunked does.
+func Chunked(t testing.TB, table []byte, files ...File) []byte {
 	t.Helper()
 	var parts [][]byte
 	for _, f := range files {
-		part := archive(t, f)
+		part := Archive(t, f)
 		parts = append(parts, part[:len(part)-trailer])
 	}
-	blob := zstdOf(t, append(parts, make([]byte, trailer))...)
-	packed := zstdOf(t, table)
+	blob := Zstd(t, append(parts, make([]byte, trailer))...)
+	packed := Zstd(t, table)
 	offset := len(blob) + 8
-	blob = append(blob, skippable(packed)...)
+	blob = append(blob, Skippable(packed)...)
 	footer := make([]byte, chunkedFooter)
 	binary.LittleEndian.PutUint64(footer, uint64(offset))
 	binary.LittleEndian.PutUint64(footer[8:], uint64(len(packed)))
 	copy(footer[chunkedFooter-8:], "GNUlInUx")
-	return append(blob, skippable(footer)...)
+	return append(blob, Skippable(footer)...)
 }
 
-func skippable(content []byte) []byte {
+// Skippable makes a frame of zstd without content.
+func Skippable(content []byte) []byte {
 	frame := binary.LittleEndian.AppendUint32(nil, 0x184d2a50)
 	return append(binary.LittleEndian.AppendUint32(frame, uint32(len(content))), content...)
-}
-
-// ends is what a registry's client reads of a blob.
-func ends(blob []byte) Blob {
-	if len(blob) <= HeadBytes {
-		return Blob{Size: int64(len(blob)), Head: blob}
-	}
-	return Blob{Size: int64(len(blob)), Head: blob[:HeadBytes], Tail: blob[len(blob)-TailBytes:]}
 }
