@@ -92,7 +92,8 @@ func described(response *http.Response, size, from, n int64) (ranged bool, err e
 		}
 		return true, nil
 	case http.StatusOK:
-		if length := response.ContentLength; length >= 0 && length != size {
+		// Where the length is not told, the digest has to agree instead.
+		if length := response.ContentLength; length != size && (length >= 0 || from != 0 || n != size) {
 			return false, fmt.Errorf("%d bytes in place of %d: %w", length, size, errContradiction)
 		}
 		return false, nil

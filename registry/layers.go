@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,15 +18,13 @@ import (
 const (
 	// maxLayers is how many layers of an image are read: no runtime takes more.
 	maxLayers = 128
+	// maxBlob is the largest compressed size that is believed of a layer: 1 TiB.
+	maxBlob = 1 << 40
 	// layersAtOnce bounds how many layers of one image are read in parallel.
 	layersAtOnce = 8
 	// requestsPerLayer is a layer's share of the round trips: its start, its end and
 	// its table of contents, each with a redirect.
 	requestsPerLayer = 6
-	// wholeBelow is the size up to which a layer is read whole.
-	wholeBelow = 1 << 20
-	// headBytes and tailBytes are what is read of a larger one.
-	headBytes, tailBytes = 128 << 10, 1 << 10
 	// measuredAtOnce bounds the layers that are decompressed, and the tables in memory, at any time.
 	measuredAtOnce = 2
 	// layersTimeouts is how many times RequestTimeout the layers of one image may take.
@@ -49,7 +48,7 @@ func (v *visit) known(d document, m *imagesize.Manifest) (complete bool) {
 	}
 	for i := range m.Layers {
 		l := &m.Layers[i]
-		if !d.readable[i] || i >= maxLayers || l.CompressedBytes <= 0 {
+		if !eligible(d, i) {
 			continue
 		}
 		if f, found := v.r.store.fact(v.factKey(l.Digest)); !found {
@@ -110,42 +109,57 @@ func (v *visit) learn(ctx context.Context, d document, m *imagesize.Manifest) (a
 // learn reads the configuration and the layers. An error is one of the host, which
 // others than this image's layers would meet as well.
 func (b *blobs) learn(ctx context.Context, d document, m *imagesize.Manifest) (again bool, err error) {
-	// Of what is missed there may be several at once.
-	missed := make(chan struct{}, len(m.Layers)+1)
+	if v := b.v; v.r.readableConfig(d) && !v.r.store.has(v.key(d.config.Digest)) {
+		// First, as it is small, and names all layers.
+		if again, err = absent(b.config(ctx, d)); err != nil {
+			return true, err
+		}
+	}
+	var missed atomic.Bool
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(layersAtOnce)
-	try := func(f func() error) {
+	for digest, size := range b.unread(d, m) {
 		group.Go(func() (err error) {
 			defer func() {
 				if p := recover(); p != nil {
 					err = nil // A layer that trips a library stays as it is: unknown.
 				}
 			}()
-			if err = f(); errors.Is(err, errAbsent) {
-				missed <- struct{}{}
-				return nil
-			}
-			if errors.Is(err, errContradiction) {
-				return nil
+			later, err := absent(b.layer(ctx, digest, size))
+			if later {
+				missed.Store(true)
 			}
 			return err
 		})
 	}
-	if v := b.v; v.r.readableConfig(d) && !v.r.store.has(v.key(d.config.Digest)) {
-		try(func() error { return b.config(ctx, d) })
-	}
-	for digest, size := range b.unread(d, m) {
-		try(func() error { return b.layer(ctx, digest, size) })
-	}
 	err = group.Wait()
-	return len(missed) > 0, err
+	return again || missed.Load(), err
+}
+
+// absent tells a blob that may be there later from one that stays unknown, and both
+// from an error of the host.
+func absent(err error) (later bool, hosts error) {
+	switch {
+	case errors.Is(err, errAbsent):
+		return true, nil
+	case errors.Is(err, errContradiction):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+// eligible says whether a layer's blob is worth being read.
+func eligible(d document, i int) bool {
+	size := d.layers[i].CompressedBytes
+	return i < maxLayers && d.readable[i] && size > 0 && size <= maxBlob
 }
 
 // unread are the sizes of the layers that nothing is known of, by digest.
 func (b *blobs) unread(d document, m *imagesize.Manifest) map[string]int64 {
 	sizes := map[string]int64{}
-	for i, l := range m.Layers[:min(len(m.Layers), maxLayers)] {
-		if d.readable[i] && l.CompressedBytes > 0 && !b.v.r.store.knows(b.v.factKey(l.Digest)) {
+	for i, l := range m.Layers {
+		if eligible(d, i) && !b.v.r.store.knows(b.v.factKey(l.Digest)) {
 			sizes[l.Digest] = l.CompressedBytes
 		}
 	}
@@ -169,16 +183,16 @@ func (b *blobs) layer(ctx context.Context, digest string, size int64) error {
 	blob := layer.Blob{Size: size}
 	var err error
 	var ranged bool
-	if size <= wholeBelow {
+	if size <= layer.WholeBelow {
 		blob.Head, err = b.readWhole(ctx, digest, size)
 	} else {
-		blob.Head, ranged, err = b.read(ctx, digest, size, 0, headBytes)
+		blob.Head, ranged, err = b.read(ctx, digest, size, 0, layer.HeadBytes)
 	}
 	if err != nil {
 		return fmt.Errorf("layer %s: %w", digest, err)
 	}
 	if ranged {
-		if blob.Tail, _, err = b.read(ctx, digest, size, size-tailBytes, tailBytes); err != nil {
+		if blob.Tail, _, err = b.read(ctx, digest, size, size-layer.TailBytes, layer.TailBytes); err != nil {
 			return fmt.Errorf("end of layer %s: %w", digest, err)
 		}
 	}

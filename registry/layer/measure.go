@@ -4,10 +4,23 @@
 package layer
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imagesize"
+)
+
+// What has to be read of a blob.
+const (
+	// WholeBelow is the size up to which a blob is read whole.
+	WholeBelow = 1 << 20
+	// HeadBytes is how much is read of the beginning of a larger one: more than one block
+	// of zstd, which has 128 KiB.
+	HeadBytes = 160 << 10
+	// TailBytes is how much is read of its end.
+	TailBytes = 1 << 10
 )
 
 // Blob is what was read of a layer's blob.
@@ -25,6 +38,10 @@ var (
 	errNotTrue   = errors.New("the layer declares what can't be true")
 )
 
+// usual is how many bytes of a sample weigh as much as what is known without one: that
+// most layers take about as much on a disk as in an archive.
+const usual = 512 << 10
+
 // Measure returns what the files of a layer take on a disk. It fails if the bytes
 // say nothing about that, or contradict themselves.
 func Measure(b Blob) (imagesize.Unpacked, error) {
@@ -36,7 +53,7 @@ func Measure(b Blob) (imagesize.Unpacked, error) {
 	defer in.close()
 	s, err := countTar(in)
 	if err != nil || (s.inodes == 0 && !s.complete) {
-		return imagesize.Unpacked{}, errors.Join(errNoArchive, err)
+		return imagesize.Unpacked{}, fmt.Errorf("%w: %w", errNoArchive, cmp.Or(err, errFormat))
 	}
 	if s.complete {
 		return imagesize.Unpacked{DiskBytes: s.disk(), Inodes: max(s.inodes, 0)}, nil
@@ -70,10 +87,12 @@ func (s *sample) extrapolate(total estimate.Bytes) imagesize.Unpacked {
 		rest.High = 0
 	}
 	ratio := float64(counted.Likely) / float64(max(s.tarBytes, 1))
+	// A small sample of small files says little of large ones that follow.
+	likelyRatio := float64(counted.Likely+usual) / float64(s.tarBytes+usual)
 	lowRatio := float64(counted.Low) / float64(max(s.tarBytes, 1))
 	more := estimate.Between(
 		saturate(0.8*float64(rest.Low)*min(1, lowRatio)),
-		saturate(float64(rest.Likely)*ratio),
+		saturate(float64(rest.Likely)*likelyRatio),
 		saturate(1.5*float64(rest.High)*max(1, ratio)),
 	)
 	inodes := float64(s.inodes) * (1 + float64(rest.Likely)/float64(max(s.tarBytes, 1)))

@@ -75,7 +75,7 @@ func open(f format, head []byte, whole bool) (*stream, error) {
 		s.r = &members{Reader: z, s: s}
 	case zstandard:
 		z, err := zstd.NewReader(s.in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(maxOutput), zstd.WithDecoderMaxWindow(maxWindow))
+			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}

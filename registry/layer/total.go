@@ -18,6 +18,10 @@ const (
 	// consistent is how far the rest of a layer may compress otherwise than its
 	// beginning before one of them is doubted.
 	consistent = 3
+	// usualExpansion is what layers compress by as a rule, and beginningBytes how many
+	// bytes of a beginning weigh as much as that.
+	usualExpansion = 2.5
+	beginningBytes = 128 << 10
 	// gzipWrap is what the size at the end of gzip is modulo of.
 	gzipWrap = 1 << 32
 )
@@ -45,12 +49,13 @@ func (b beginning) sampled() estimate.Bytes {
 	if b.consumed > 0 {
 		ratio = max(1, float64(b.decoded)/float64(b.consumed))
 	}
-	likely := saturate(float64(b.decoded) + float64(rest)*ratio)
-	// Where the beginning is as good as empty, the rest hardly is as well.
-	capped := saturate(float64(b.decoded) + float64(rest)*min(ratio, 8))
+	// Where the beginning is as good as empty, the rest hardly is as well, and the same
+	// goes for what does not compress at all.
+	usualRatio := (min(ratio, 8)*float64(b.consumed) + usualExpansion*beginningBytes) / float64(b.consumed+beginningBytes)
+	likely := saturate(float64(b.decoded) + float64(rest)*usualRatio)
 	high := saturate(float64(b.decoded) + float64(rest)*max(3.5, 2*ratio))
 	low := b.floor()
-	return estimate.Between(low, max(low, min(likely, capped)), max(low, high))
+	return estimate.Between(low, max(low, likely), max(low, high))
 }
 
 // expected is sampled's likely value without a cap: what a declared size is held against.
@@ -77,7 +82,8 @@ func gzipTotal(b beginning, tail []byte) estimate.Bytes {
 	case !possible:
 		return b.sampled() // Several members, or a lie.
 	case b.near(likely):
-		return estimate.Between(first, likely, last)
+		// Should it be the size of the last of several members, it is still a part of the whole.
+		return estimate.Between(first, likely, max(last, saturate(b.expected())))
 	case likely == declared:
 		// The rest is unlike the beginning, or the size is a lie.
 		return estimate.Between(b.floor(), likely, max(likely, b.sampled().High))
@@ -126,8 +132,8 @@ func zstdTotal(b beginning, head []byte) estimate.Bytes {
 	switch {
 	case declared <= b.decoded || declared < b.floor() || declared > maxOf(b.size, maxZstd):
 		return b.sampled() // Several frames, or a lie.
-	case b.near(declared) && float64(declared) >= b.expected()/1.5:
-		return estimate.Exactly(declared)
+	case b.near(declared):
+		return estimate.Between(declared, declared, max(declared, b.sampled().High))
 	default:
 		return b.sampled().Hull(estimate.Exactly(declared))
 	}
