@@ -43,6 +43,7 @@ lint: ## golangci-lint with the import arrows, gofmt, tidy modules
 	$(LINT) run ./...
 	go mod tidy -diff
 	cd hack/tools && go mod tidy -diff
+	cd test/kubeletrules && go mod tidy -diff
 
 .PHONY: unit
 unit: ## The tests that need neither root nor a control plane

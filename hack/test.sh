@@ -13,6 +13,9 @@ step() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
 step "the lab's programs: control plane, kubelet, containerd"
 go run ./hack/lab/cmd/lab build
 
+step "the kubelet's own rules: what its configuration means"
+(cd test/kubeletrules && go test ./...)
+
 step "manifests: they render, and agree with the code"
 kustomize_bin="$(go run ./hack/lab/cmd/lab build --nodes=false)/kubectl"
 "$kustomize_bin" kustomize manifests/base >/dev/null

@@ -4,6 +4,7 @@
 package kubelet
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,12 @@ func TestParseConfigz(t *testing.T) {
 			}),
 		},
 		"0.0% without a minimum reclaim is none": {`"evictionHard":{"imagefs.available":"0.0%"}`, defaults(func(*Config) {})},
+		"more than all counting": {
+			`"evictionHard":{"imagefs.available":"123456789012345678901234567890","nodefs.available":"9Ei"}`,
+			defaults(func(c *Config) {
+				c.Thresholds = []Threshold{{Signal: SignalImageFSAvailable, Bytes: math.MaxInt64}, {Signal: SignalNodeFSAvailable, Bytes: math.MaxInt64}}
+			}),
+		},
 		"a minimum reclaim has no upper bound": {
 			`"evictionHard":{"imagefs.available":"1Gi"},"evictionMinimumReclaim":{"imagefs.available":"150%"}`,
 			defaults(func(c *Config) {

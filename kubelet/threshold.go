@@ -167,8 +167,11 @@ func amount(field, signal, value string) (share float64, number int64, err error
 	if err != nil || quantity.Sign() < 0 {
 		return 0, 0, failure(ReasonMalformed, nil, "the kubelet's %s[%s] is %q: not a percentage and not a quantity", field, signal, shorten(value))
 	}
-	// Value saturates and rounds up.
-	return 0, max(0, quantity.Value()), nil
+	if quantity.CmpInt64(math.MaxInt64) >= 0 {
+		return 0, math.MaxInt64, nil // Where Value overflows.
+	}
+	// Value rounds up.
+	return 0, quantity.Value(), nil
 }
 
 func grace(signal, value string) (time.Duration, error) {
