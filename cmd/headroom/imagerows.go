@@ -63,11 +63,9 @@ func imagesOn(s *ledger.Snapshot, p *policy.Policy, now time.Time) imagesReport 
 // of returns the row of an image as it is on that node.
 func (r *imageRows) of(node *ledger.NodeRow, ref imageref.Ref) *imageReport {
 	name, asked := r.names.of(ref)
-	kind := imageOnKind{asked, node.Runtime, platformOf(node), r.policy.PoolOf(node.Labels)}
-	size, known := r.sizes[kind]
-	if !known {
-		size = fit.ImageSize(r.snapshot, node, asked, r.policy)
-		r.sizes[kind] = size
+	size := r.sizeOf(node, asked)
+	if !size.Known() {
+		size = r.sizeOf(node, ref) // This node, or others like it, may know it by another name only.
 	}
 	key := imageRow{name, size}
 	image := r.rows[key]
@@ -80,6 +78,17 @@ func (r *imageRows) of(node *ledger.NodeRow, ref imageref.Ref) *imageReport {
 		slices.Sort(image.Kinds)
 	}
 	return image
+}
+
+// sizeOf remembers what imageSize says.
+func (r *imageRows) sizeOf(node *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
+	kind := imageOnKind{ref, node.Runtime, platformOf(node), r.policy.PoolOf(node.Labels)}
+	size, known := r.sizes[kind]
+	if !known {
+		size = fit.ImageSize(r.snapshot, node, ref, r.policy)
+		r.sizes[kind] = size
+	}
+	return size
 }
 
 func kindOf(node *ledger.NodeRow) string {

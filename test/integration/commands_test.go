@@ -4,6 +4,7 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,6 +12,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -88,6 +92,49 @@ func TestNodesOutput(t *testing.T) {
 		}
 		matches(t, "what it says", r.stderr, `error: cannot list nodes at cluster scope: user "nobody" needs list on nodes`)
 	})
+}
+
+// TestImagesOutput compares all of what programs read, with a pull on a node whose kubelet never ends it.
+func TestImagesOutput(t *testing.T) {
+	quiet(t)
+	setPolicy(t, "mode: Off")
+	stuckNode(t, "stuck")
+	pod := podOf("waits", "example.com/huge:1")
+	pod.Spec.NodeName = "stuck"
+	if _, stderr, err := shared.plane.KubectlInput(t.Context(), asJSON(t, pod), "create", "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	t.Cleanup(func() {
+		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "pod", "waits", "--force", "--grace-period=0")
+	})
+	for name, args := range map[string][]string{"images.json": {"-o", "json"}, "images.yaml": {"-o", "yaml"}, "images.txt": nil} {
+		r := headroom(t, "", append([]string{"images", "--kubelet-via", "off", "--registry", "off"}, args...)...)
+		if r.code != 0 || r.stderr != "" {
+			t.Fatalf("exit code %d, %s", r.code, r.stderr)
+		}
+		golden(t, name, r.stdout)
+	}
+}
+
+// stuckNode makes a node of another runtime without any kubelet.
+func stuckNode(t *testing.T, name string) {
+	t.Helper()
+	nodes := shared.client.CoreV1().Nodes()
+	node, err := nodes.Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := nodes.Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	node.Status.NodeInfo = corev1.NodeSystemInfo{ContainerRuntimeVersion: "cri-o://1.34.0", OperatingSystem: "linux", Architecture: "amd64"}
+	node.Status.Capacity = corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("100Gi")}
+	node.Status.Images = []corev1.ContainerImage{{Names: []string{"registry.k8s.io/pause:3.10.1"}, SizeBytes: 742000}}
+	if _, err := nodes.UpdateStatus(t.Context(), node, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 const (

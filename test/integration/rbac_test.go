@@ -246,6 +246,15 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			`error: .*cannot list nodes at cluster scope: ServiceAccount headroom-system/headroom needs list on nodes\n` +
 				`error: cannot list pods at cluster scope: ServiceAccount headroom-system/headroom needs list on pods`,
 		},
+		"events about pulls: their sizes are not known, and all else works": {rule("clusterrole/headroom", 1), func(t *testing.T, p *serve.Process) {
+			logged(t, p.Log, "Watch failed", "cannot list events at cluster scope: ServiceAccount headroom-system/headroom needs list on events")
+			eventually(t, 20*time.Second, "every node is measured", func() bool {
+				return p.Metric(t, "headroom_ledger_nodes", "tier=Measured") >= float64(len(shared.fleet.Nodes()))
+			})
+			if n := p.Metric(t, "headroom_pulled_images"); n != 0 {
+				t.Errorf("%v sizes are known from events", n)
+			}
+		}, ""},
 		"the policy: it ends and says what is missing": {
 			rule("-n=headroom-system role/headroom", 0), nil,
 			`error: .*cannot list configmaps in namespace "headroom-system": ServiceAccount headroom-system/headroom needs list on configmaps`,
