@@ -102,6 +102,7 @@ func (l *madeUpLayer) Size() (int64, error)     { return l.bytes, nil }
 func (l *madeUpLayer) MediaType() (types.MediaType, error) {
 	return l.spec.Compression.mediaType(), nil
 }
+
 func (l *madeUpLayer) Uncompressed() (io.ReadCloser, error) { return stream(l.spec.writeUnpacked), nil }
 
 func (l *madeUpLayer) Compressed() (io.ReadCloser, error) {
