@@ -50,12 +50,13 @@ func kept(rt Runtime, learned Learned) estimate.Factor {
 	return KeptFactor(rt)
 }
 
-// own is what the runtime adds for each layer and image: folders of a snapshot, the
-// documents' blocks, and records in its database.
+// own is what the runtime adds for each layer and image: the folders of a snapshot, and
+// records in its database, which grows by leaps. Measured with containerd 2.4 on ext4:
+// 26 to 33 KB for a layer, about 25 KB for an image.
 func own(layers, images int) estimate.Bytes {
 	const kib = 1 << 10
-	perLayer := estimate.Between(8*kib, 20*kib, 64*kib)
-	perImage := estimate.Between(0, 200*kib, 1536*kib)
+	perLayer := estimate.Between(8*kib, 27*kib, 64*kib)
+	perImage := estimate.Between(0, 25*kib, 1536*kib)
 	times := func(b estimate.Bytes, n int) estimate.Bytes {
 		f := float64(max(n, 0))
 		return b.Times(estimate.Factor{Low: f, Likely: f, High: f})

@@ -24,6 +24,9 @@ const (
 	Text Content = "text"
 	// Tiny is Random in files of 30 bytes, which take a whole block each on a disk.
 	Tiny Content = "tiny"
+	// Source is Text in files of many sizes in folders within folders, like the sources of a program: most are smaller than a block
+	// of a disk or two, and some are much larger.
+	Source Content = "source"
 )
 
 // tinyFileBytes is the size of one file of a Tiny layer.
@@ -32,10 +35,10 @@ const tinyFileBytes = 30
 // ParseContent reads a name of a content.
 func ParseContent(s string) (Content, error) {
 	switch c := Content(s); c {
-	case Random, Zeros, Text, Tiny:
+	case Random, Zeros, Text, Tiny, Source:
 		return c, nil
 	}
-	return "", fmt.Errorf("content %q is not known: use random, zeros, text or tiny", s)
+	return "", fmt.Errorf("content %q is not known: use random, zeros, text, tiny or source", s)
 }
 
 // level is the gzip level that suits the content. What can't be compressed is not tried; for the rest the fastest level does, which
@@ -54,7 +57,7 @@ func (c Content) reader(seed uint64) (io.Reader, error) {
 		return randomBytes(seed), nil
 	case Zeros:
 		return zeros{}, nil
-	case Text:
+	case Text, Source:
 		return &prose{random: rand.New(randomBytes(seed))}, nil //nolint:gosec // made-up content has to be the same each time
 	}
 	_, err := ParseContent(string(c))

@@ -22,6 +22,8 @@ import (
 const pauseImage = "lab/pause:1"
 
 // Image is an image to make up and push. It runs a program that waits for a signal, so pods with it really run.
+//
+// Pushed by a second name it gets a second tag; another one pushed by its name takes the tag over.
 type Image struct {
 	// Name is repository:tag, without a host. A repository has at least two characters.
 	Name string
@@ -30,6 +32,8 @@ type Image struct {
 	// Platforms are like linux/arm64; by default that of this machine. More than one make an index. The first one has the layers as
 	// given, each further one the same with other seeds, so that platforms share nothing but the program.
 	Platforms []string
+	// WithoutProgram leaves out the program and its layer: the image can't run, and is for volumes.
+	WithoutProgram bool
 }
 
 // Push makes the image up, pushes it and returns its digest (that of the index where there is one). The same image always has
@@ -39,9 +43,11 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("image %q: %w; write it as repository:tag", img.Name, err)
 	}
-	base, err := r.programLayer(ctx)
-	if err != nil {
-		return "", err
+	var base v1.Layer // none
+	if !img.WithoutProgram {
+		if base, err = r.programLayer(ctx); err != nil {
+			return "", err
+		}
 	}
 	platforms := img.Platforms
 	if len(platforms) == 0 {
@@ -69,23 +75,26 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 	return digestOf(index)
 }
 
-// image makes the image of one platform.
+// image makes the image of one platform. Without a base it has nothing to run.
 func (r *Registry) image(base v1.Layer, layers []Layer, platform string, variant uint64) (v1.Image, error) {
 	p, err := v1.ParsePlatform(platform)
 	if err != nil || p.OS == "" || p.Architecture == "" {
 		return nil, fmt.Errorf("platform %q is not of the form linux/amd64", platform)
 	}
-	all := []v1.Layer{base}
+	var all []mutate.Addendum
+	if base != nil {
+		all = append(all, mutate.Addendum{Layer: base})
+	}
 	for _, spec := range layers {
 		spec.Seed += variant << 32
 		layer, err := r.layer(spec)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, layer)
+		all = append(all, layer.addendum())
 	}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	if image, err = mutate.AppendLayers(image, all...); err != nil {
+	if image, err = mutate.Append(image, all...); err != nil {
 		return nil, err
 	}
 	config, err := image.ConfigFile()
@@ -94,12 +103,14 @@ func (r *Registry) image(base v1.Layer, layers []Layer, platform string, variant
 	}
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Variant = p.OS, p.Architecture, p.Variant
-	config.Config.Entrypoint = []string{"/pause"}
+	if base != nil {
+		config.Config.Entrypoint = []string{"/pause"}
+	}
 	return mutate.ConfigFile(image, config)
 }
 
 // layer is the layer that spec describes; its digest is computed only once.
-func (r *Registry) layer(spec Layer) (v1.Layer, error) {
+func (r *Registry) layer(spec Layer) (*madeUpLayer, error) {
 	r.mu.Lock()
 	d, known := r.known[spec]
 	r.mu.Unlock()

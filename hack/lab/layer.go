@@ -14,7 +14,9 @@ import (
 	"io"
 	"time"
 
+	"github.com/containerd/stargz-snapshotter/estargz"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -26,20 +28,13 @@ type Layer struct {
 	Bytes int64
 	// Content says what is in the files: how well they compress.
 	Content Content
-	// Files is how many files the bytes are spread over: one by default, or with Tiny as many as it takes.
+	// Files is how many files the bytes are spread over: one by default, or with Tiny and Source as many as it takes.
 	Files int
 	// Seed makes layers different that are otherwise alike.
 	Seed uint64
-}
-
-// files is the number of files and the size of all but the last one, which takes the rest.
-func (l Layer) files() (count int64, eachBytes int64) {
-	count = int64(l.Files)
-	if count <= 0 && l.Content == Tiny {
-		count = (l.Bytes + tinyFileBytes - 1) / tinyFileBytes
-	}
-	count = max(count, 1)
-	return count, l.Bytes / count
+	// Compression is how the registry keeps the layer: Gzip by default. Layers that differ in nothing else have different digests,
+	// and what they unpack to is the same, except with EStargz.
+	Compression Compression
 }
 
 // write writes the layer as a tar archive.
@@ -52,59 +47,35 @@ func (l Layer) write(w io.Writer) error {
 		return err
 	}
 	archive := tar.NewWriter(w)
-	folder := fmt.Sprintf("data/%s-%d", l.Content, l.Seed)
-	count, each := l.files()
-	for i := range count {
-		size := each
-		if i == count-1 {
-			size = l.Bytes - each*(count-1)
-		}
-		header := &tar.Header{
-			Name: fmt.Sprintf("%s/%03d/%06d", folder, i/1000, i), Mode: 0o644, Size: size, Format: tar.FormatPAX, ModTime: time.Unix(0, 0),
+	for entry := range l.entries() {
+		header := &tar.Header{Name: entry.name, Mode: 0o644, Size: entry.bytes, Format: tar.FormatPAX, ModTime: time.Unix(0, 0)}
+		if entry.folder {
+			header.Typeflag, header.Mode = tar.TypeDir, 0o755
 		}
 		if err := archive.WriteHeader(header); err != nil {
 			return err
 		}
-		if _, err := io.CopyN(archive, content, size); err != nil {
+		if _, err := io.CopyN(archive, content, entry.bytes); err != nil {
 			return err
 		}
 	}
 	return archive.Close()
 }
 
-// writeCompressed writes the layer as registries keep it.
-func (l Layer) writeCompressed(w io.Writer) error {
-	compressed, err := gzip.NewWriterLevel(w, l.Content.level())
-	if err != nil {
-		return err
-	}
-	if err := l.write(compressed); err != nil {
-		return err
-	}
-	return compressed.Close()
-}
-
 // described is what a manifest says of a layer.
 type described struct {
 	digest, diffID v1.Hash
-	bytes          int64 // compressed
+	bytes          int64  // compressed
+	tocDigest      string // of an EStargz layer's table of contents
 }
 
 // describe makes the layer once, only to measure it.
 func describe(l Layer) (described, error) {
-	diffID, digest := sha256.New(), sha256.New()
+	digest := sha256.New()
 	var size counter
-	compressed, err := gzip.NewWriterLevel(io.MultiWriter(digest, &size), l.Content.level())
-	if err != nil {
-		return described{}, err
-	}
-	if err := l.write(io.MultiWriter(diffID, compressed)); err != nil {
-		return described{}, err
-	}
-	if err := compressed.Close(); err != nil {
-		return described{}, err
-	}
-	return described{digest: hashOf(digest), diffID: hashOf(diffID), bytes: int64(size)}, nil
+	d, err := l.writeCompressed(io.MultiWriter(digest, &size))
+	d.digest, d.bytes = hashOf(digest), int64(size)
+	return d, err
 }
 
 // counter counts the bytes written to it.
@@ -125,12 +96,30 @@ type madeUpLayer struct {
 	described
 }
 
-func (l *madeUpLayer) Digest() (v1.Hash, error)             { return l.digest, nil }
-func (l *madeUpLayer) DiffID() (v1.Hash, error)             { return l.diffID, nil }
-func (l *madeUpLayer) Size() (int64, error)                 { return l.bytes, nil }
-func (l *madeUpLayer) MediaType() (types.MediaType, error)  { return types.OCILayer, nil }
-func (l *madeUpLayer) Uncompressed() (io.ReadCloser, error) { return stream(l.spec.write), nil }
-func (l *madeUpLayer) Compressed() (io.ReadCloser, error)   { return stream(l.spec.writeCompressed), nil }
+func (l *madeUpLayer) Digest() (v1.Hash, error) { return l.digest, nil }
+func (l *madeUpLayer) DiffID() (v1.Hash, error) { return l.diffID, nil }
+func (l *madeUpLayer) Size() (int64, error)     { return l.bytes, nil }
+func (l *madeUpLayer) MediaType() (types.MediaType, error) {
+	return l.spec.Compression.mediaType(), nil
+}
+
+func (l *madeUpLayer) Uncompressed() (io.ReadCloser, error) { return stream(l.spec.writeUnpacked), nil }
+
+func (l *madeUpLayer) Compressed() (io.ReadCloser, error) {
+	return stream(func(w io.Writer) error {
+		_, err := l.spec.writeCompressed(w)
+		return err
+	}), nil
+}
+
+// addendum is the layer with what a manifest says beside its digest and size.
+func (l *madeUpLayer) addendum() mutate.Addendum {
+	a := mutate.Addendum{Layer: l, MediaType: l.spec.Compression.mediaType()}
+	if l.tocDigest != "" {
+		a.Annotations = map[string]string{estargz.TOCJSONDigestAnnotation: l.tocDigest}
+	}
+	return a
+}
 
 // stream turns a function that writes into something to read.
 func stream(write func(io.Writer) error) io.ReadCloser {

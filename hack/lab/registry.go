@@ -35,8 +35,12 @@ type Registry struct {
 // StartRegistry starts a registry in this process, with its blobs below dir; it ends with Stop or with the process. The address
 // is an IP address, for a free port, or one with a port. Nodes reach it at ControlPlane.Address.
 func StartRegistry(ctx context.Context, dir, listenAddress string) (*Registry, error) {
-	blobs := filepath.Join(dir, "blobs")
-	if err := os.MkdirAll(blobs, 0o750); err != nil {
+	folder := filepath.Join(dir, "blobs")
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		return nil, err
+	}
+	files, err := newBlobs(folder)
+	if err != nil {
 		return nil, err
 	}
 	if net.ParseIP(listenAddress) != nil {
@@ -54,7 +58,7 @@ func StartRegistry(ctx context.Context, dir, listenAddress string) (*Registry, e
 	r.server = &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		Handler: registry.New(
-			registry.WithBlobHandler(registry.NewDiskBlobHandler(blobs)),
+			registry.WithBlobHandler(files),
 			registry.Logger(log.New(logFile, "", log.LstdFlags)),
 		),
 	}

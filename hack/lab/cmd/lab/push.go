@@ -53,9 +53,9 @@ func newPushCommand(dir *string) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.name, "name", "", "repository:tag, without a host (required)")
 	c.Flags().StringVar(&o.size, "size", "100Mi", "size of all layers together, uncompressed")
-	c.Flags().StringVar(&o.content, "content", "random", "random (does not compress), zeros, text, or tiny (files of 30 bytes)")
+	c.Flags().StringVar(&o.content, "content", "random", "random (does not compress), zeros, text, tiny (files of 30 bytes), or source (files and folders like those of a program)")
 	c.Flags().IntVar(&o.layers, "layers", 1, "how many layers the size is spread over")
-	c.Flags().IntVar(&o.files, "files", 0, "how many files in each layer; 0 is one, or with tiny as many as it takes")
+	c.Flags().IntVar(&o.files, "files", 0, "how many files in each layer; 0 is one, or with tiny and source as many as it takes")
 	c.Flags().Uint64Var(&o.seed, "seed", 1, "images of other seeds share no layers; layer i has the seed plus i")
 	c.Flags().StringSliceVar(&o.platforms, "platform", nil, "platforms like linux/arm64; this machine's by default, more than one make an index")
 	if err := c.MarkFlagRequired("name"); err != nil {

@@ -1,0 +1,106 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headroom-dev/headroom/hack/lab"
+)
+
+// accuracyPolicy tells Headroom nothing about what images take. It has a pool for
+// each of the two ways that nodes are set up.
+const accuracyPolicy = `mode: Audit
+nodePools:
+- {name: keeps, selector: {matchLabels: {compressed: kept}}, elastic: false}
+- {name: discards, selector: {matchLabels: {compressed: discarded}}, elastic: false}`
+
+// podBytes is the most that a pod takes without its images: the snapshots of its
+// sandbox and containers, and what the runtime writes down about them. It is part
+// of what is measured, and no part of what images need.
+const podBytes = 256 << 10
+
+// TestAccuracy compares what Headroom predicts that a pod's images will take with
+// what they then take. With -update it writes docs/accuracy.md.
+func TestAccuracy(t *testing.T) {
+	lesson := func(i int64) lab.Image {
+		return lab.Image{Name: fmt.Sprintf("accuracy/lesson:v%d", i), Layers: []lab.Layer{{Bytes: (70 + i) * mib, Content: lab.Text, Seed: 8000 + uint64(i)}}}
+	}
+	a := accuracyWorld{
+		keeps:    startBareNode(t, lab.NodeOptions{Name: "keeps", DiskBytes: 8 << 30, Labels: map[string]string{"compressed": "kept"}}),
+		discards: startBareNode(t, lab.NodeOptions{Name: "discards", DiskBytes: 4 << 30, DiscardUnpackedLayers: true, Labels: map[string]string{"compressed": "discarded"}}),
+	}
+	a.namespace = namespace(t, "accuracy")
+	setPolicy(t, accuracyPolicy)
+	a.headroom = startHeadroom(t, "--registry-tag-ttl", "1s", "--kubelet-interval", "5s", "--kubelet-pending-interval", "2s")
+	for i := range int64(lessons) {
+		a.teach(t, lesson(i), i)
+	}
+	a.awaitListed(t, lesson(lessons-1).Name, a.keeps, a.discards)
+
+	var table []accuracyRow
+	for i, s := range shapes() {
+		t.Run(s.title, func(t *testing.T) {
+			row := a.measure(t, s, fmt.Sprintf("shape%02d", i))
+			t.Logf("%s; predicted %s", describeBytes(row.measured), row.predicted)
+			if row.measured < row.predicted.low || row.measured-podBytes > row.predicted.high {
+				t.Errorf("measured %d bytes, outside of the prediction %s", row.measured, row.predicted)
+			}
+			table = append(table, row)
+		})
+	}
+	checkAccuracyPage(t, table)
+}
+
+// measure runs the pod of a shape and compares.
+func (a *accuracyWorld) measure(t *testing.T, s shape, name string) accuracyRow {
+	t.Helper()
+	for _, image := range s.images {
+		if _, err := shared.registry.Push(t.Context(), image); err != nil {
+			t.Fatal(err)
+		}
+	}
+	node := a.keeps
+	if s.discards {
+		node = a.discards
+	}
+	if s.listed != "" {
+		a.awaitListed(t, s.listed, node)
+	}
+	a.scout(t, s, name, node)
+	before := settled(t, node, stillness)
+	if _, stderr, err := shared.plane.KubectlInput(t.Context(), s.pod(t, a.namespace, name, node.Name, false), "create", "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	waitReady(t, podOptions{namespace: a.namespace, name: name})
+	after := settled(t, node, s.stillness())
+	return accuracyRow{title: s.title, predicted: parseInterval(t, annotationsOf(t, a.namespace, name)["need"]), measured: before - after}
+}
+
+// scout has Headroom look for the sizes of a shape's images, as a pod does that
+// waits to be scheduled, until what it says of such a pod no longer changes.
+func (a *accuracyWorld) scout(t *testing.T, s shape, name string, node *lab.Node) {
+	t.Helper()
+	if _, stderr, err := shared.plane.KubectlInput(t.Context(), s.pod(t, a.namespace, "scout", node.Name, true), "create", "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	last, same := "", 0
+	eventually(t, 30*time.Second, "Headroom knows the sizes of "+strings.Join(s.all(), ", "), func() bool {
+		body := s.pod(t, a.namespace, name, node.Name, false)
+		if _, stderr, err := shared.plane.KubectlInput(t.Context(), body, "create", "--dry-run=server", "-f", "-"); err != nil {
+			t.Fatalf("%v\n%s", err, stderr)
+		}
+		annotations := annotationsOf(t, a.namespace, name)
+		if annotations["undecided"] != "" || annotations["need"] != last {
+			last, same = annotations["need"], 0
+			return false
+		}
+		same++
+		return same == 3
+	})
+	kubectl(t, "delete", "pod", "-n", a.namespace, "scout", "--wait=true")
+}

@@ -1,0 +1,120 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/test/serve"
+)
+
+// lessons is how many pulls Headroom watches on each node before it is judged.
+const lessons = 3
+
+// accuracyWorld is what the shapes run in.
+type accuracyWorld struct {
+	keeps, discards *lab.Node
+	namespace       string
+	headroom        *serve.Process
+}
+
+// teach has both nodes pull an image, with nothing else going on, and waits until
+// Headroom has seen what is left.
+func (a *accuracyWorld) teach(t *testing.T, image lab.Image, number int64) {
+	t.Helper()
+	if _, err := shared.registry.Push(t.Context(), image); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []*lab.Node{a.keeps, a.discards} {
+		name := fmt.Sprintf("lesson%d-%s", number, node.Name)
+		mustRun(t, podOptions{namespace: a.namespace, name: name, image: lab.RegistryHost + "/" + image.Name, node: node.Name})
+	}
+	for _, node := range []*lab.Node{a.keeps, a.discards} {
+		left := settled(t, node, 2*time.Second)
+		eventually(t, time.Minute, "Headroom's measurement of "+node.Name+" is that of now", func() bool {
+			seen := int64(a.headroom.Metric(t, "headroom_node_image_available_bytes", "node="+node.Name))
+			return max(seen-left, left-seen) < mib
+		})
+	}
+}
+
+// awaitListed waits until nodes list an image, which kubelets look for every 30
+// seconds.
+func (a *accuracyWorld) awaitListed(t *testing.T, image string, nodes ...*lab.Node) {
+	t.Helper()
+	for _, node := range nodes {
+		eventually(t, time.Minute, node.Name+" lists "+image, func() bool {
+			return listedBytes(t, node.Name, lab.RegistryHost+"/"+image) > 0
+		})
+	}
+}
+
+// stillness is how long a disk has to be unchanged to be at rest: what a pull and the
+// start of its pod still change afterwards, they change within 0.3 seconds.
+const stillness = 600 * time.Millisecond
+
+// settled is what is available on a node's image disk once it has been at rest.
+func settled(t *testing.T, node *lab.Node, still time.Duration) int64 {
+	t.Helper()
+	disk, err := os.Open(node.ImageDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	last, since := int64(-1), time.Now()
+	eventually(t, time.Minute, "the disk of "+node.Name+" is at rest", func() bool {
+		// What is not written yet has no blocks for its metadata.
+		if err := unix.Syncfs(int(disk.Fd())); err != nil {
+			t.Fatal(err)
+		}
+		_, available, err := node.Statfs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if available != last {
+			last, since = available, time.Now()
+		}
+		return time.Since(since) >= still
+	})
+	return last
+}
+
+// predicted is an interval from an audit annotation, in bytes.
+type predicted struct{ low, likely, high int64 }
+
+func (p predicted) String() string {
+	return fmt.Sprintf("%.1f/%.1f/%.1f MiB", mebibytes(p.low), mebibytes(p.likely), mebibytes(p.high))
+}
+
+func mebibytes(n int64) float64 { return float64(n) / float64(mib) }
+
+func parseInterval(t *testing.T, text string) predicted {
+	t.Helper()
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 {
+		t.Fatalf("annotation need is %q, want low/likely/high", text)
+	}
+	var numbers [3]int64
+	for i, part := range parts {
+		if part == "inf" {
+			numbers[i] = math.MaxInt64
+			continue
+		}
+		n, err := strconv.ParseInt(part, 10, 64)
+		if err != nil {
+			t.Fatalf("annotation need is %q: %v", text, err)
+		}
+		numbers[i] = n
+	}
+	return predicted{numbers[0], numbers[1], numbers[2]}
+}
