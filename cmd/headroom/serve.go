@@ -134,7 +134,9 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		nodes, pods = append(nodes, poller), append(pods, poller)
 		p.runnables = append(p.runnables, poller)
 	}
-	resolver, err := o.registries.resolver(p.policy.Policy, p.ledger, o.sizeWaiters)
+	resolver, err := o.registries.resolver(p.policy.Policy, p.ledger, o.sizeWaiters, func(err error) {
+		log.Error(err, "What registries are asked with or told is not as it should be")
+	})
 	if err != nil {
 		return nil, err
 	}
