@@ -57,14 +57,20 @@ func TestHostileLayersTellNothing(t *testing.T) {
 		"a body that breaks off": {large, func(w http.ResponseWriter, q *http.Request) {
 			partial(w, q, len(large), bytes.NewReader(large[:1000]))
 		}},
-		"no such blob":                      {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }},
-		"no rights":                         {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }},
-		"too many requests":                 {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }},
-		"an error":                          {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }},
-		"no answer":                         {large, func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() }},
-		"a redirect to the metadata server": {large, func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "https://169.254.169.254/x", http.StatusTemporaryRedirect) }},
-		"a redirect to this machine":        {large, func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, secret.URL, http.StatusTemporaryRedirect) }},
-		"a redirect in a circle":            {large, func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, q.URL.Path, http.StatusTemporaryRedirect) }},
+		"no such blob":      {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }},
+		"no rights":         {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }},
+		"too many requests": {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }},
+		"an error":          {large, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }},
+		"no answer":         {large, func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() }},
+		"a redirect to the metadata server": {large, func(w http.ResponseWriter, q *http.Request) {
+			http.Redirect(w, q, "https://169.254.169.254/x", http.StatusTemporaryRedirect)
+		}},
+		"a redirect to this machine": {large, func(w http.ResponseWriter, q *http.Request) {
+			http.Redirect(w, q, secret.URL, http.StatusTemporaryRedirect)
+		}},
+		"a redirect in a circle": {large, func(w http.ResponseWriter, q *http.Request) {
+			http.Redirect(w, q, q.URL.Path, http.StatusTemporaryRedirect)
+		}},
 		"drops": {large, func(w http.ResponseWriter, q *http.Request) {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes %s/%d", strings.TrimPrefix(q.Header.Get("Range"), "bytes="), len(large)))
 			w.WriteHeader(http.StatusPartialContent)

@@ -69,3 +69,11 @@ func valueOf[K comparable, V any](element *list.Element) *pair[K, V] {
 	p, _ := element.Value.(*pair[K, V]) // Nothing else is ever put in.
 	return p
 }
+
+// oldest calls f for each key, last used last.
+func (l *lru[K, V]) oldest(f func(K, V)) {
+	for element := l.order.Back(); element != nil; element = element.Prev() {
+		p := valueOf[K, V](element)
+		f(p.key, p.value)
+	}
+}

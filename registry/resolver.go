@@ -101,6 +101,7 @@ func (r *Resolver) Run(ctx context.Context) error {
 		}
 		workers.Go(func() { r.work(ctx, later) })
 	}
+	workers.Go(func() { r.store.run(ctx) })
 	ticker := time.NewTicker(retryEvery)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -111,6 +112,7 @@ func (r *Resolver) Run(ctx context.Context) error {
 		}
 	}
 	workers.Wait()
+	r.store.save()
 	r.transport.CloseIdleConnections()
 	return nil
 }

@@ -16,12 +16,15 @@ const (
 // and what was learned of layers. It is safe for concurrent use.
 type Store struct {
 	maxBytes int64
+	path     string      // "" for a store that ends with the process
+	failed   func(error) // is told why the file can't be written
 
 	mu     sync.Mutex
 	bodies *lru[string, stored] // by repository@digest
 	bytes  int64                // of bodies, their keys included
 	facts  *lru[string, fact]   // by host@digest
-	dirty  bool
+	dirty  bool                 // the file is behind
+	silent bool                 // failed was told already
 }
 
 // stored is a body and its key.

@@ -25,9 +25,11 @@ import (
 
 // registryOptions say whether and how registries are asked for sizes.
 type registryOptions struct {
-	mode      string // on | off
-	endpoints []string
-	tagTTL    time.Duration
+	mode        string // on | off
+	endpoints   []string
+	tagTTL      time.Duration
+	credentials string // a file, "" for none
+	store       string // a file, "" for memory only
 }
 
 func newRegistryOptions() registryOptions {
@@ -37,6 +39,8 @@ func newRegistryOptions() registryOptions {
 func (o *registryOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.mode, "registry", o.mode, "Whether registries of the policy's list are asked for the size of images that no node has: on or off.")
 	flags.StringArrayVar(&o.endpoints, "registry-endpoint", nil, "HOST=URL: ask URL in place of HOST, for mirrors and plain-HTTP registries. Lists HOST, too. May be given several times.")
+	flags.StringVar(&o.credentials, "registry-credentials", o.credentials, "A docker config.json with credentials for registries. Only its auths are used, programs that it names are refused. Read again when it changes. Without it, registries are asked anonymously.")
+	flags.StringVar(&o.store, "size-store", o.store, "A file to keep what registries told of digests in, so that a restart need not ask again. Without it, that is kept in memory only.")
 	flags.DurationVar(&o.tagTTL, "registry-tag-ttl", o.tagTTL, "How long a tag's answer counts before the registry is asked again. A digest's counts for ever.")
 }
 
@@ -64,8 +68,9 @@ func (o *registryOptions) parseEndpoints() (map[string]registry.Endpoint, error)
 	return endpoints, nil
 }
 
-// resolver makes the resolver; nil when registries are not to be asked.
-func (o *registryOptions) resolver(current func() *policy.Policy, sink registry.Sink, maxWaiters int) (*registry.Resolver, error) {
+// resolver makes the resolver; nil when registries are not to be asked. What is wrong
+// with a file, but no reason to end, is told to problem, then and later.
+func (o *registryOptions) resolver(current func() *policy.Policy, sink registry.Sink, maxWaiters int, problem func(error)) (*registry.Resolver, error) {
 	if o.mode == "off" {
 		return nil, nil
 	}
@@ -73,13 +78,26 @@ func (o *registryOptions) resolver(current func() *policy.Policy, sink registry.
 	if err != nil {
 		return nil, err
 	}
-	return registry.New(registry.Options{
+	options := registry.Options{
 		Allowed:    func(host string) bool { return slices.Contains(current().Registries, host) },
 		Endpoints:  endpoints,
 		TagTTL:     o.tagTTL,
 		MaxWaiters: maxWaiters,
 		UserAgent:  "headroom/" + version,
-	}, sink)
+	}
+	if o.credentials != "" {
+		credentials, err := registry.OpenCredentials(o.credentials, problem)
+		if err != nil {
+			return nil, fmt.Errorf("--registry-credentials: %w", err)
+		}
+		options.Keychain = credentials
+	}
+	if o.store != "" {
+		if options.Store, err = registry.OpenStore(o.store, registry.StoreOptions{Failed: problem}); err != nil {
+			problem(err)
+		}
+	}
+	return registry.New(options, sink)
 }
 
 // oneShotWait bounds how long a one-shot command waits for registries.
@@ -92,7 +110,7 @@ func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *poli
 	if len(wanted) == 0 {
 		return nil
 	}
-	resolver, err := o.ask(ctx, l, p, wanted, platforms)
+	resolver, err := o.ask(ctx, l, p, wanted, platforms, notes)
 	if err != nil || resolver == nil {
 		return err
 	}
@@ -111,8 +129,8 @@ func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *poli
 }
 
 // ask asks for images and waits for the answers, with a limit. It returns nil where registries are not to be asked.
-func (o *registryOptions) ask(ctx context.Context, l *ledger.Ledger, p *policy.Policy, wanted []imageref.Ref, platforms []imagesize.Platform) (*registry.Resolver, error) {
-	resolver, err := o.resolver(func() *policy.Policy { return p }, l, 1)
+func (o *registryOptions) ask(ctx context.Context, l *ledger.Ledger, p *policy.Policy, wanted []imageref.Ref, platforms []imagesize.Platform, notes io.Writer) (*registry.Resolver, error) {
+	resolver, err := o.resolver(func() *policy.Policy { return p }, l, 1, func(err error) { fmt.Fprintf(notes, "note: %v\n", err) })
 	if err != nil || resolver == nil {
 		return nil, err
 	}
@@ -142,7 +160,7 @@ func (o *registryOptions) resolveListed(ctx context.Context, l *ledger.Ledger, p
 	if len(asked) == 0 {
 		return nil
 	}
-	resolver, err := o.ask(ctx, l, p, asked, platforms)
+	resolver, err := o.ask(ctx, l, p, asked, platforms, notes)
 	if err != nil || resolver == nil {
 		return err
 	}

@@ -142,7 +142,9 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		p.pulled = controller.NewPulledSizes(client, p.ledger)
 		p.runnables = append(p.runnables, p.pulled)
 	}
-	resolver, err := o.registries.resolver(p.policy.Policy, p.ledger, o.sizeWaiters)
+	resolver, err := o.registries.resolver(p.policy.Policy, p.ledger, o.sizeWaiters, func(err error) {
+		log.Error(err, "What registries are asked with or told is not as it should be")
+	})
 	if err != nil {
 		return nil, err
 	}
