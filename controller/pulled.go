@@ -79,26 +79,30 @@ func (p *PulledSizes) Start(ctx context.Context) error {
 	for !p.ledger.Snapshot().Synced() && ctx.Err() == nil {
 		sleep(ctx, pulledRetry/4)
 	}
-	wait := pulledRetry
-	for version := ""; ctx.Err() == nil; {
-		next, err := p.follow(ctx, version)
-		if ctx.Err() != nil {
-			break
-		}
-		p.state.handle(ctx, nil, err)
-		_, missing := MissingPermission(err)
-		switch {
-		case missing:
-			wait = pulledForbidden
-		case next != version:
-			wait = pulledRetry
-		default:
-			wait = min(2*wait, maxPulledRetry)
-		}
-		version = next
+	version, wait := "", pulledRetry
+	for ctx.Err() == nil {
+		version, wait = p.round(ctx, version, wait)
 		sleep(ctx, wait)
 	}
 	return nil
+}
+
+// round follows events from a version until that ends, and returns the version to go on from and how long to wait before.
+func (p *PulledSizes) round(ctx context.Context, version string, wait time.Duration) (string, time.Duration) {
+	next, err := p.follow(ctx, version)
+	if ctx.Err() != nil {
+		return next, 0
+	}
+	p.state.handle(ctx, nil, err)
+	_, missing := MissingPermission(err)
+	switch {
+	case missing:
+		return next, pulledForbidden
+	case next != version:
+		return next, pulledRetry
+	default:
+		return next, min(2*wait, maxPulledRetry)
+	}
 }
 
 // follow lists, where there is no version to watch from, and watches until that ends. It returns the version to go on from.
