@@ -46,31 +46,19 @@ func (r *Resolver) finish(e *entry, answers map[imagesize.Platform]answer) {
 // record writes one answer down and returns what to tell the sink. mu is held.
 func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Time) []func() {
 	old := e.answers[p]
-	if a.err != nil && a.err.putOff {
+	switch {
+	case a.err == nil:
+		r.counts[Resolved]++
+		e.answers[p] = &verdict{answer: a}
+		r.expire(e, p, old, now)
+		return []func(){func() { r.sink.SetManifest(e.ref, p, a.manifest) }}
+	case a.err.putOff:
 		if old == nil {
 			old = &verdict{answer: a}
 			e.answers[p] = old
 		}
 		old.until = a.err.until
 		return nil
-	}
-	if a.err == nil {
-		r.counts[Resolved]++
-		v := &verdict{answer: a}
-		if e.ref.Digest() == "" {
-			v.until = now.Add(r.o.TagTTL)
-		}
-		if a.again {
-			if old != nil && old.again {
-				v.failures = old.failures
-			}
-			if until := r.backoff(now, v.failures); v.until.IsZero() || until.Before(v.until) {
-				v.until = until
-			}
-			v.failures++
-		}
-		e.answers[p] = v
-		return []func(){func() { r.sink.SetManifest(e.ref, p, a.manifest) }}
 	}
 	r.counts[a.err.Outcome]++
 	failures := 1
@@ -91,6 +79,25 @@ func (r *Resolver) record(e *entry, p imagesize.Platform, a answer, now time.Tim
 		return []func(){func() { r.sink.DeleteManifest(e.ref, p) }}
 	}
 	return nil
+}
+
+// expire sets how long a size stands. That of a digest does for ever, unless layers
+// could not be read that may be there later. mu is held.
+func (r *Resolver) expire(e *entry, p imagesize.Platform, old *verdict, now time.Time) {
+	v := e.answers[p]
+	if e.ref.Digest() == "" {
+		v.until = now.Add(r.o.TagTTL)
+	}
+	if !v.again {
+		return
+	}
+	if old != nil && old.again {
+		v.failures = old.failures
+	}
+	if until := r.backoff(now, v.failures); v.until.IsZero() || until.Before(v.until) {
+		v.until = until
+	}
+	v.failures++
 }
 
 // backoff is when to ask again after so many failures before: after 1, 2, 4, 8 and

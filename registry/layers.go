@@ -223,7 +223,7 @@ func (b *blobs) measure(ctx context.Context, digest string, blob layer.Blob) (im
 	}
 	unpacked, err := layer.Measure(blob)
 	if err != nil {
-		return imagesize.Unpacked{}, nil //nolint:nilerr // Whoever asks has a factor for what can't be measured.
+		return imagesize.Unpacked{}, nil // Whoever asks has a factor for what can't be measured.
 	}
 	return unpacked, nil
 }

@@ -210,11 +210,11 @@ func makeImage(t *testing.T, layers ...int64) v1.Image {
 	t.Helper()
 	made := empty.Image
 	for _, size := range layers {
-		layer, err := random.Layer(size, "application/vnd.oci.image.layer.v1.tar+gzip")
+		added, err := random.Layer(size, "application/vnd.oci.image.layer.v1.tar+gzip")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if made, err = mutate.AppendLayers(made, layer); err != nil {
+		if made, err = mutate.AppendLayers(made, added); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,7 +40,10 @@ var (
 
 // usual is how many bytes of a sample weigh as much as what is known without one: that
 // most layers take about as much on a disk as in an archive.
-const usual = 512 << 10
+const (
+	usual     = 512 << 10
+	usualFile = 16 << 10 // bytes of an archive for each file
+)
 
 // Measure returns what the files of a layer take on a disk. It fails if the bytes
 // say nothing about that, or contradict themselves.
@@ -65,6 +68,7 @@ func Measure(b Blob) (imagesize.Unpacked, error) {
 		most, total = maxOf(b.Size, maxDeflate), gzipTotal(begun, b.Tail)
 	case zstandard:
 		most, total = maxOf(b.Size, maxZstd), zstdTotal(begun, b.Head)
+	default: // An archive that is not compressed has the size of its blob.
 	}
 	if s.tarBytes > most {
 		return imagesize.Unpacked{}, errNotTrue
@@ -95,6 +99,6 @@ func (s *sample) extrapolate(total estimate.Bytes) imagesize.Unpacked {
 		saturate(float64(rest.Likely)*likelyRatio),
 		saturate(1.5*float64(rest.High)*max(1, ratio)),
 	)
-	inodes := float64(s.inodes) * (1 + float64(rest.Likely)/float64(max(s.tarBytes, 1)))
+	inodes := float64(s.inodes) + float64(rest.Likely)*float64(s.inodes+usual/usualFile)/float64(s.tarBytes+usual)
 	return imagesize.Unpacked{DiskBytes: counted.Plus(more), Inodes: max(saturate(inodes), 0)}
 }

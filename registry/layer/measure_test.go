@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -278,7 +279,7 @@ func TestBombsAreCutOff(t *testing.T) {
 	// Each header is of a folder as deep as paths get, of names of its own.
 	var files []layertest.File
 	for i := range 300 {
-		files = append(files, layertest.File{Name: fmt.Sprintf("%d", i) + strings.Repeat("/a", 2000), Size: 1})
+		files = append(files, layertest.File{Name: strconv.Itoa(i) + strings.Repeat("/a", 2000), Size: 1})
 	}
 	if _, err := Measure(ends(layertest.Gzip(t, layertest.Archive(t, files...)))); err != nil {
 		t.Error(err)

@@ -42,20 +42,20 @@ func (b beginning) floor() int64 {
 	return max(b.tarBytes, estimate.SaturatingAdd(b.decoded, rest-rest/10))
 }
 
-// sampled is the size of the archive by how well its beginning compresses.
+// sampled is the size of the archive by how well its beginning compresses. Of the file
+// that it breaks off in, the size is known, and about how much of the blob that takes.
 func (b beginning) sampled() estimate.Bytes {
-	rest := max(b.size-b.consumed, 0)
-	ratio := 1.0
-	if b.consumed > 0 {
-		ratio = max(1, float64(b.decoded)/float64(b.consumed))
-	}
-	// Where the beginning is as good as empty, the rest hardly is as well, and the same
-	// goes for what does not compress at all.
-	usualRatio := (min(ratio, 8)*float64(b.consumed) + usualExpansion*beginningBytes) / float64(b.consumed+beginningBytes)
-	likely := saturate(float64(b.decoded) + float64(rest)*usualRatio)
-	high := saturate(float64(b.decoded) + float64(rest)*max(3.5, 2*ratio))
+	rest := float64(max(b.size-b.consumed, 0))
+	ratio := max(1, float64(b.decoded)/float64(max(b.consumed, 1)))
+	known := max(b.decoded, b.tarBytes)
+	open := float64(known - b.decoded)
+	// Where the beginning is as good as empty, what follows hardly is as well, and the
+	// same goes for what does not compress at all.
+	usualRatio := (min(ratio, 8)*float64(b.consumed) + usualExpansion*beginningBytes) / (float64(b.consumed) + beginningBytes)
 	low := b.floor()
-	return estimate.Between(low, max(low, likely), max(low, high))
+	likely := saturate(float64(known) + max(rest-open/ratio, 0)*usualRatio)
+	high := saturate(float64(known) + max(rest-open/(2*ratio), 0)*max(3.5, 2*ratio))
+	return estimate.Between(low, max(low, likely), max(low, likely, high))
 }
 
 // expected is sampled's likely value without a cap: what a declared size is held against.

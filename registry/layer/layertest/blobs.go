@@ -196,5 +196,5 @@ func Chunked(t testing.TB, table []byte, files ...File) []byte {
 // Skippable makes a frame of zstd without content.
 func Skippable(content []byte) []byte {
 	frame := binary.LittleEndian.AppendUint32(nil, 0x184d2a50)
-	return append(binary.LittleEndian.AppendUint32(frame, uint32(len(content))), content...)
+	return append(binary.LittleEndian.AppendUint32(frame, uint32(len(content))), content...) //nolint:gosec // G115: tests have no frames of gigabytes
 }
