@@ -5,9 +5,7 @@ package registry
 
 import (
 	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -117,59 +115,6 @@ func (r *Resolver) Run(ctx context.Context) error {
 	return nil
 }
 
-func (r *Resolver) work(ctx context.Context, later <-chan *entry) {
-	for {
-		e := r.following(ctx, later)
-		if e == nil {
-			return
-		}
-		platforms := r.begin(e)
-		if len(platforms) == 0 {
-			continue // It was in both queues.
-		}
-		answers := r.ask(ctx, e, platforms)
-		if ctx.Err() != nil {
-			return // That is why it failed: no answer.
-		}
-		r.finish(e, answers)
-	}
-}
-
-// following returns what to ask for next, nil when ctx ends.
-func (r *Resolver) following(ctx context.Context, later <-chan *entry) *entry {
-	select {
-	case e := <-r.queue:
-		return e
-	default:
-	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case e := <-r.queue:
-		return e
-	case e := <-later:
-		return e
-	}
-}
-
-// begin takes an entry out of the queues and returns what is wanted of it.
-func (r *Resolver) begin(e *entry) []imagesize.Platform {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !e.waiting {
-		return nil
-	}
-	e.waiting = false
-	return slices.Collect(maps.Keys(e.wanted))
-}
-
-// isSpare says that nobody waits for an entry.
-func (r *Resolver) isSpare(e *entry) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return e.spare
-}
-
 // Want asks for an image on some platforms, in the background. It never blocks:
 // what is known or under way is not asked for again, and when the queue is full
 // the call is dropped and counted.
@@ -220,40 +165,6 @@ func (r *Resolver) want(ref imageref.Ref, platforms []imagesize.Platform, spare 
 		r.entries.set(ref, e)
 	}
 	return true
-}
-
-// promote lets an entry that somebody waits for now overtake. mu is held.
-func (r *Resolver) promote(e *entry) {
-	e.spare = false
-	if !e.waiting {
-		return
-	}
-	select {
-	case r.queue <- e:
-	default: // It keeps its place in the other queue.
-	}
-}
-
-// enqueue hands an entry to the workers if something is wanted of it. mu is held.
-func (r *Resolver) enqueue(e *entry) bool {
-	if e.busy || len(e.wanted) == 0 {
-		return true
-	}
-	queue := r.queue
-	if e.spare {
-		queue = r.later
-	}
-	select {
-	case queue <- e:
-		e.busy, e.waiting = true, true
-		return true
-	default:
-		if !e.spare {
-			r.counts[Dropped]++
-		}
-		clear(e.wanted)
-		return false
-	}
 }
 
 // due says whether to ask for a platform now. What was put off in favour of others is

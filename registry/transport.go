@@ -28,7 +28,7 @@ func (r *Resolver) newTransport() *http.Transport {
 		TLSHandshakeTimeout:    r.o.RequestTimeout,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           50,
-		MaxIdleConnsPerHost:    2,
+		MaxIdleConnsPerHost:    layersAtOnce,
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
