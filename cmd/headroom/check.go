@@ -37,7 +37,7 @@ type checkReport struct {
 
 func newCheckCommand() *cobra.Command {
 	var (
-		live  liveOptions
+		live  = liveOptions{listed: true}
 		paths []string
 	)
 	format := outputTable

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
@@ -103,10 +104,10 @@ func (o *registryOptions) resolver(current func() *policy.Policy, sink registry.
 // oneShotWait bounds how long a one-shot command waits for registries.
 const oneShotWait = 15 * time.Second
 
-// resolve asks registries for those of images that no node of the cluster reports.
+// resolve asks registries for the layers of images.
 func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *policy.Policy, images []imageref.Ref, notes io.Writer) error {
 	platforms := l.Snapshot().Platforms()
-	wanted := unseen(l.Snapshot(), images)
+	wanted := unlayered(l.Snapshot(), images)
 	if len(wanted) == 0 {
 		return nil
 	}
@@ -115,8 +116,8 @@ func (o *registryOptions) resolve(ctx context.Context, l *ledger.Ledger, p *poli
 		return err
 	}
 	for _, ref := range wanted {
-		if _, told := p.SizeOf(ref); told {
-			continue // not by a registry, but by the policy
+		if sized(l.Snapshot(), p, ref) {
+			continue // by nodes that have it, or by the policy
 		}
 		for _, platform := range platforms {
 			if _, err := resolver.State(ref, platform); err != nil {
@@ -201,27 +202,24 @@ func onNodes(s *ledger.Snapshot) []imageref.Ref {
 	})
 }
 
-// unseen are the images that some kind of node of the cluster has no report of, in
-// order, each once.
-func unseen(s *ledger.Snapshot, images []imageref.Ref) []imageref.Ref {
-	type kind struct {
-		runtime  imagesize.Runtime
-		platform imagesize.Platform
-	}
-	kinds := map[kind]bool{}
+// sized reports whether the size of an image is known for every node.
+func sized(s *ledger.Snapshot, p *policy.Policy, ref imageref.Ref) bool {
 	for row := range s.Nodes() {
-		kinds[kind{row.Runtime, imagesize.Platform{OS: row.OS, Architecture: row.Architecture}}] = true
+		if !fit.ImageSize(s, row, ref, p).Known() {
+			return false
+		}
 	}
+	return true
+}
+
+// unlayered are the images of which it is not known for some platform what layers
+// they have, in order, each once.
+func unlayered(s *ledger.Snapshot, images []imageref.Ref) []imageref.Ref {
 	var wanted []imageref.Ref
 	for _, ref := range images {
-		if slices.Contains(wanted, ref) {
-			continue
-		}
-		for k := range kinds {
-			if s.Evidence(ref, k.runtime, k.platform).Reported.IsZero() {
-				wanted = append(wanted, ref)
-				break
-			}
+		lacks := func(p imagesize.Platform) bool { return !s.Evidence(ref, "", p).Manifest.Layered() }
+		if !slices.Contains(wanted, ref) && slices.ContainsFunc(s.Platforms(), lacks) {
+			wanted = append(wanted, ref)
 		}
 	}
 	return wanted
