@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -41,6 +42,7 @@ type fact struct {
 // that is all there is to learn.
 func (v *visit) known(d document, m *imagesize.Manifest) (complete bool) {
 	complete = true
+	m.Layers = slices.Clone(m.Layers) // The sink keeps what it was told before, and so does the document.
 	if body, found := v.r.store.body(v.key(d.config.Digest)); found {
 		nameSnapshots(m, body)
 	} else if v.r.readableConfig(d) {

@@ -153,8 +153,10 @@ func TestTheManifestIsKnownBeforeItsLayers(t *testing.T) {
 	w.push(t, "app:v1", imageOf(t, gzipType, blob))
 	image := ref(t, "lab.test/app:v1")
 	w.Want(image, amd64)
+	var early imagesize.Manifest
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		if m, known := w.sink.get(image, amd64); known {
+			early = m
 			if !m.Layers[0].Unpacked.IsZero() || m.CompressedBytes == 0 {
 				t.Errorf("known before it was read: %+v", m)
 			}
@@ -171,6 +173,9 @@ func TestTheManifestIsKnownBeforeItsLayers(t *testing.T) {
 	w.expect(t, image, amd64, Resolved)
 	if l := w.layers(t, image)[0]; l.Unpacked.IsZero() {
 		t.Error("the layer is not known")
+	}
+	if early.Layered() || !early.Layers[0].Unpacked.IsZero() {
+		t.Error("what was told first has changed in the sink's hands")
 	}
 }
 
