@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// minBlobBytes and the quarter of the unpacked bytes are what the blobs must
+	// minBlobBytes and the tenth of the unpacked bytes are what the blobs must
 	// come to: with less, keeping them makes no difference that a disk shows.
-	minBlobBytes = 8 << 20
+	minBlobBytes, minBlobShare = 8 << 20, 10
 	// slackBytes is what a node writes besides in the time of a pull: logs, metadata.
 	slackBytes = 4 << 20
 	// minReportedBytes is what an image must report: below, the slack is the answer.
@@ -105,7 +105,7 @@ func (t *Tally) vote(p Pull, unpacked estimate.Bytes) Outcome {
 	switch {
 	case p.BlobBytes < 0:
 		return OutcomeUnknown
-	case p.BlobBytes < minBlobBytes || p.BlobBytes < unpacked.Likely/4:
+	case p.BlobBytes < minBlobBytes || p.BlobBytes < unpacked.Likely/minBlobShare:
 		return OutcomeTooSmall
 	case unpacked.High == math.MaxInt64 || unpacked.High-unpacked.Low > estimate.SaturatingAdd(unpacked.Likely/10, slackBytes):
 		return OutcomeVague

@@ -44,7 +44,7 @@ func TestTallyAdd(t *testing.T) {
 		"nothing was taken":                   {with(keptPull, func(p *imagesize.Pull) { p.TakenBytes = 0 }), imagesize.OutcomeOutlier},
 		"a disk that grew":                    {with(keptPull, func(p *imagesize.Pull) { p.TakenBytes = -1 }), imagesize.OutcomeOutlier},
 		"blobs that are not known":            {with(keptPull, func(p *imagesize.Pull) { p.BlobBytes = -1 }), imagesize.OutcomeUnknown},
-		"blobs below a quarter":               {with(keptPull, func(p *imagesize.Pull) { p.BlobBytes = 62 * mi }), imagesize.OutcomeTooSmall},
+		"blobs below a tenth":                 {with(keptPull, func(p *imagesize.Pull) { p.BlobBytes = 24 * mi }), imagesize.OutcomeTooSmall},
 		"blobs below 8 Mi":                    {imagesize.Pull{TakenBytes: 24 * mi, BlobBytes: 8*mi - 1, Unpacked: estimate.Exactly(16 * mi)}, imagesize.OutcomeTooSmall},
 		"an interval that is too wide":        {with(keptPull, func(p *imagesize.Pull) { p.Unpacked.Low = 230 * mi }), imagesize.OutcomeVague},
 		"an interval without an upper bound":  {with(keptPull, func(p *imagesize.Pull) { p.Unpacked.High = math.MaxInt64 }), imagesize.OutcomeVague},

@@ -37,6 +37,9 @@ type shape struct {
 	always bool
 }
 
+// tinyFiles is the row where rounding to blocks is nearly all there is.
+const tinyFiles = "10,000 files of 30 bytes"
+
 // shapes come in an order that matters: what one of them has left on the node the
 // next ones find there.
 func shapes() []shape {
@@ -48,7 +51,7 @@ func shapes() []shape {
 		alone("zeros", "zeros", layer(100, lab.Zeros)),
 		alone("text, like code", "text", layer(80, lab.Text)),
 		alone("a tree of source files", "source", layer(40, lab.Source)),
-		alone("10,000 files of 30 bytes", "tiny", lab.Layer{Bytes: 300_000, Content: lab.Tiny}),
+		alone(tinyFiles, "tiny", lab.Layer{Bytes: 300_000, Content: lab.Tiny}),
 		alone("60 layers of one file", "layers", layers(60, lab.Layer{Bytes: 500_000, Content: lab.Text, Seed: 100})...),
 		alone("zstd layers", "zstd", compressed(lab.Zstd, layer(60, lab.Text), layer(20, lab.Random))...),
 		alone("zstd layers that don't say their size", "zstd-stream", compressed(lab.ZstdStream, layer(62, lab.Text), layer(22, lab.Random))...),

@@ -19,10 +19,17 @@ nodePools:
 - {name: keeps, selector: {matchLabels: {compressed: kept}}, elastic: false}
 - {name: discards, selector: {matchLabels: {compressed: discarded}}, elastic: false}`
 
-// podBytes is the most that a pod takes without its images: the snapshots of its
-// sandbox and containers, and what the runtime writes down about them. It is part
-// of what is measured, and no part of what images need.
-const podBytes = 256 << 10
+// containerBytes is the most that a pod takes for each container without its images:
+// the snapshots of its sandbox and containers, and what the runtime writes down about
+// them. It is part of what is measured, and no part of what images need.
+const containerBytes = 256 << 10
+
+// What must hold, and in how many rows at least. That the interval holds what was
+// measured must be so in all.
+const (
+	closeRows, closePercent, closeBytes = 14, 3, 4 << 20
+	narrowRows, narrowPercent           = 12, 15
+)
 
 // TestAccuracy compares what Headroom predicts that a pod's images will take with
 // what they then take. With -update it writes docs/accuracy.md.
@@ -37,6 +44,12 @@ func TestAccuracy(t *testing.T) {
 	a.namespace = namespace(t, "accuracy")
 	setPolicy(t, accuracyPolicy)
 	a.headroom = startHeadroom(t, "--registry-tag-ttl", "1s", "--kubelet-interval", "5s", "--kubelet-pending-interval", "2s")
+	// Before a pull is watched, two samples must have seen the node at rest.
+	for _, node := range []*lab.Node{a.keeps, a.discards} {
+		mustRun(t, podOptions{namespace: a.namespace, name: "first-" + node.Name, image: lab.RegistryHost + "/lab/pause:1", node: node.Name})
+	}
+	a.awaitListed(t, "lab/pause:1", a.keeps, a.discards)
+	time.Sleep(12 * time.Second)
 	for i := range int64(lessons) {
 		a.teach(t, lesson(i), i)
 	}
@@ -47,13 +60,40 @@ func TestAccuracy(t *testing.T) {
 		t.Run(s.title, func(t *testing.T) {
 			row := a.measure(t, s, fmt.Sprintf("shape%02d", i))
 			t.Logf("%s; predicted %s", describeBytes(row.measured), row.predicted)
-			if row.measured < row.predicted.low || row.measured-podBytes > row.predicted.high {
+			if row.measured < row.predicted.low || row.measured-s.ownBytes() > row.predicted.high {
 				t.Errorf("measured %d bytes, outside of the prediction %s", row.measured, row.predicted)
 			}
 			table = append(table, row)
 		})
 	}
+	checkAccuracy(t, table)
 	checkAccuracyPage(t, table)
+}
+
+// ownBytes is what of the measured bytes may be the pod's own.
+func (s shape) ownBytes() int64 { return int64(len(s.all())) * containerBytes }
+
+// checkAccuracy counts the rows whose likely value is close and whose interval is narrow.
+func checkAccuracy(t *testing.T, table []accuracyRow) {
+	t.Helper()
+	near, narrow := 0, 0
+	for _, row := range table {
+		off, half := max(row.predicted.likely-row.measured, row.measured-row.predicted.likely), (row.predicted.high-row.predicted.low)/2
+		if off <= max(row.measured*closePercent/100, closeBytes) {
+			near++
+		} else if row.title == tinyFiles {
+			t.Errorf("%s: the likely value is off by %s", row.title, describeBytes(off))
+		}
+		// Of next to nothing no percentage says anything.
+		if row.measured >= mib && half <= row.measured*narrowPercent/100 {
+			narrow++
+		}
+	}
+	t.Logf("of %d rows, the likely value is close in %d and the interval narrow in %d", len(table), near, narrow)
+	if near < closeRows || narrow < narrowRows {
+		t.Errorf("want the likely value within %d %% or %s in %d rows, and intervals of at most ±%d %% in %d",
+			closePercent, describeBytes(closeBytes), closeRows, narrowPercent, narrowRows)
+	}
 }
 
 // measure runs the pod of a shape and compares.

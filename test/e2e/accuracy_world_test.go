@@ -29,23 +29,27 @@ type accuracyWorld struct {
 }
 
 // teach has both nodes pull an image, with nothing else going on, and waits until
-// Headroom has seen what is left.
+// Headroom has seen what it took.
 func (a *accuracyWorld) teach(t *testing.T, image lab.Image, number int64) {
 	t.Helper()
 	if _, err := shared.registry.Push(t.Context(), image); err != nil {
 		t.Fatal(err)
 	}
+	seen := a.observations(t)
 	for _, node := range []*lab.Node{a.keeps, a.discards} {
 		name := fmt.Sprintf("lesson%d-%s", number, node.Name)
 		mustRun(t, podOptions{namespace: a.namespace, name: name, image: lab.RegistryHost + "/" + image.Name, node: node.Name})
 	}
-	for _, node := range []*lab.Node{a.keeps, a.discards} {
-		left := settled(t, node, 2*time.Second)
-		eventually(t, time.Minute, "Headroom's measurement of "+node.Name+" is that of now", func() bool {
-			seen := int64(a.headroom.Metric(t, "headroom_node_image_available_bytes", "node="+node.Name))
-			return max(seen-left, left-seen) < mib
-		})
+	eventually(t, time.Minute, "Headroom has watched both pulls", func() bool { return a.observations(t) >= seen+2 })
+}
+
+// observations is how many pulls Headroom has watched from beginning to end.
+func (a *accuracyWorld) observations(t *testing.T) (count int) {
+	t.Helper()
+	for _, result := range []string{"inside", "below", "above", "unpredicted"} {
+		count += int(a.headroom.Metric(t, "headroom_pull_observations_total", "result="+result))
 	}
+	return count
 }
 
 // awaitListed waits until nodes list an image, which kubelets look for every 30
