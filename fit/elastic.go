@@ -140,7 +140,7 @@ func (s *survey) waitForNewNode() {
 			continue
 		}
 		for i, size := range c.wanted {
-			if !size.Known() && !neverPulled(&s.images[i]) {
+			if !certain(size) && !neverPulled(&s.images[i]) {
 				s.waitFor[i], s.platforms[c.platform] = true, true
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/headroom-dev/headroom/imagesize"
 	lt "github.com/headroom-dev/headroom/ledger/ledgertest"
 	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
 )
 
 // digest returns an image name with a made-up digest.
@@ -95,7 +96,7 @@ func TestNeedCountsEachLayerOnce(t *testing.T) {
 		},
 		"the same content in other blobs: what is unpacked is not fetched": {
 			build: func(w *lt.World) {
-				w.Node("a", disk, lt.Lists("gzip=20975616"))
+				w.Node("a", disk, lt.Lists("gzip=20971520"))
 				w.Pod("p", lt.On("a"), lt.Runs(w.Now, "gzip"))
 				tell(w, "gzip", "", "", "bx")
 				tell(w, "zstd", "", "", "bx")
@@ -166,6 +167,53 @@ func TestNeedCountsEachLayerOnce(t *testing.T) {
 				t.Errorf("needs %d MiB (%+v), want %d", got, d.Need, test.want)
 			}
 		})
+	}
+}
+
+// TestATagThatMovedRefusesNothing: the registry's answer may be older than what the node
+// has pulled since, or another pod may be pulling it already.
+func TestATagThatMovedRefusesNothing(t *testing.T) {
+	w := lt.New(t)
+	w.Node("a", lt.Disk(1000<<20, 200<<20), lt.Lists(digest("app", 'a')+"|app:v1=20975616"), lt.Lines(lines()))
+	w.Pod("p", lt.On("a"), lt.Runs(w.Now, "app:v1"))
+	tell(w, "app:v1", digest("app", 'c'), "", "zyxw")
+	p := policy.Default()
+	p.Mode = policy.Enforce
+	pod := podOf("app:v1")
+	pod.Spec.Containers[0].ImagePullPolicy = corev1.PullAlways
+	if d := Evaluate(w.Ledger.Snapshot(), RequestOf(pod), p, w.Now); d.Action != Warn || d.Need.Low != 0 || d.Need.Likely < 100<<20 {
+		t.Errorf("%s, needs %+v: want a warning about what is likely, and nothing certain", d.Action, d.Need)
+	}
+}
+
+// TestAClaimIsNotConfirmedByAnotherImageOfThatName: a node has a small image by a tag
+// that stands for a huge one at the registry by now.
+func TestAClaimIsNotConfirmedByAnotherImageOfThatName(t *testing.T) {
+	w := lt.New(t)
+	w.Node("a", lt.Disk(40<<30, 30<<30))
+	w.Node("b", lt.Disk(40<<30, 30<<30), lt.Lists("evil:v1=1000000"))
+	tell(w, "evil:v1", "", "", "bx")
+	row, _ := w.Ledger.Snapshot().Node("a")
+	if size := ImageSize(w.Ledger.Snapshot(), row, w.Ref("evil:v1"), policy.Default()); !size.Claimed {
+		t.Error("what only the registry tells counts as seen on a node")
+	}
+	w.Node("b", lt.Disk(40<<30, 30<<30), lt.Lists("evil:v1=20971520"))
+	row, _ = w.Ledger.Snapshot().Node("a")
+	if size := ImageSize(w.Ledger.Snapshot(), row, w.Ref("evil:v1"), policy.Default()); size.Claimed {
+		t.Error("a node has an image of that name and size, and it counts as claimed")
+	}
+}
+
+// TestAnEventDoesNotStopTheQuestion: anybody may have written it.
+func TestAnEventDoesNotStopTheQuestion(t *testing.T) {
+	w := lt.New(t)
+	w.Node("a", lt.Disk(1000<<20, 200<<20), lt.Lines(lines()))
+	w.Ledger.SetPulled(w.Ref("huge"), imagesize.Containerd, lt.Linux, 1)
+	p := policy.Default()
+	p.Mode = policy.Enforce
+	d := Evaluate(w.Ledger.Snapshot(), RequestOf(podOf("huge")), p, w.Now)
+	if len(d.WaitFor) != 1 || d.Action != Allow || d.Verdict != verdict.Fits {
+		t.Errorf("%s, %s, waits for %v: want it to fit by the event, and to ask the registry", d.Action, d.Verdict, d.WaitFor)
 	}
 }
 

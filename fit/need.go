@@ -5,6 +5,7 @@ package fit
 
 import (
 	"math"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -49,16 +50,18 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 			continue
 		}
 		size := s.sizeOn(row, c, i, before)
-		before = append(before, i)
 		bytes := cost(presence, size)
 		need.add(i, bytes)
 		peak.add(presence, size)
-		d.inodes = estimate.SaturatingAdd(d.inodes, size.Inodes)
-		if size.Known() {
+		if !s.counted(i, before) {
+			d.inodes = estimate.SaturatingAdd(d.inodes, size.Inodes)
+		}
+		before = append(before, i)
+		if certain(size) {
 			continue
 		}
-		s.unsized[i] = true
-		d.unsized = d.unsized || size.Source != imagesize.SourceAssumed
+		s.unsized[i] = s.unsized[i] || !size.Known()
+		d.unsized = d.unsized || size.Source == imagesize.SourceUnknown
 		if presence == ledger.Absent || s.mayTurnOutAbsent(row, image.Ref) {
 			s.waitFor[i], d.huge = true, true
 			s.platforms[c.platform] = true
@@ -66,6 +69,15 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 	}
 	d.need, d.peak = need.sum(), estimate.Bytes(peak)
 	return d
+}
+
+// certain reports whether a registry need not be asked any more: anybody may have written an event.
+func certain(size imagesize.Size) bool { return size.Known() && size.Source != imagesize.SourceEvent }
+
+// counted reports whether one of the images before is this one by another name.
+func (s *survey) counted(i int, before []int) bool {
+	same := s.sizes.same
+	return same != nil && slices.ContainsFunc(before, func(k int) bool { return same[k] == same[i] })
 }
 
 // sizeOn is what pulling the image adds to the node, after the images before it but for its own by other names. What is told
@@ -84,7 +96,7 @@ func (s *survey) sizeOn(row *ledger.NodeRow, c *class, i int, before []int) imag
 }
 
 // presence says whether the image is on the node as the pod wants it, and what may be left to pull if it is. One that is always
-// pulled is not there if its tag has moved, and nobody knows whether it has where no registry told.
+// pulled likely is not if its tag has moved, and nobody knows whether it has where no registry told.
 func (s *survey) presence(row *ledger.NodeRow, image *imageref.Image, size imagesize.Size) (ledger.Presence, estimate.Bytes) {
 	presence := s.accounts.Presence(row, image.Ref)
 	if presence != ledger.Present || image.PullPolicy != corev1.PullAlways {
@@ -92,7 +104,8 @@ func (s *survey) presence(row *ledger.NodeRow, image *imageref.Image, size image
 	}
 	switch s.accounts.Moved(row, image.Ref) {
 	case ledger.Yes:
-		return ledger.Absent, estimate.Bytes{}
+		// It was so when the registry was asked, some minutes ago at most.
+		return ledger.PresenceUnsure, estimate.Bytes{}
 	case ledger.No:
 		return presence, estimate.Bytes{}
 	default:

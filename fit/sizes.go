@@ -101,9 +101,13 @@ func (z *sizes) fill(c *class) {
 		// An empty node has none of it, but what the pod's own images before have.
 		shared := z.sharedBefore(c, i)
 		there := imagesize.There{Sure: shared, Likely: shared, Possible: shared}
-		low := z.pull(c, z.images[i].Ref, there).Disk.AtLeastZero().Low
+		size := z.pull(c, z.images[i].Ref, there)
+		if !size.Known() {
+			size = c.wanted[i]
+		}
+		low := size.Disk.AtLeastZero().Low
 		empty.add(i, estimate.Exactly(low))
-		if !c.wanted[i].Known() {
+		if !certain(c.wanted[i]) {
 			low = unbounded
 		}
 		huge.add(i, estimate.Exactly(low))

@@ -23,7 +23,7 @@
 // containerd the compressed bytes, where the disk most often holds them and the
 // unpacked ones besides; of CRI-O and docker as much. So an image may share two thirds
 // of its bytes with images of other repositories before its bound is too high; where
-// another image of its own repository is on the disk, it is 0.
+// an image of its own repository is on the disk or on its way, it is 0.
 //
 // Too high it is also where an image is not pulled as a whole (lazy snapshotters,
 // image streaming) until a disk that holds less than its images need gives it away,
@@ -94,8 +94,8 @@ type Size struct {
 	// Inodes is the likely number of files and folders; 0 where nobody knows.
 	Inodes int64
 	Source Source
-	// Claimed says that a registry alone tells the size, or an event: no node has
-	// been seen to have the image.
+	// Claimed says that a registry alone tells the size, or an event: no node reports
+	// an image of that name and of about that size.
 	Claimed bool
 }
 

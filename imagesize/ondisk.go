@@ -35,7 +35,7 @@ func (e Evidence) pull(rt Runtime, declared *estimate.Factor, there There) Size 
 	switch {
 	case e.Manifest.Layered():
 		size := e.Manifest.pull(rt, declared, e.Learned, there)
-		size.Claimed = !reportedElsewhere
+		size.Claimed = !e.confirmed(rt)
 		return size
 	case reportedElsewhere:
 		return e.unlayered(e.sinceMoved(rt), SourceNode, rt, declared, there)
@@ -91,6 +91,13 @@ func (e Evidence) unlayered(reported estimate.Bytes, source Source, rt Runtime, 
 	return steady(disk, source)
 }
 
+// confirmed reports whether what nodes report may be the image that the registry has
+// now: a tag may have moved to one that nobody has pulled.
+func (e Evidence) confirmed(rt Runtime) bool {
+	told := estimate.Exactly(e.Manifest.CompressedBytes).Times(CompressedFactor(rt))
+	return e.Reported.High > 0 && told.High >= e.Reported.Low && told.Low <= e.Reported.High
+}
+
 // sinceMoved returns what nodes report, or will once they have pulled again: a tag
 // for which the registry tells a size that is out of their range has moved.
 func (e Evidence) sinceMoved(rt Runtime) estimate.Bytes {
@@ -98,9 +105,8 @@ func (e Evidence) sinceMoved(rt Runtime) estimate.Bytes {
 	if e.Manifest == nil || e.Manifest.CompressedBytes <= 0 {
 		return reported
 	}
-	next := estimate.Exactly(e.Manifest.CompressedBytes).Times(CompressedFactor(rt))
-	if next.High < reported.Low || next.Low > reported.High {
-		return reported.Hull(next)
+	if !e.confirmed(rt) {
+		return reported.Hull(estimate.Exactly(e.Manifest.CompressedBytes).Times(CompressedFactor(rt)))
 	}
 	return reported
 }

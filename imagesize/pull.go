@@ -17,6 +17,8 @@ type Stored struct {
 	// Unpacked is what their files take, BlobBytes their compressed form, in blocks.
 	Unpacked  estimate.Bytes
 	BlobBytes int64
+	// SnapshotBlobBytes is the compressed form of what is in Unpacked, be it there or not.
+	SnapshotBlobBytes int64
 	// Inodes is the likely number of their files and folders.
 	Inodes int64
 	// Layers and Images count what they are of: each has a little of its own.
@@ -28,16 +30,21 @@ func (s Stored) Plus(o Stored) Stored {
 	return Stored{
 		Unpacked:  s.Unpacked.Plus(o.Unpacked),
 		BlobBytes: estimate.SaturatingAdd(s.BlobBytes, o.BlobBytes),
-		Inodes:    estimate.SaturatingAdd(s.Inodes, o.Inodes),
-		Layers:    s.Layers + o.Layers, Images: s.Images + o.Images,
+
+		SnapshotBlobBytes: estimate.SaturatingAdd(s.SnapshotBlobBytes, o.SnapshotBlobBytes),
+		Inodes:            estimate.SaturatingAdd(s.Inodes, o.Inodes),
+		Layers:            s.Layers + o.Layers, Images: s.Images + o.Images,
 	}
 }
 
-// OnDisk returns what the layers take on the disk of a node of that runtime.
+// OnDisk returns what the layers take on the disk of a node of that runtime. A declared
+// factor is for both forms of a layer together: where only one of them is among these,
+// it is anything up to that.
 func (s Stored) OnDisk(rt Runtime, declared *estimate.Factor, learned Learned) estimate.Bytes {
 	blobs := estimate.Exactly(s.BlobBytes)
 	if declared != nil && declared.Valid() {
-		return blobs.Times(CompressedFactor(rt)).Times(*declared)
+		either := estimate.Between(min(s.BlobBytes, s.SnapshotBlobBytes), s.BlobBytes, max(s.BlobBytes, s.SnapshotBlobBytes))
+		return either.Times(CompressedFactor(rt)).Times(*declared)
 	}
 	return s.Unpacked.Plus(blobs.Times(kept(rt, learned))).Plus(own(s.Layers, s.Images))
 }
@@ -80,6 +87,7 @@ func (l *Layer) Stored(snapshot, blob bool) Stored {
 		if l.Unpacked.IsZero() {
 			s.Unpacked = estimate.Exactly(max(l.CompressedBytes, 0)).Times(unreadFactor())
 		}
+		s.SnapshotBlobBytes = inBlocks(l.CompressedBytes)
 	}
 	if blob {
 		s.BlobBytes = inBlocks(l.CompressedBytes)
@@ -88,7 +96,10 @@ func (l *Layer) Stored(snapshot, blob bool) Stored {
 }
 
 // Documents are what an image has besides its layers.
-func Documents(m *Manifest) Stored { return Stored{BlobBytes: inBlocks(m.DocumentBytes), Images: 1} }
+func Documents(m *Manifest) Stored {
+	documents := inBlocks(m.DocumentBytes)
+	return Stored{BlobBytes: documents, SnapshotBlobBytes: documents, Images: 1}
+}
 
 // unreadFactor is disk bytes per compressed byte of a layer that nobody could read.
 func unreadFactor() estimate.Factor { return estimate.Factor{Low: 0.9, Likely: 2.5, High: 6} }
@@ -133,16 +144,22 @@ func (m *Manifest) pull(rt Runtime, declared *estimate.Factor, learned Learned, 
 	return size
 }
 
-// reportedAtLeast is the least that a layer adds to what the runtime reports.
+// The same files may be a third smaller in another image, compressed another way, such
+// as zstd in place of gzip: their snapshots are the same.
+const recompressedNumerator, recompressedDenominator = 2, 3
+
+// reportedAtLeast is the least that an image reports for a layer, in whatever form it
+// has it.
 func (l *Layer) reportedAtLeast(rt Runtime) int64 {
 	switch {
 	case rt == Containerd:
-		return max(l.CompressedBytes, 0)
-	case l.Unpacked.IsZero():
+		return max(l.CompressedBytes, 0) / recompressedDenominator * recompressedNumerator
+	case rt == OtherRuntime || l.Unpacked.IsZero():
 		return 0
 	default:
 		// A file counts with its own bytes, not with its blocks.
-		return max(l.Unpacked.DiskBytes.Low-estimate.SaturatingAdd(0, blockBytes*max(l.Unpacked.Inodes, 1)), 0)
+		blocks := estimate.Exactly(max(l.Unpacked.Inodes, 1)).Times(estimate.Factor{Low: blockBytes, Likely: blockBytes, High: blockBytes})
+		return max(estimate.SaturatingSub(l.Unpacked.DiskBytes.Low, blocks.Likely), 0)
 	}
 }
 
@@ -168,5 +185,5 @@ func (m *Manifest) missingAtLeast(rt Runtime, there There) Stored {
 		}
 	}
 	least.BlobBytes = max(least.BlobBytes-min(hidden, there.HiddenTotalBytes), 0)
-	return least
+	return least // SnapshotBlobBytes stays: its snapshots are what is made.
 }

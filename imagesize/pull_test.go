@@ -62,22 +62,22 @@ func TestPullOfLayers(t *testing.T) {
 		there      imagesize.There
 		disk, peak [3]int64
 	}{
-		"containerd: whether blobs stay is not known":    {image: app, rt: imagesize.Containerd, disk: [3]int64{60, 90, 90}, peak: [3]int64{90, 90, 90}},
-		"containerd that was seen to keep blobs":         {image: app, rt: imagesize.Containerd, learned: keeps, disk: [3]int64{90, 90, 90}, peak: [3]int64{90, 90, 90}},
-		"containerd that was seen to discard them":       {image: app, rt: imagesize.Containerd, learned: discards, disk: [3]int64{60, 60, 60}, peak: [3]int64{90, 90, 90}},
-		"CRI-O stages blobs, perhaps elsewhere":          {image: app, rt: imagesize.CRIO, disk: [3]int64{60, 60, 60}, peak: [3]int64{60, 60, 90}},
-		"docker keeps unpacked layers, in new ones both": {image: app, rt: imagesize.Docker, disk: [3]int64{60, 60, 90}, peak: [3]int64{60, 60, 90}},
-		"a declared factor counts compressed bytes":      {image: app, rt: imagesize.Containerd, declared: &estimate.Factor{Low: 1, Likely: 2, High: 3}, disk: [3]int64{30, 60, 88}, peak: [3]int64{30, 60, 88}},
-		"its base is there":                              {image: app, rt: imagesize.Containerd, learned: keeps, there: shared(app, image("a", 10)), disk: [3]int64{60, 60, 60}, peak: [3]int64{60, 60, 60}},
-		"the same upon another base: only the blob is":   {image: app, rt: imagesize.Containerd, learned: keeps, there: shared(app, image("cb", 5, 20)), disk: [3]int64{70, 70, 70}, peak: [3]int64{70, 70, 70}},
-		"all of it is there":                             {image: app, rt: imagesize.Containerd, learned: keeps, there: shared(app, app), disk: [3]int64{0, 0, 0}, peak: [3]int64{0, 0, 0}},
-		"an unused image has its base":                   {image: app, rt: imagesize.Containerd, learned: keeps, there: likelyOnly, disk: [3]int64{60, 60, 90}, peak: [3]int64{60, 60, 90}},
-		"a blob that is named twice is fetched once":     {image: image("aa", 10, 10), rt: imagesize.Containerd, learned: keeps, disk: [3]int64{50, 50, 50}, peak: [3]int64{50, 50, 50}},
-		"an image hides that is smaller than its layers": {image: app, rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 9 * mib, HiddenTotalBytes: math.MaxInt64}, disk: [3]int64{90, 90, 90}, peak: [3]int64{90, 90, 90}},
-		"an image hides that can have the base":          {image: app, rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 12 * mib, HiddenTotalBytes: 12 * mib}, disk: [3]int64{60, 90, 90}, peak: [3]int64{60, 90, 90}},
-		"an image hides that can have either, not both":  {image: app, rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 21 * mib, HiddenTotalBytes: 21 * mib}, disk: [3]int64{40, 90, 90}, peak: [3]int64{40, 90, 90}},
-		"an image hides that can have all":               {image: app, rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 99 * mib, HiddenTotalBytes: math.MaxInt64}, disk: [3]int64{0, 90, 90}, peak: [3]int64{0, 90, 90}},
-		"a pool whose disks hold less than images need":  {image: app, rt: imagesize.Containerd, learned: imagesize.Learned{Lazy: true}, disk: [3]int64{0, 90, 90}, peak: [3]int64{0, 90, 90}},
+		"containerd: whether blobs stay is not known":               {image: app, rt: imagesize.Containerd, disk: [3]int64{60, 90, 90}, peak: [3]int64{90, 90, 90}},
+		"containerd that was seen to keep blobs":                    {image: app, rt: imagesize.Containerd, learned: keeps, disk: [3]int64{90, 90, 90}, peak: [3]int64{90, 90, 90}},
+		"containerd that was seen to discard them":                  {image: app, rt: imagesize.Containerd, learned: discards, disk: [3]int64{60, 60, 60}, peak: [3]int64{90, 90, 90}},
+		"CRI-O stages blobs, perhaps elsewhere":                     {image: app, rt: imagesize.CRIO, disk: [3]int64{60, 60, 60}, peak: [3]int64{60, 60, 90}},
+		"docker keeps unpacked layers, in new ones both":            {image: app, rt: imagesize.Docker, disk: [3]int64{60, 60, 90}, peak: [3]int64{60, 60, 90}},
+		"a declared factor counts compressed bytes":                 {image: app, rt: imagesize.Containerd, declared: &estimate.Factor{Low: 1, Likely: 2, High: 3}, disk: [3]int64{30, 60, 88}, peak: [3]int64{30, 60, 88}},
+		"its base is there":                                         {image: app, rt: imagesize.Containerd, learned: keeps, there: shared(app, image("a", 10)), disk: [3]int64{60, 60, 60}, peak: [3]int64{60, 60, 60}},
+		"the same upon another base: only the blob is":              {image: app, rt: imagesize.Containerd, learned: keeps, there: shared(app, image("cb", 5, 20)), disk: [3]int64{70, 70, 70}, peak: [3]int64{70, 70, 70}},
+		"all of it is there":                                        {image: app, rt: imagesize.Containerd, learned: keeps, there: shared(app, app), disk: [3]int64{0, 0, 0}, peak: [3]int64{0, 0, 0}},
+		"an unused image has its base":                              {image: app, rt: imagesize.Containerd, learned: keeps, there: likelyOnly, disk: [3]int64{60, 60, 90}, peak: [3]int64{60, 60, 90}},
+		"a blob that is named twice is fetched once":                {image: image("aa", 10, 10), rt: imagesize.Containerd, learned: keeps, disk: [3]int64{50, 50, 50}, peak: [3]int64{50, 50, 50}},
+		"an image hides that is smaller than its layers":            {image: app, rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 6 * mib, HiddenTotalBytes: math.MaxInt64}, disk: [3]int64{90, 90, 90}, peak: [3]int64{90, 90, 90}},
+		"an image hides that can have the base":                     {image: app, rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 12 * mib, HiddenTotalBytes: 12 * mib}, disk: [3]int64{60, 90, 90}, peak: [3]int64{60, 90, 90}},
+		"an image hides that can have the base, and the other blob": {image: image("ab", 10, 14), rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 15 * mib, HiddenTotalBytes: 15 * mib}, disk: [3]int64{28, 72, 72}, peak: [3]int64{28, 72, 72}},
+		"an image hides that can have all":                          {image: app, rt: imagesize.Containerd, learned: keeps, there: imagesize.There{HiddenBytes: 99 * mib, HiddenTotalBytes: math.MaxInt64}, disk: [3]int64{0, 90, 90}, peak: [3]int64{0, 90, 90}},
+		"a pool whose disks hold less than images need":             {image: app, rt: imagesize.Containerd, learned: imagesize.Learned{Lazy: true}, disk: [3]int64{0, 90, 90}, peak: [3]int64{0, 90, 90}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/placement"
@@ -29,6 +30,10 @@ type facts struct {
 	// the images of those that are pending.
 	claims  []claim
 	pulling []imageref.Ref
+	// had are images of pods that are done, or gone a short while ago, that may be there.
+	had []*PodImage
+	// holdings are made when they are first asked for.
+	holdings atomic.Pointer[holdings]
 }
 
 // use is how the pods of a node use an image.
@@ -59,12 +64,16 @@ func newFacts(n *nodeState) *facts {
 			how := use{running: !p.pod.Finished, pulled: !p.pod.Finished && image.Pulled, had: p.pod.Finished && image.Pulled}
 			f.use(image.Ref, how)
 			f.use(image.ImageID, how)
+			if how.had {
+				f.had = append(f.had, image)
+			}
 		}
 	}
 	for _, p := range n.gone {
 		for i := range p.pod.Images {
 			f.use(p.pod.Images[i].Ref, use{had: true})
 			f.use(p.pod.Images[i].ImageID, use{had: true})
+			f.had = append(f.had, &p.pod.Images[i])
 		}
 	}
 	if n.list != nil {

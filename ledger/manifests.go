@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 )
@@ -29,26 +30,20 @@ type digestKey struct {
 // known is what a registry told about an image. It never changes.
 type known struct {
 	imagesize.Manifest
-	marks marks
-}
 
-// marks are bits of an image's layers: two images whose marks have none in common
-// share no layer.
-type marks [4]uint64
-
-func (m *marks) add(h uint64) { m[h>>6&3] |= 1 << (h & 63) }
-
-func (m *marks) meet(o *marks) bool {
-	return m[0]&o[0]|m[1]&o[1]|m[2]&o[2]|m[3]&o[3] != 0
+	// blobs and snapshots are hashes of the layers' digests and chain IDs, in order.
+	blobs, snapshots []uint64
 }
 
 func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
 	k := &known{Manifest: m}
-	if m.Layered() {
-		for i := range m.Layers {
-			k.marks.add(maphash.String(seed, m.Layers[i].ChainID))
-			k.marks.add(maphash.String(seed, m.Layers[i].Digest))
-		}
+	if !m.Layered() {
+		return k
+	}
+	k.blobs, k.snapshots = make([]uint64, len(m.Layers)), make([]uint64, len(m.Layers))
+	for i := range m.Layers {
+		k.blobs[i] = maphash.String(seed, m.Layers[i].Digest)
+		k.snapshots[i] = maphash.String(seed, m.Layers[i].ChainID)
 	}
 	return k
 }
@@ -190,27 +185,49 @@ func (c *contents) layersOf(ref imageref.Ref, p imagesize.Platform) *known {
 	return nil
 }
 
-// layersOfAny is layersOf by the first of an image's names that tells. A tag may have
-// moved: where there is a digest, what the tag stands for must have it.
-func (c *contents) layersOfAny(names []imageref.Ref, p imagesize.Platform) *known {
-	for _, name := range names {
-		if k := c.layersOf(name, p); k != nil && (name.Digest() != "" || k.mayBe(names)) {
+// layersOfEntry returns what a registry told of an image that a node lists. A tag may
+// have moved, and stand for another image at a registry than what was loaded by hand:
+// what a tag tells must have the entry's digest, or where it has none, its size.
+func (c *contents) layersOfEntry(image *ListedImage, rt imagesize.Runtime, p imagesize.Platform) *known {
+	digests := false
+	for _, name := range image.Refs {
+		digests = digests || name.Digest() != ""
+		if k := c.layersOf(name, p); k != nil && (name.Digest() != "" || k.isAmong(image.Refs)) {
+			return k
+		}
+	}
+	if digests {
+		return nil
+	}
+	for _, name := range image.Refs {
+		if k := c.layersOf(name, p); k != nil && k.reports(image.ReportedBytes, rt) {
 			return k
 		}
 	}
 	return nil
 }
 
-// mayBe reports whether names have no digest, or one of the image's.
-func (k *known) mayBe(names []imageref.Ref) bool {
-	some := false
-	for _, name := range names {
-		if digest := name.Digest(); digest != "" {
-			if digest == k.Digest || digest == k.ImageDigest {
-				return true
-			}
-			some = true
-		}
+// layersOfPulled is the same for an image that a pod has pulled.
+func (c *contents) layersOfPulled(image *PodImage, p imagesize.Platform) *known {
+	if k := c.layersOf(image.ImageID, p); k != nil {
+		return k
 	}
-	return !some
+	k := c.layersOf(image.Ref, p)
+	if k == nil || image.Ref.Digest() == "" && image.ImageID.Digest() != "" && !k.isAmong([]imageref.Ref{image.ImageID}) {
+		return nil
+	}
+	return k
+}
+
+// isAmong reports whether one of the names has one of the image's digests.
+func (k *known) isAmong(names []imageref.Ref) bool {
+	return slices.ContainsFunc(names, func(name imageref.Ref) bool {
+		return name.Digest() != "" && (name.Digest() == k.Digest || name.Digest() == k.ImageDigest)
+	})
+}
+
+// reports reports whether a node of that runtime may list the image with that size.
+func (k *known) reports(bytes int64, rt imagesize.Runtime) bool {
+	told := estimate.Exactly(k.CompressedBytes).Times(imagesize.CompressedFactor(rt))
+	return rt != imagesize.OtherRuntime && told.Low <= bytes && bytes <= told.High
 }

@@ -3,7 +3,13 @@
 
 package ledger
 
-import "github.com/headroom-dev/headroom/imageref"
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/imageref"
+)
 
 // Answer is yes, no, or not known.
 type Answer string
@@ -17,8 +23,9 @@ const (
 
 // Moved says whether the tag of an image that is on the node stands for another image
 // by now, as far as a registry has told: Yes if none of its digests is on the node,
-// No if one is. NotKnown where no registry told, or names of the node's images may be
-// cut off. The row must be of the same snapshot.
+// No if one is. NotKnown where no registry told, where a pod there pulls it anew, or
+// where names of the node's images may be cut off. What a registry told may be some
+// minutes old. The row must be of the same snapshot.
 func (a *Accounts) Moved(row *NodeRow, ref imageref.Ref) Answer {
 	if ref.Digest() != "" {
 		return No
@@ -33,10 +40,20 @@ func (a *Accounts) Moved(row *NodeRow, ref imageref.Ref) Answer {
 		}
 	}
 	list := row.row.list
-	if list.images == nil || list.mayHide(ref) || row.ListCut() && k.CompressedBytes <= list.smallestBytes {
+	if row.row.pullsAnew(ref) || list.images == nil || list.mayHide(ref) || row.ListCut() && k.CompressedBytes <= list.smallestBytes {
 		return NotKnown
 	}
 	return Yes
+}
+
+// pullsAnew reports whether a pod that is bound here still has to ask for the image,
+// whatever the node has by that name.
+func (r *row) pullsAnew(ref imageref.Ref) bool {
+	return slices.ContainsFunc(r.facts.pods, func(p *Pod) bool {
+		return !p.Finished && slices.ContainsFunc(p.Images, func(image PodImage) bool {
+			return image.Ref == ref && image.PullPolicy == corev1.PullAlways && !image.Pulled
+		})
+	})
 }
 
 // hasDigest reports whether an image of that digest is listed, or a pod that is not

@@ -69,8 +69,8 @@ func (a *accountant) claims() {
 			}
 		}
 		a.add(d, size, share)
-		if k := a.s.layersOf(d.ref, a.kind.platform); k != nil && d.state != spent {
-			a.ahead = append(a.ahead, coming{k, !d.doubtful && !d.gone})
+		if d.state != spent {
+			a.ahead = append(a.ahead, coming{d.ref, a.brings(d.ref), !d.doubtful && !d.gone})
 		}
 	}
 	a.result.Pulling = pullingOf(dues, a.row.facts.pulling)

@@ -46,9 +46,10 @@ func (a *accountant) reservations() {
 		}
 		cost := &p.cost
 		if p.certain.Low > 0 && a.certainlyAbsent(p.ref, p.certain.Low) {
-			// What it shares there is not counted twice.
+			// What it shares with what is there, or counted before it, is not counted twice.
 			low := a.pull(p.ref, a.ahead).Disk.Low
 			cost = &estimate.Bytes{Low: low, Likely: max(p.cost.Likely, low), High: max(p.cost.High, low)}
+			a.ahead = append(a.ahead, coming{p.ref, a.s.layersOf(p.ref, a.kind.platform), false})
 		}
 		// None of them is negative, so that a bound once reached stays.
 		total.Low = estimate.SaturatingAdd(total.Low, cost.Low)

@@ -6,7 +6,6 @@ package ledger
 import (
 	"iter"
 	"slices"
-	"sync/atomic"
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/placement"
@@ -23,8 +22,6 @@ type row struct {
 	lines       Lines
 	lostBytes   int64
 	free        placement.Resources
-	// holdings are made when they are first asked for.
-	holdings atomic.Pointer[holdings]
 }
 
 // newRow shares everything with the writers' state but what they change in place.

@@ -13,6 +13,8 @@ import (
 // coming is an image that is on its way to a node, or just arrived: what it brings
 // need not be brought again.
 type coming struct {
+	ref imageref.Ref
+	// known is nil where its layers are not known.
 	*known
 	// certain is unset for what may never come.
 	certain bool
@@ -26,9 +28,7 @@ func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref, before []imageref.Ref) i
 	c := a.on(row)
 	ahead := c.ahead
 	for _, earlier := range before {
-		if k := a.s.layersOf(earlier, c.kind.platform); k != nil {
-			ahead = append(slices.Clip(ahead), coming{k, true})
-		}
+		ahead = append(slices.Clip(ahead), coming{earlier, a.s.layersOf(earlier, c.kind.platform), true})
 	}
 	return c.pull(ref, ahead)
 }
@@ -61,17 +61,16 @@ func (a *accountant) pull(ref imageref.Ref, ahead []coming) imagesize.Size {
 func (a *accountant) there(ref imageref.Ref, ahead []coming) imagesize.There {
 	x := a.s.layersOf(ref, a.kind.platform)
 	if x == nil {
-		return imagesize.There{Related: a.related(ref)}
+		return imagesize.There{Related: a.related(ref, ahead)}
 	}
 	h := a.s.holdingsOf(a.row)
 	there := imagesize.There{HiddenBytes: h.hidden.largestBytes, HiddenTotalBytes: h.hidden.totalBytes}
-	if m := a.row.measurement; m != nil && a.result.Tier == Measured {
+	if used, bounded := a.usedByAll(h); bounded {
 		// Nothing is larger than all that is on the disk.
-		used := max(m.CapacityBytes-m.AvailableBytes, 0)
 		there.HiddenBytes, there.HiddenTotalBytes = min(there.HiddenBytes, used), min(there.HiddenTotalBytes, used)
 	}
 	for i, k := range h.listed {
-		if k == nil || !k.marks.meet(&x.marks) || slices.Contains(a.unsampled, i) {
+		if k == nil || slices.Contains(a.unsampled, i) {
 			continue
 		}
 		shared := a.shared(x, k)
@@ -81,12 +80,17 @@ func (a *accountant) there(ref imageref.Ref, ahead []coming) imagesize.There {
 		}
 	}
 	for i := range h.pulled {
-		if p := &h.pulled[i]; p.marks.meet(&x.marks) && !a.claimed(p.ref) {
+		if p := &h.pulled[i]; p.known != nil && !a.claimed(p.ref) {
 			there.Sure = there.Sure.Or(a.shared(x, p.known))
 		}
 	}
+	for i := range h.perhaps {
+		if p := &h.perhaps[i]; p.known != nil {
+			there.Possible = there.Possible.Or(a.shared(x, p.known))
+		}
+	}
 	for i := range ahead {
-		if !ahead[i].marks.meet(&x.marks) {
+		if ahead[i].known == nil {
 			continue
 		}
 		shared := a.shared(x, ahead[i].known)
@@ -100,9 +104,33 @@ func (a *accountant) there(ref imageref.Ref, ahead []coming) imagesize.There {
 	return there
 }
 
+// usedByAll is what is in use on the disk, by a sample that nothing can have come after.
+func (a *accountant) usedByAll(h *holdings) (bytes int64, bounded bool) {
+	if a.result.Tier != Measured || a.result.SampleAge >= goneMemory || len(h.perhaps) > 0 ||
+		slices.ContainsFunc(a.row.facts.claims, func(c claim) bool { return c.state != spent }) {
+		return 0, false
+	}
+	return max(a.row.measurement.CapacityBytes-a.row.measurement.AvailableBytes, 0), true
+}
+
 // claimed reports whether the image's bytes are counted as settled or pending.
 func (a *accountant) claimed(ref imageref.Ref) bool {
 	return slices.ContainsFunc(a.row.facts.claims, func(c claim) bool { return c.ref == ref && c.state != spent })
+}
+
+// brings returns the layers of an image that is claimed: of the one that the node has
+// by that name, if it has it.
+func (a *accountant) brings(ref imageref.Ref) *known {
+	h := a.s.holdingsOf(a.row)
+	if i, listed := a.row.list.find(ref); listed {
+		return h.listed[i]
+	}
+	for i := range h.pulled {
+		if h.pulled[i].ref == ref {
+			return h.pulled[i].known
+		}
+	}
+	return a.s.layersOf(ref, a.kind.platform)
 }
 
 // pair is two images that may share layers.
@@ -125,16 +153,14 @@ func (a *Accounts) shared(of, with *known) imagesize.Shared {
 	return s
 }
 
-// related reports whether the node lists another image of the repository.
-func (a *accountant) related(ref imageref.Ref) bool {
-	if len(a.row.list.images) == 0 {
-		return false
-	}
-	own, listed := a.row.list.find(ref)
-	for _, i := range a.row.list.byRepository[ref.Repository()] {
-		if (!listed || i != own) && !slices.Contains(a.unsampled, i) {
+// related reports whether an image of the repository is on the node or on its way: one
+// of another version may be nearly the same.
+func (a *accountant) related(ref imageref.Ref, ahead []coming) bool {
+	repository := ref.Repository()
+	for _, i := range a.row.list.byRepository[repository] {
+		if !slices.Contains(a.unsampled, i) {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(ahead, func(c coming) bool { return c.ref.Repository() == repository })
 }

@@ -88,8 +88,8 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) (waiting map
 	taken := make([]bool, n.lost)
 	for _, p := range parts {
 		size := t.pull(name, p.ref, v, a, ahead)
-		if m := t.layers(name, p.ref); m != nil && p.state != "spent" && (p.state == "pending" || measured) {
-			ahead = append(ahead, bringing{m, p.state == "settled" || !p.doubtful && !p.gone})
+		if p.state == "pending" || p.state == "settled" && measured {
+			ahead = append(ahead, bringing{t.brings(name, p.ref), p.state == "settled" || !p.doubtful && !p.gone})
 		}
 		end := n.lost
 		if p.state == "spent" {
@@ -236,6 +236,9 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 		size, low := t.size(name, ref), int64(0)
 		if bound && (own || !size.Claimed) && t.absent(name, ref, size.Disk.Low, a) {
 			low = t.pull(name, ref, v, a, ahead).Disk.Low
+			if size.Disk.Low > 0 {
+				ahead = append(ahead, bringing{t.layers(name, ref), false})
+			}
 		}
 		weight := min(expected, 1)
 		likely := estimate.Exactly(size.Disk.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
@@ -282,7 +285,7 @@ func (t *twin) reclaimable(name string, lines ledger.Lines, a *ledger.Account) {
 	all := most.OnDisk(n.node.Runtime, twinFactor, imagesize.Learned{})
 	likely, high := all.Likely, all.High
 	for _, image := range n.node.Images {
-		if t.layers(name, image.Refs[0]) == nil && !t.inUse(name, image) {
+		if t.ofEntry(name, image) == nil && !t.inUse(name, image) {
 			size := t.size(name, image.Refs[0]).Disk
 			likely, high = likely+size.Likely, high+size.High
 		}

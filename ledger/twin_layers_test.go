@@ -8,7 +8,9 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
@@ -88,22 +90,24 @@ func (t *twin) there(name string, ref imageref.Ref, v ledger.View, a *ledger.Acc
 		return there
 	}
 	var unsampled []int
-	claimed := map[imageref.Ref]bool{}
+	claimed, anyClaim := map[imageref.Ref]bool{}, false
 	for _, other := range twinImages() {
 		p, concerned := t.part(name, other, v)
 		concerned = concerned && (p.state == "pending" || a.Tier == ledger.Measured)
 		claimed[other] = p.state == "pending" || p.state == "settled"
+		anyClaim = anyClaim || claimed[other]
 		if concerned && claimed[other] && t.entry(name, other) >= 0 {
 			unsampled = append(unsampled, t.entry(name, other))
 		}
 	}
+	running, done := t.unlisted(name)
 	there.HiddenBytes, there.HiddenTotalBytes, _ = t.hidden(name)
-	if a.Tier == ledger.Measured {
+	if a.Tier == ledger.Measured && a.SampleAge < 2*time.Minute && !anyClaim && len(done) == 0 {
 		used := a.CapacityBytes - a.Measured.Low
 		there.HiddenBytes, there.HiddenTotalBytes = min(there.HiddenBytes, used), min(there.HiddenTotalBytes, used)
 	}
 	for i, image := range t.at(name).node.Images {
-		y := t.layers(name, image.Refs[0])
+		y := t.ofEntry(name, image)
 		if y == nil || slices.Contains(unsampled, i) {
 			continue
 		}
@@ -112,20 +116,67 @@ func (t *twin) there(name string, ref imageref.Ref, v ledger.View, a *ledger.Acc
 			there.Sure = there.Sure.Or(x.SharedWith(y))
 		}
 	}
-	for other, y := range t.pulledOnly(name) {
-		if y != nil && !claimed[other] {
+	for _, image := range running {
+		if y := t.ofPulled(name, image); y != nil && !claimed[image.Ref] {
 			there.Sure = there.Sure.Or(x.SharedWith(y))
 		}
 	}
+	for _, image := range done {
+		if y := t.ofPulled(name, image); y != nil {
+			there.Possible = there.Possible.Or(x.SharedWith(y))
+		}
+	}
 	for _, b := range ahead {
-		there.Possible = there.Possible.Or(x.SharedWith(b.m))
-		if b.certain {
+		if b.m != nil {
+			there.Possible = there.Possible.Or(x.SharedWith(b.m))
+		}
+		if b.m != nil && b.certain {
 			there.Sure = there.Sure.Or(x.SharedWith(b.m))
 		}
 	}
 	there.Likely = there.Likely.Or(there.Sure)
 	there.Possible = there.Possible.Or(there.Likely)
 	return there
+}
+
+// ofEntry are the layers of a listed image: by its digest, or by a tag if the size fits.
+func (t *twin) ofEntry(name string, image ledger.ListedImage) *imagesize.Manifest {
+	ref := image.Refs[0]
+	m := t.layers(name, ref)
+	if m == nil || ref.Digest() != "" {
+		return m
+	}
+	told := estimate.Exactly(m.CompressedBytes).Times(imagesize.CompressedFactor(t.at(name).node.Runtime))
+	if image.ReportedBytes < told.Low || image.ReportedBytes > told.High {
+		return nil
+	}
+	return m
+}
+
+// ofPulled are the layers of an image that a pod has pulled.
+func (t *twin) ofPulled(name string, image ledger.PodImage) *imagesize.Manifest {
+	if m := t.layers(name, image.ImageID); m != nil {
+		return m
+	}
+	m := t.layers(name, image.Ref)
+	if m != nil && image.Ref.Digest() == "" && image.ImageID.Digest() != "" && m.Digest != image.ImageID.Digest() {
+		return nil
+	}
+	return m
+}
+
+// brings are the layers of an image that a node waits for or has just got.
+func (t *twin) brings(name string, ref imageref.Ref) *imagesize.Manifest {
+	if i := t.entry(name, ref); i >= 0 {
+		return t.ofEntry(name, t.at(name).node.Images[i])
+	}
+	running, _ := t.unlisted(name)
+	for _, image := range running {
+		if image.Ref == ref {
+			return t.ofPulled(name, image)
+		}
+	}
+	return t.layers(name, ref)
 }
 
 // hidden bounds the images on a node whose layers are not known: the largest, all
@@ -144,7 +195,7 @@ func (t *twin) hidden(name string) (largest, total, used int64) {
 	smallest := int64(math.MaxInt64)
 	for _, image := range n.Images {
 		smallest = min(smallest, image.ReportedBytes)
-		if t.layers(name, image.Refs[0]) == nil {
+		if t.ofEntry(name, image) == nil {
 			add(image.ReportedBytes, t.inUse(name, image))
 		}
 	}
@@ -157,39 +208,40 @@ func (t *twin) hidden(name string) (largest, total, used int64) {
 		add(unlisted, true)
 		total = math.MaxInt64
 	}
-	for _, y := range t.pulledOnly(name) {
-		if y == nil {
-			add(unlisted, true)
+	running, done := t.unlisted(name)
+	for i, image := range slices.Concat(running, done) {
+		if t.ofPulled(name, image) == nil {
+			add(unlisted, i < len(running))
 		}
 	}
 	return largest, total, used
 }
 
-// pulledOnly are the images that running pods have pulled and the node does not list.
-func (t *twin) pulledOnly(name string) map[imageref.Ref]*imagesize.Manifest {
-	all := map[imageref.Ref]*imagesize.Manifest{}
-	pods := slices.SortedFunc(func(yield func(*twinPod) bool) {
-		for _, p := range t.pods {
-			if !yield(p) {
-				return
-			}
-		}
-	}, func(x, y *twinPod) int {
+// unlisted are the images that pods have pulled and the node does not list: of those
+// that run, each once, and of those that are done or gone.
+func (t *twin) unlisted(name string) (running, done []ledger.PodImage) {
+	pods := slices.SortedFunc(slices.Values(t.all()), func(x, y *twinPod) int {
 		return cmp.Or(strings.Compare(x.Namespace, y.Namespace), strings.Compare(x.Name, y.Name), cmp.Compare(x.UID, y.UID))
 	})
 	for _, p := range pods {
 		for _, image := range p.Images {
-			if _, again := all[image.Ref]; again || p.NodeName != name || p.Finished || !image.Pulled || t.entry(name, image.Ref) >= 0 {
+			shown := image.ImageID
+			if shown.IsZero() {
+				shown = image.Ref
+			}
+			if p.NodeName != name || t.entry(name, shown) >= 0 {
 				continue
 			}
-			all[image.Ref] = t.layers(name, image.ImageID)
-			y := t.layers(name, image.Ref)
-			if all[image.Ref] == nil && y != nil && (image.Ref.Digest() != "" || image.ImageID.Digest() == "" || y.Digest == image.ImageID.Digest()) {
-				all[image.Ref] = y
+			again := slices.ContainsFunc(running, func(o ledger.PodImage) bool { return o.Ref == image.Ref && o.ImageID == image.ImageID })
+			switch gone := !p.goneAt.IsZero(); {
+			case gone || p.Finished && image.Pulled:
+				done = append(done, image)
+			case image.Pulled && !p.Finished && !again:
+				running = append(running, image)
 			}
 		}
 	}
-	return all
+	return running, done
 }
 
 func (t *twin) inUse(name string, image ledger.ListedImage) bool {
@@ -217,17 +269,18 @@ func (t *twin) freed(name string) (least, most imagesize.Stored) {
 	}
 	images := t.at(name).node.Images
 	for _, image := range images {
-		if y := t.layers(name, image.Refs[0]); y != nil && t.inUse(name, image) {
+		if y := t.ofEntry(name, image); y != nil && t.inUse(name, image) {
 			take(y)
 		}
 	}
-	for _, y := range t.pulledOnly(name) {
-		if y != nil {
+	running, _ := t.unlisted(name)
+	for _, image := range running {
+		if y := t.ofPulled(name, image); y != nil {
 			take(y)
 		}
 	}
 	for _, image := range images {
-		y := t.layers(name, image.Refs[0])
+		y := t.ofEntry(name, image)
 		if y == nil || t.inUse(name, image) {
 			continue
 		}

@@ -32,7 +32,14 @@ func (n *nodeState) begin(p *podState) {
 	var pulled []imageref.Ref
 	for i := range p.latches {
 		image := &p.pod.Images[i]
-		if p.latches[i].presence == Present || image.PullPolicy == corev1.PullNever {
+		if image.PullPolicy == corev1.PullNever {
+			continue
+		}
+		if p.latches[i].presence == Present {
+			if image.PullPolicy == corev1.PullAlways && !image.Pulled && image.Ref.Digest() == "" {
+				n.disturb() // The tag may have moved.
+				return
+			}
 			continue
 		}
 		if p.latches[i].presence != Absent || image.Pulled || p.pod.Finished {
