@@ -10,10 +10,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
+	"github.com/headroom-dev/headroom/policy"
 )
 
 // fleet is a cluster in which every node lists 50 images, runs 30 pods and pulls for one more, and 100 pods are unbound.
@@ -68,6 +70,42 @@ func evaluate(b *testing.B, l *ledger.Ledger, pod *corev1.Pod) {
 	for b.Loop() {
 		Evaluate(s, r, p, epoch)
 	}
+}
+
+// BenchmarkEvaluateLayers1000Nodes is the same fleet with 20 layers for each image, half of
+// them in a base that it shares with others.
+func BenchmarkEvaluateLayers1000Nodes(b *testing.B) {
+	l := fleet(b, 1000)
+	for i := range 600 {
+		m := imagesize.Manifest{CompressedBytes: 200 << 20}
+		chain := ""
+		for k := range 20 {
+			digest := fmt.Sprintf("base %d layer %d", i%10, k)
+			if k >= 10 {
+				digest = fmt.Sprintf("image %d layer %d", i, k)
+			}
+			chain += digest
+			m.Layers = append(m.Layers, imagesize.Layer{
+				Digest: digest, ChainID: chain, CompressedBytes: 10 << 20, Unpacked: imagesize.Unpacked{DiskBytes: estimate.Exactly(20 << 20)},
+			})
+		}
+		l.SetManifest(ref(b, fmt.Sprintf("registry.example.com/team-%d/app:v%d", i%40, i)), linux, m)
+	}
+	s, r, p := l.Snapshot(), RequestOf(podOf("registry.example.com/team-21/app:v541")), policy.Default()
+	s.Prepare()
+	b.Run("Prepared", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			Evaluate(s, r, p, epoch)
+		}
+	})
+	b.Run("Prepare", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			l.SetManifest(ref(b, "registry.example.com/other:v1"), linux, imagesize.Manifest{CompressedBytes: int64(i), Layers: []imagesize.Layer{{Digest: "x", ChainID: "x"}}})
+			l.Snapshot().Prepare()
+		}
+	})
 }
 
 func BenchmarkEvaluate100Nodes(b *testing.B)  { benchmark(b, 100) }

@@ -48,6 +48,9 @@ func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
 	return k
 }
 
+// layered is Layered, found once.
+func (k *known) layered() bool { return len(k.blobs) > 0 }
+
 // SetManifest writes what a registry told about an image for one platform.
 func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize.Manifest) {
 	l.mu.Lock()
@@ -101,7 +104,7 @@ func (l *Ledger) DeleteManifest(ref imageref.Ref, p imagesize.Platform) {
 // countLayers notes that what is known of layers changes with one of these images.
 func (l *Ledger) countLayers(changed ...*known) {
 	for _, k := range changed {
-		if k != nil && k.Layered() {
+		if k != nil && k.layered() {
 			l.next.told++
 			return
 		}
@@ -115,7 +118,7 @@ func sameManifest(a, b *imagesize.Manifest) bool {
 
 // digestsOf are the digests that a layered image can be found by.
 func digestsOf(k *known) []string {
-	if !k.Layered() {
+	if !k.layered() {
 		return nil
 	}
 	var digests []string
@@ -179,7 +182,7 @@ func (c *contents) layersOf(ref imageref.Ref, p imagesize.Platform) *known {
 	if ref.IsZero() {
 		return nil
 	}
-	if k := c.knownOf(ref, p); k != nil && k.Layered() {
+	if k := c.knownOf(ref, p); k != nil && k.layered() {
 		return k
 	}
 	return nil
