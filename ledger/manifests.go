@@ -203,7 +203,7 @@ func (c *contents) layersOfEntry(image *ListedImage, rt imagesize.Runtime, p ima
 		return nil
 	}
 	for _, name := range image.Refs {
-		if k := c.layersOf(name, p); k != nil && k.reports(image.ReportedBytes, rt) {
+		if k := c.layersOf(name, p); k != nil && k.fits(image.ReportedBytes, rt) {
 			return k
 		}
 	}
@@ -229,8 +229,8 @@ func (k *known) isAmong(names []imageref.Ref) bool {
 	})
 }
 
-// reports reports whether a node of that runtime may list the image with that size.
-func (k *known) reports(bytes int64, rt imagesize.Runtime) bool {
+// fits says whether a node of that runtime may list the image with that size.
+func (k *known) fits(bytes int64, rt imagesize.Runtime) bool {
 	told := estimate.Exactly(k.CompressedBytes).Times(imagesize.CompressedFactor(rt))
 	return rt != imagesize.OtherRuntime && told.Low <= bytes && bytes <= told.High
 }
