@@ -91,6 +91,9 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 		return nil, err
 	}
 	if o.listed {
+		if len(o.images) > 0 {
+			notes = io.Discard // What those lack makes the answer about the others wider, no more.
+		}
 		if err := o.registries.resolveListed(ctx, l, p, notes); err != nil {
 			return nil, err
 		}
