@@ -166,4 +166,5 @@ func (l *Learner) NodeDeleted(name string, _ types.UID) {
 		delete(l.nodes, name)
 		l.leave(name, node.pool)
 	}
+	l.unlisted = slices.DeleteFunc(l.unlisted, func(u unlistedPull) bool { return u.pull.Node == name })
 }

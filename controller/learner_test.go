@@ -224,6 +224,22 @@ func TestLearnerOfReportedSizes(t *testing.T) {
 	}
 }
 
+func TestLearnerForgetsPullsOfNodesThatAreGone(t *testing.T) {
+	s := newSchool(t)
+	s.node("m", "gpu")
+	s.pullOn("n", "1", "app:1", mebibyte)
+	s.pullOn("m", "2", "app:2", mebibyte)
+	s.pullOn("n", "3", "app:3", mebibyte)
+	if len(s.learner.unlisted) != 3 {
+		t.Fatalf("%d pulls wait for a list of images, want 3", len(s.learner.unlisted))
+	}
+	s.DeleteNode("n", "n")
+	s.learner.NodeDeleted("n", "n")
+	if len(s.learner.unlisted) != 1 || s.learner.unlisted[0].pull.Node != "m" {
+		t.Errorf("still waiting: %+v, want the pull of node m", s.learner.unlisted)
+	}
+}
+
 func TestLearnerRemembersPredictions(t *testing.T) {
 	s := newSchool(t)
 	s.node("n", "gpu", "there:1")
