@@ -4,6 +4,8 @@
 package controller
 
 import (
+	"time"
+
 	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
 )
@@ -12,6 +14,8 @@ import (
 type learnedNode struct {
 	// pool is whose tally the node is in.
 	pool imagesize.PoolKey
+	// countedSample is when the sample was taken whose bytes in use were counted last, by the node's clock.
+	countedSample time.Time
 }
 
 // poolTally is a tally, and what the ledger has been told of it.

@@ -6,6 +6,7 @@ package controller
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -69,6 +70,39 @@ func TestLearnerOfLazyNodes(t *testing.T) {
 	s.sample(99)
 	s.learner.NodeDeleted("n", "n")
 	s.wrote("and gone", "learned cpu containerd: 0 lazy", "learned cpu containerd: 0")
+}
+
+// TestLearnerCountsASampleOnce: kubelets tell one sample again and again until they take the next.
+func TestLearnerCountsASampleOnce(t *testing.T) {
+	s := newSchool(t)
+	s.needed = estimate.Between(100, 200, 300)
+	for range 5 {
+		s.polled("n", 99)
+	}
+	s.now = s.now.Add(-time.Second)
+	s.polled("n", 99)
+	s.wrote("one sample, and an older one")
+	s.node("n", "cpu")
+	s.now = s.now.Add(time.Second)
+	s.polled("n", 99)
+	s.sample(99)
+	s.wrote("it does not count in another pool, too")
+	s.sample(99)
+	s.wrote("a third sample, the second there", "learned cpu containerd: 0 lazy")
+	for range 20 {
+		s.polled("n", 100)
+	}
+	s.wrote("a clean one that is not newer")
+
+	s.behind = time.Hour
+	for range 10 {
+		s.sample(100)
+	}
+	s.wrote("clean ones, by a clock that was put back")
+	for range 12 {
+		s.sample(100)
+	}
+	s.wrote("which the ledger believes after two minutes", "learned cpu containerd: 0")
 }
 
 // TestLearnerForgetsANodeWhileItLooksAtItsSample: the sample does not bring it back.

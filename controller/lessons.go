@@ -10,8 +10,9 @@ import (
 	"github.com/headroom-dev/headroom/ledger"
 )
 
-// Sampled implements SampleListener: a sample is what ends a pull that is watched.
-func (l *Learner) Sampled(name string, m ledger.Measurement, _ ledger.Lines) {
+// Sampled implements SampleListener: a sample is what ends a pull that is watched. A kubelet may tell one sample again for
+// some seconds; what is in use is counted once for each sample that the ledger took for a newer one.
+func (l *Learner) Sampled(name string, _ ledger.Measurement, _ ledger.Lines) {
 	s := l.ledger.Snapshot()
 	row, found := s.Node(name)
 	var needed estimate.Bytes
@@ -31,8 +32,11 @@ func (l *Learner) Sampled(name string, m ledger.Measurement, _ ledger.Lines) {
 	}
 	l.learnListed(s, row)
 	node, tally := l.tallyOf(row)
-	tally.AddUsed(name, m.CapacityBytes-m.AvailableBytes, needed)
-	l.write(node.pool, tally)
+	if m, measured := row.Measurement(); measured && !m.SampledAt.Equal(node.countedSample) {
+		node.countedSample = m.SampledAt
+		tally.AddUsed(name, m.CapacityBytes-m.AvailableBytes, needed)
+		l.write(node.pool, tally)
+	}
 }
 
 // observe takes one pull into account. The caller holds mu.
