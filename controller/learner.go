@@ -73,15 +73,10 @@ type Learner struct {
 	predictions *recent[types.UID, map[imageref.Ref]Prediction]
 	tallies     *recent[imagesize.PoolKey, *poolTally]
 	observed    *recent[observedKey, estimate.Bytes]
-	// pools knows whose tally a node is in.
-	pools    map[string]imagesize.PoolKey
-	unlisted []unlistedPull
-}
-
-// poolTally is a tally, and what the ledger has been told of it.
-type poolTally struct {
-	imagesize.Tally
-	written imagesize.Learned
+	nodes       map[string]*learnedNode
+	// poolNodes counts the nodes by the pool that they are in.
+	poolNodes map[imagesize.PoolKey]int
+	unlisted  []unlistedPull
 }
 
 type observedKey struct {
@@ -91,7 +86,6 @@ type observedKey struct {
 
 // unlistedPull is one whose reported size is not known yet.
 type unlistedPull struct {
-	node    string
 	key     observedKey
 	pull    imagesize.Pull
 	samples int
@@ -107,7 +101,8 @@ func NewLearner(l LearningLedger, o LearnerOptions) *Learner {
 		predictions: newRecent[types.UID, map[imageref.Ref]Prediction](maxPredictedPods, nil),
 		tallies:     newRecent[imagesize.PoolKey, *poolTally](maxTallies, func(key imagesize.PoolKey) { l.SetLearned(key, imagesize.Learned{}) }),
 		observed:    newRecent[observedKey, estimate.Bytes](maxObservedImages, func(key observedKey) { l.SetObserved(key.pool, key.ref, estimate.Bytes{}) }),
-		pools:       make(map[string]imagesize.PoolKey),
+		nodes:       make(map[string]*learnedNode),
+		poolNodes:   make(map[imagesize.PoolKey]int),
 	}
 }
 
@@ -167,35 +162,9 @@ func (l *Learner) NodeSet(*corev1.Node, ledger.Node) {}
 func (l *Learner) NodeDeleted(name string, _ types.UID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.leave(name)
-}
-
-// leave takes a node out of its pool's tally. The caller holds mu.
-func (l *Learner) leave(node string) {
-	key, known := l.pools[node]
-	if !known {
-		return
+	if node, known := l.nodes[name]; known {
+		delete(l.nodes, name)
+		l.leave(name, node.pool)
 	}
-	delete(l.pools, node)
-	if tally, found := l.tallies.get(key); found {
-		tally.ForgetNode(node)
-		l.write(key, tally)
-	}
-}
-
-// PoolsLearned returns of how many pools pulls have taught what: closed labels for a metric.
-func (l *Learner) PoolsLearned() map[string]int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	counts := map[string]int{"kept": 0, "reported": 0, "lazy": 0}
-	l.tallies.all(func(_ imagesize.PoolKey, tally *poolTally) {
-		for what, learned := range map[string]bool{
-			"kept": tally.written.Kept != nil, "reported": tally.written.Reported != nil, "lazy": tally.written.Lazy,
-		} {
-			if learned {
-				counts[what]++
-			}
-		}
-	})
-	return counts
+	l.unlisted = slices.DeleteFunc(l.unlisted, func(u unlistedPull) bool { return u.pull.Node == name })
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,6 +35,9 @@ type school struct {
 	metrics      *PullMetrics
 	registry     *prometheus.Registry
 	needed       estimate.Bytes
+	now          time.Time
+	behind       time.Duration // the nodes' clocks
+	meanwhile    func()        // runs while a sample is looked at
 }
 
 func (s *school) Observations() []ledger.Observation {
@@ -46,6 +50,9 @@ func (s *school) SetLearned(key imagesize.PoolKey, learned imagesize.Learned) {
 	text := fmt.Sprintf("learned %s %s: %d", key.Pool, key.Runtime, learned.Observations)
 	if learned.Kept != nil {
 		text += fmt.Sprintf(" kept %.1f", learned.Kept.Likely)
+		if learned.Kept.Low < learned.Kept.High {
+			text += "?"
+		}
 	}
 	if learned.Reported != nil {
 		text += fmt.Sprintf(" reported %.1f", learned.Reported.Likely)
@@ -62,7 +69,7 @@ func (s *school) SetObserved(key imagesize.PoolKey, ref imageref.Ref, taken esti
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s := &school{Ledger: ledger.New(), t: t, predictions: map[imageref.Ref]Prediction{}, registry: prometheus.NewPedanticRegistry()}
+	s := &school{Ledger: ledger.New(), t: t, predictions: map[imageref.Ref]Prediction{}, registry: prometheus.NewPedanticRegistry(), now: t0}
 	s.MarkSynced()
 	s.metrics = NewPullMetrics(s.registry)
 	s.learner = NewLearner(s, LearnerOptions{
@@ -74,7 +81,12 @@ func newSchool(t *testing.T) *school {
 			}
 			return p
 		},
-		Needed:  func(*ledger.NodeRow) estimate.Bytes { return s.needed },
+		Needed: func(*ledger.NodeRow) estimate.Bytes {
+			if s.meanwhile != nil {
+				s.meanwhile()
+			}
+			return s.needed
+		},
 		Metrics: s.metrics,
 	})
 	s.node("n", "gpu")
@@ -91,17 +103,32 @@ func (s *school) node(name, pool string, listed ...string) {
 	s.SetNode(row)
 }
 
-// pull binds a pod, has its image pulled and takes a sample.
+// pull binds a pod to node n, has its image pulled and takes a sample.
 func (s *school) pull(uid, image string, takenBytes int64) {
-	pod := ledger.Pod{UID: types.UID(uid), NodeName: "n", Images: []ledger.PodImage{{Ref: mustRef(s.t, image), PullPolicy: corev1.PullIfNotPresent}}}
-	s.SetPod(pod, t0)
-	s.learner.PodSet(pod)
-	s.observations = append(s.observations, ledger.Observation{Node: "n", Pod: pod.UID, Ref: mustRef(s.t, image), TakenBytes: takenBytes})
-	s.sample(1000 * mebibyte)
+	s.pullOn("n", uid, image, takenBytes)
 }
 
-func (s *school) sample(used int64) {
-	s.learner.Sampled("n", ledger.Measurement{CapacityBytes: 1 << 40, AvailableBytes: 1<<40 - used}, ledger.Lines{})
+func (s *school) pullOn(node, uid, image string, takenBytes int64) {
+	pod := ledger.Pod{UID: types.UID(uid), NodeName: node, Images: []ledger.PodImage{{Ref: mustRef(s.t, image), PullPolicy: corev1.PullIfNotPresent}}}
+	s.SetPod(pod, t0)
+	s.learner.PodSet(pod)
+	s.observations = append(s.observations, ledger.Observation{Node: node, Pod: pod.UID, Ref: mustRef(s.t, image), TakenBytes: takenBytes})
+	s.sampleOn(node, 1000*mebibyte)
+}
+
+// sample takes a new sample of node n.
+func (s *school) sample(used int64) { s.sampleOn("n", used) }
+
+func (s *school) sampleOn(node string, used int64) {
+	s.now = s.now.Add(10 * time.Second)
+	s.polled(node, used)
+}
+
+// polled tells a sample that was taken now, as the poller does.
+func (s *school) polled(node string, used int64) {
+	m := ledger.Measurement{CapacityBytes: 1 << 40, AvailableBytes: 1<<40 - used, SampledAt: s.now.Add(-s.behind), ReceivedAt: s.now}
+	s.SetMeasurement(node, m)
+	s.learner.Sampled(node, m, ledger.Lines{})
 }
 
 func (s *school) wrote(when string, want ...string) {
@@ -197,22 +224,20 @@ func TestLearnerOfReportedSizes(t *testing.T) {
 	}
 }
 
-func TestLearnerOfLazyNodes(t *testing.T) {
+func TestLearnerForgetsPullsOfNodesThatAreGone(t *testing.T) {
 	s := newSchool(t)
-	s.needed = estimate.Between(100, 200, 300)
-	s.sample(99)
-	s.wrote("one sample")
-	s.sample(99)
-	s.wrote("two", "learned gpu containerd: 0 lazy")
-	if got := s.learner.PoolsLearned()["lazy"]; got != 1 {
-		t.Errorf("%d pools are lazy, want 1", got)
+	s.node("m", "gpu")
+	s.pullOn("n", "1", "app:1", mebibyte)
+	s.pullOn("m", "2", "app:2", mebibyte)
+	s.pullOn("n", "3", "app:3", mebibyte)
+	if len(s.learner.unlisted) != 3 {
+		t.Fatalf("%d pulls wait for a list of images, want 3", len(s.learner.unlisted))
 	}
-	s.node("n", "cpu")
-	s.sample(99)
-	s.wrote("the node is in another pool", "learned gpu containerd: 0")
-	s.sample(99)
+	s.DeleteNode("n", "n")
 	s.learner.NodeDeleted("n", "n")
-	s.wrote("and gone", "learned cpu containerd: 0 lazy", "learned cpu containerd: 0")
+	if len(s.learner.unlisted) != 1 || s.learner.unlisted[0].pull.Node != "m" {
+		t.Errorf("still waiting: %+v, want the pull of node m", s.learner.unlisted)
+	}
 }
 
 func TestLearnerRemembersPredictions(t *testing.T) {

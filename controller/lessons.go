@@ -10,16 +10,20 @@ import (
 	"github.com/headroom-dev/headroom/ledger"
 )
 
-// Sampled implements SampleListener: a sample is what ends a pull that is watched.
-func (l *Learner) Sampled(node string, m ledger.Measurement, _ ledger.Lines) {
+// Sampled implements SampleListener: a sample is what ends a pull that is watched. A kubelet may tell one sample again for
+// some seconds; what is in use is counted once for each sample that the ledger took for a newer one.
+func (l *Learner) Sampled(name string, _ ledger.Measurement, _ ledger.Lines) {
 	s := l.ledger.Snapshot()
-	row, found := s.Node(node)
+	row, found := s.Node(name)
 	var needed estimate.Bytes
 	if found && l.options.Needed != nil {
 		needed = l.options.Needed(row)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// Once more: a node that has gone meanwhile must not come back after NodeDeleted.
+	s = l.ledger.Snapshot()
+	row, found = s.Node(name)
 	for _, o := range l.ledger.Observations() {
 		l.observe(s, o)
 	}
@@ -27,9 +31,12 @@ func (l *Learner) Sampled(node string, m ledger.Measurement, _ ledger.Lines) {
 		return
 	}
 	l.learnListed(s, row)
-	key, tally := l.tallyOf(row)
-	tally.AddUsed(node, m.CapacityBytes-m.AvailableBytes, needed)
-	l.write(key, tally)
+	node, tally := l.tallyOf(row)
+	if m, measured := row.Measurement(); measured && !m.SampledAt.Equal(node.countedSample) {
+		node.countedSample = m.SampledAt
+		tally.AddUsed(name, m.CapacityBytes-m.AvailableBytes, needed)
+		l.write(node.pool, tally)
+	}
 }
 
 // observe takes one pull into account. The caller holds mu.
@@ -45,12 +52,14 @@ func (l *Learner) observe(s *ledger.Snapshot, o ledger.Observation) {
 	if !found {
 		return
 	}
-	pool, tally := l.tallyOf(row)
-	key := observedKey{pool, o.Ref}
+	node, tally := l.tallyOf(row)
+	key := observedKey{node.pool, o.Ref}
 	if !evidenceOf(s, row, o.Ref).Manifest.Layered() {
 		l.setObserved(key, o.TakenBytes)
 	}
-	pull := imagesize.Pull{TakenBytes: o.TakenBytes, ReportedBytes: p.ReportedBytes, BlobBytes: p.BlobBytes, Unpacked: p.Unpacked}
+	pull := imagesize.Pull{
+		Node: o.Node, TakenBytes: o.TakenBytes, ReportedBytes: p.ReportedBytes, BlobBytes: p.BlobBytes, Unpacked: p.Unpacked,
+	}
 	switch {
 	case p.Layered && p.Unpacked.IsZero():
 		// It shares all, or nobody has read its layers: nothing to compare with.
@@ -60,17 +69,17 @@ func (l *Learner) observe(s *ledger.Snapshot, o ledger.Observation) {
 		pull.ReportedBytes = reportedBytes(s, row, o.Ref)
 	}
 	if p.Unpacked.IsZero() && pull.ReportedBytes <= 0 && len(l.unlisted) < maxUnlisted {
-		l.unlisted = append(l.unlisted, unlistedPull{node: o.Node, key: key, pull: pull})
+		l.unlisted = append(l.unlisted, unlistedPull{key: key, pull: pull})
 		return
 	}
-	l.learn(pool, tally, pull)
+	l.learn(node.pool, tally, pull)
 }
 
 // learnListed looks again for the pulls of a node that could not be compared yet. The caller holds mu.
 func (l *Learner) learnListed(s *ledger.Snapshot, row *ledger.NodeRow) {
 	rest := l.unlisted[:0]
 	for _, u := range l.unlisted {
-		if u.node != row.Name {
+		if u.pull.Node != row.Name {
 			rest = append(rest, u)
 			continue
 		}
@@ -111,42 +120,6 @@ func (l *Learner) setObserved(key observedKey, takenBytes int64) {
 		l.ledger.SetObserved(key.pool, key.ref, taken)
 	}
 }
-
-// tallyOf returns the tally of the node's pool. The caller holds mu.
-func (l *Learner) tallyOf(row *ledger.NodeRow) (imagesize.PoolKey, *poolTally) {
-	key := imagesize.PoolKey{Pool: l.options.Pool(row), Runtime: row.Runtime, Platform: imagesize.Platform{OS: row.OS, Architecture: row.Architecture}}
-	if before, known := l.pools[row.Name]; !known || before != key {
-		l.leave(row.Name)
-		l.pools[row.Name] = key
-	}
-	if tally, found := l.tallies.get(key); found {
-		return key, tally
-	}
-	return key, l.newTally(key)
-}
-
-func (l *Learner) newTally(key imagesize.PoolKey) *poolTally {
-	tally := &poolTally{}
-	l.tallies.set(key, tally)
-	return tally
-}
-
-// write tells the ledger what has changed, and keeps a pool that teaches from making room. The caller holds mu.
-func (l *Learner) write(key imagesize.PoolKey, tally *poolTally) {
-	learned := tally.Learned()
-	if sameLearned(learned, tally.written) {
-		return
-	}
-	tally.written = learned
-	l.tallies.set(key, tally)
-	l.ledger.SetLearned(key, learned)
-}
-
-func sameLearned(a, b imagesize.Learned) bool {
-	return a.Lazy == b.Lazy && a.Observations == b.Observations && sameFactor(a.Kept, b.Kept) && sameFactor(a.Reported, b.Reported)
-}
-
-func sameFactor(a, b *estimate.Factor) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func evidenceOf(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref) imagesize.Evidence {
 	return s.Evidence(ref, row.Runtime, imagesize.Platform{OS: row.OS, Architecture: row.Architecture})

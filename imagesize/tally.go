@@ -21,15 +21,19 @@ const (
 	// maxFactor is more than any image of real files takes for each reported byte.
 	maxFactor = 6
 
-	votesKept, minVotes     = 16, 3
+	votesKept, minVotes = 16, 3
+	// minVoters is how many nodes of a larger pool must have voted: its nodes may not all be set up alike.
+	minVoters               = 3
 	factorsKept, minFactors = 32, 5
 	// minForOutliers is how many factors it takes to say that one is not like the others.
 	minForOutliers = 8
 )
 
-// Pull is what one pull has taken of a disk, and what is known of the image. All
-// counts are bytes.
+// Pull is what one pull has taken of a node's disk, and what is known of the image.
+// All counts are bytes.
 type Pull struct {
+	// Node is the name of the node that pulled.
+	Node string
 	// TakenBytes is by how much the available bytes have shrunk.
 	TakenBytes int64
 	// ReportedBytes is the size in the unit of the node's runtime, 0 for unknown.
@@ -62,11 +66,17 @@ func Outcomes() []Outcome {
 // only, so that it follows a pool that changes. The zero value has seen nothing. It
 // is not safe for concurrent use.
 type Tally struct {
-	votes   ring[bool]    // whether the blobs were kept
+	votes   ring[vote]
 	factors ring[float64] // bytes taken for each reported byte
 	// used is how many pulls were [OutcomeUsed].
 	used     int
 	suspects suspects
+}
+
+// vote is what one pull says of its node: whether the blobs were kept.
+type vote struct {
+	node string
+	kept bool
 }
 
 // Add takes a pull into account.
@@ -118,7 +128,7 @@ func (t *Tally) vote(p Pull, unpacked estimate.Bytes) Outcome {
 	case !kept && !discarded:
 		return OutcomeOutlier
 	}
-	t.votes.push(kept, votesKept)
+	t.votes.push(vote{node: p.Node, kept: kept}, votesKept)
 	return OutcomeUsed
 }
 
@@ -131,28 +141,32 @@ func near(got, want int64) bool {
 	return distance <= estimate.SaturatingAdd(want/20, slackBytes)
 }
 
-// Learned returns what the pulls have taught so far. What too few have shown is nil.
-func (t *Tally) Learned() Learned {
-	return Learned{Kept: t.kept(), Reported: t.reported(), Lazy: t.suspects.lazy(), Observations: t.used}
+// Learned returns what the pulls have taught so far, of a pool that has so many nodes
+// now. What too few have shown is nil.
+func (t *Tally) Learned(nodes int) Learned {
+	return Learned{Kept: t.kept(nodes), Reported: t.reported(), Lazy: t.suspects.lazy(), Observations: t.used}
 }
 
-func (t *Tally) kept() *estimate.Factor {
+// kept is certain only where the votes are of one mind and of enough nodes. The votes
+// of few nodes say what is likely and narrow nothing: other nodes of a pool may be set
+// up in another way, and a bound that is wrong for them would be believed.
+func (t *Tally) kept(nodes int) *estimate.Factor {
 	n, kept := len(t.votes.values), 0
-	for _, vote := range t.votes.values {
-		if vote {
+	if n < minVotes {
+		return nil
+	}
+	voters := make(map[string]bool, n)
+	for _, v := range t.votes.values {
+		voters[v.node] = true
+		if v.kept {
 			kept++
 		}
 	}
-	switch {
-	case n < minVotes:
-		return nil
-	case kept == n:
-		return &estimate.Factor{Low: 1, Likely: 1, High: 1}
-	case kept == 0:
-		return &estimate.Factor{}
-	default:
-		return &estimate.Factor{Low: 0, Likely: float64(kept) / float64(n), High: 1}
+	share := float64(kept) / float64(n)
+	if (kept == 0 || kept == n) && len(voters) >= min(minVoters, nodes) {
+		return &estimate.Factor{Low: share, Likely: share, High: share}
 	}
+	return &estimate.Factor{Low: 0, Likely: share, High: 1}
 }
 
 // reported takes the median for likely, and not a moving average: one odd pull does

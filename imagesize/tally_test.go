@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -66,7 +67,7 @@ func TestTallyAdd(t *testing.T) {
 			if tc.want == imagesize.OutcomeUsed {
 				observations = 1
 			}
-			if diff := cmp.Diff(imagesize.Learned{Observations: observations}, tally.Learned()); diff != "" {
+			if diff := cmp.Diff(imagesize.Learned{Observations: observations}, tally.Learned(1)); diff != "" {
 				t.Errorf("after one pull (-want +got):\n%s", diff)
 			}
 		})
@@ -107,7 +108,7 @@ func TestTallyLearned(t *testing.T) {
 			for _, p := range tc.pulls {
 				tally.Add(p)
 			}
-			learned := tally.Learned()
+			learned := tally.Learned(1)
 			about := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-6 })
 			if diff := cmp.Diff(tc.kept, learned.Kept, about); diff != "" {
 				t.Errorf("kept (-want +got):\n%s", diff)
@@ -122,13 +123,61 @@ func TestTallyLearned(t *testing.T) {
 	}
 }
 
+// TestTallyKeptTakesVoters: what few nodes of a pool do is likely for the others, and not certain.
+func TestTallyKeptTakesVoters(t *testing.T) {
+	certain := func(share float64) *estimate.Factor {
+		return &estimate.Factor{Low: share, Likely: share, High: share}
+	}
+	likely := func(share float64) *estimate.Factor {
+		return &estimate.Factor{Low: 0, Likely: share, High: 1}
+	}
+	for name, tc := range map[string]struct {
+		votes string // by node, one letter each: a capital for kept
+		nodes int
+		want  *estimate.Factor
+	}{
+		"two votes of two nodes":                      {"AB", 2, nil},
+		"three of the only node":                      {"AAA", 1, certain(1)},
+		"three of one of two nodes":                   {"AAA", 2, likely(1)},
+		"three of one of a hundred, discarded":        {"aaa", 100, likely(0)},
+		"sixteen of one of a hundred":                 {"AAAAAAAAAAAAAAAA", 100, likely(1)},
+		"three of both nodes":                         {"AAB", 2, certain(1)},
+		"three of two of three nodes":                 {"aab", 3, likely(0)},
+		"three of three of three nodes":               {"abc", 3, certain(0)},
+		"three of three of a hundred":                 {"ABC", 100, certain(1)},
+		"three of three of a hundred that disagree":   {"ABc", 100, likely(2.0 / 3)},
+		"the only node disagrees with itself":         {"AAa", 1, likely(2.0 / 3)},
+		"the pool has lost all nodes":                 {"AAA", 0, certain(1)},
+		"a voter whose votes are older than the last": {"BCAAAAAAAAAAAAAAAA", 3, likely(1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var tally imagesize.Tally
+			for _, voter := range tc.votes {
+				p := discardedPull
+				if unicode.IsUpper(voter) {
+					p = keptPull
+				}
+				p.Node = string(unicode.ToLower(voter))
+				if outcome := tally.Add(p); outcome != imagesize.OutcomeUsed {
+					t.Fatalf("outcome %s", outcome)
+				}
+			}
+			if diff := cmp.Diff(tc.want, tally.Learned(tc.nodes).Kept); diff != "" {
+				t.Errorf("kept (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestTallyDoesNotMindTheOrder shuffles what fits the rings.
 func TestTallyDoesNotMindTheOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
 		var pulls []imagesize.Pull
 		for range random.IntN(17) {
-			pulls = append(pulls, []imagesize.Pull{keptPull, discardedPull}[random.IntN(2)])
+			p := []imagesize.Pull{keptPull, discardedPull}[random.IntN(2)]
+			p.Node = strconv.Itoa(random.IntN(4))
+			pulls = append(pulls, p)
 		}
 		for range random.IntN(33) {
 			pulls = append(pulls, reportedPull(random.Float64()*6))
@@ -141,69 +190,10 @@ func TestTallyDoesNotMindTheOrder(t *testing.T) {
 		for _, p := range pulls {
 			second.Add(p)
 		}
-		if diff := cmp.Diff(first.Learned(), second.Learned()); diff != "" {
+		if diff := cmp.Diff(first.Learned(9), second.Learned(9)); diff != "" {
 			t.Fatalf("%d pulls in another order (-first +second):\n%s", len(pulls), diff)
 		}
 	}
-}
-
-func TestTallyLazy(t *testing.T) {
-	const needed = 1000
-	for name, tc := range map[string]struct {
-		used string // s: short of it, e: enough, b: short, of node b, f: node a is gone
-		want bool
-	}{
-		"nothing":                         {"", false},
-		"one short sample":                {"s", false},
-		"two, not in a row":               {"ses", false},
-		"two of two nodes":                {"sb", false},
-		"two in a row":                    {"ss", true},
-		"nine clean ones":                 {"sseeeeeeeee", true},
-		"ten clean ones":                  {"sseeeeeeeeee", false},
-		"ten clean ones, not in a row":    {"sseeeeeseeeee", true},
-		"another node is clean":           {"sseeeeeeeeeebb", true},
-		"the node is gone":                {"ssf", false},
-		"the node is gone before the two": {"sfs", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var tally imagesize.Tally
-			for _, step := range tc.used {
-				switch step {
-				case 's':
-					tally.AddUsed("a", needed-1, estimate.Between(needed, 2*needed, 3*needed))
-				case 'e':
-					tally.AddUsed("a", needed, estimate.Between(needed, 2*needed, 3*needed))
-				case 'b':
-					tally.AddUsed("b", 0, estimate.Exactly(needed))
-				case 'f':
-					tally.ForgetNode("a")
-				}
-			}
-			if got := tally.Learned().Lazy; got != tc.want {
-				t.Errorf("lazy is %v, want %v", got, tc.want)
-			}
-		})
-	}
-}
-
-// TestTallyLazyIsBounded: with thousands of short nodes, one that clears does not end it.
-func TestTallyLazyIsBounded(t *testing.T) {
-	var tally imagesize.Tally
-	for i := range 3000 {
-		for range 2 {
-			tally.AddUsed(strconv.Itoa(i), 0, estimate.Exactly(1))
-		}
-	}
-	for i := range 3000 {
-		if !tally.Learned().Lazy {
-			if i < 1000 {
-				t.Errorf("not lazy after %d nodes have cleared", i)
-			}
-			return
-		}
-		tally.ForgetNode(strconv.Itoa(i))
-	}
-	t.Error("it never ends")
 }
 
 // FuzzTally: whatever comes, nothing is learned from too little, and what is learned is a factor.
@@ -215,8 +205,9 @@ func FuzzTally(f *testing.F) {
 	f.Fuzz(func(t *testing.T, taken, reported, blobs, low, likely, high int64, n uint8) {
 		var tally imagesize.Tally
 		p := imagesize.Pull{TakenBytes: taken, ReportedBytes: reported, BlobBytes: blobs, Unpacked: estimate.Bytes{Low: low, Likely: likely, High: high}}
-		used := 0
+		used, nodes := 0, 1+int(n)%5
 		for i := range int(n) {
+			p.Node = strconv.Itoa(i % 2)
 			outcome := tally.Add(p)
 			if !slices.Contains(imagesize.Outcomes(), outcome) {
 				t.Fatalf("%+v: outcome %q", p, outcome)
@@ -228,12 +219,14 @@ func FuzzTally(f *testing.F) {
 			tally.AddUsed("b", blobs, p.Unpacked)
 			p.TakenBytes += int64(i) * int64(n) // wraps
 		}
-		learned := tally.Learned()
+		learned := tally.Learned(nodes)
 		switch {
 		case learned.Observations != used:
 			t.Errorf("%d observations, want %d", learned.Observations, used)
 		case learned.Kept != nil && (used < 3 || !learned.Kept.Valid() || learned.Kept.High > 1):
 			t.Errorf("kept is %+v after %d pulls", *learned.Kept, used)
+		case learned.Kept != nil && learned.Kept.Low == learned.Kept.High && nodes > 2:
+			t.Errorf("kept is %+v after the pulls of two of %d nodes", *learned.Kept, nodes)
 		case learned.Reported != nil && (used < 5 || !learned.Reported.Valid() || learned.Reported.High > 6.6+1e-9):
 			t.Errorf("reported is %+v after %d pulls", *learned.Reported, used)
 		case learned.Lazy && n < 2:

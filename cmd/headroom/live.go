@@ -33,10 +33,10 @@ type liveOptions struct {
 	connection connection
 	kubelets   kubeletOptions
 	registries registryOptions
-	// images are those that will be asked about: the ones no node reports are
-	// looked up in registries.
+	// images are those that will be asked about: registries are asked for the
+	// layers of the ones whose layers are not known.
 	images []imageref.Ref
-	// listed says that the images which nodes list are looked up there, too.
+	// listed says that they are asked for the layers of what nodes list, too.
 	listed bool
 }
 
@@ -58,8 +58,8 @@ type liveCluster struct {
 	now      time.Time
 }
 
-// look lists nodes and pods, reads the policy, asks every kubelet once and, for
-// images that nobody has, the registries. What could not be learned is written
+// look lists nodes and pods, reads the policy, asks every kubelet once, and
+// registries for the sizes and layers of images. What could not be learned is written
 // to notes, one line each; only a cluster whose nodes or pods can't be listed
 // is an error.
 func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, error) {

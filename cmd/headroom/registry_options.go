@@ -24,7 +24,7 @@ import (
 	"github.com/headroom-dev/headroom/registry"
 )
 
-// registryOptions say whether and how registries are asked for sizes.
+// registryOptions say whether and how registries are asked for sizes and layers.
 type registryOptions struct {
 	mode        string // on | off
 	endpoints   []string
@@ -38,7 +38,7 @@ func newRegistryOptions() registryOptions {
 }
 
 func (o *registryOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.mode, "registry", o.mode, "Whether registries of the policy's list are asked for the size of images that no node has: on or off.")
+	flags.StringVar(&o.mode, "registry", o.mode, "Whether registries of the policy's list are asked for the sizes and layers of images that pods want or nodes list: on or off.")
 	flags.StringArrayVar(&o.endpoints, "registry-endpoint", nil, "HOST=URL: ask URL in place of HOST, for mirrors and plain-HTTP registries. Lists HOST, too. May be given several times.")
 	flags.StringVar(&o.credentials, "registry-credentials", o.credentials, "A docker config.json with credentials for registries. Only its auths are used, programs that it names are refused. Read again when it changes. Without it, registries are asked anonymously.")
 	flags.StringVar(&o.store, "size-store", o.store, "A file to keep what registries told of digests in, so that a restart need not ask again. Without it, that is kept in memory only.")

@@ -1,0 +1,147 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/headroom-dev/headroom/controller"
+	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/registry"
+	"github.com/headroom-dev/headroom/webhook"
+)
+
+// parts are what a process is made of. Every replica runs all of them; they
+// meet in the ledger only.
+type parts struct {
+	ledger    *ledger.Ledger
+	policy    *controller.PolicySource
+	learner   *controller.Learner
+	pulled    *controller.PulledSizes // nil where events are not watched
+	collector *controller.Collector
+	webhook   *webhook.Server
+	// runnables have nothing to do once they are told to end; finishing have.
+	runnables, finishing []manager.Runnable
+}
+
+func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
+	p := &parts{ledger: ledger.New()}
+	events := controller.NewEvents(client)
+	alert := controller.NewAlert(log)
+	lines := controller.NewLineWatch(events)
+	var err error
+	p.policy, err = controller.NewPolicySource(client, controller.PolicySourceOptions{SyncTimeout: o.syncTimeout, Events: events})
+	if err != nil {
+		return nil, err
+	}
+	nodes := []controller.NodeListener{alert, lines}
+	var pods []controller.PodListener
+
+	p.learner = p.newLearner(metrics.Registry)
+	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines, p.learner)
+	if err != nil {
+		return nil, err
+	}
+	if poller != nil {
+		// The learner comes first: it predicts what a sample then shows.
+		nodes, pods = append(nodes, p.learner, poller), append(pods, p.learner, poller)
+		p.runnables = append(p.runnables, poller)
+	}
+	if o.pulledEvents {
+		p.pulled = controller.NewPulledSizes(client, p.ledger)
+		p.runnables = append(p.runnables, p.pulled)
+	}
+	resolver, err := o.registries.resolver(p.policy.Policy, p.ledger, o.sizeWaiters, func(err error) {
+		log.Error(err, "What registries are asked with or told is not as it should be")
+	})
+	if err != nil {
+		return nil, err
+	}
+	if resolver != nil {
+		wants := controller.NewWants(resolver, func() controller.Evidence { return p.ledger.Snapshot() })
+		nodes, pods = append(nodes, wants), append(pods, wants)
+		p.runnables = append(p.runnables, wants, manager.RunnableFunc(resolver.Run))
+	}
+	informers, err := controller.NewInformers(client, p.ledger, controller.InformerOptions{
+		ResyncPeriod: o.resyncPeriod, SyncTimeout: o.syncTimeout, Nodes: nodes, Pods: pods,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.runnables = append(p.runnables, events, p.policy, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.collector = newCollector(o, p, poller, alert, events, resolver)
+	return p, p.addWebhook(o, log, config, client, resolver)
+}
+
+func newPoller(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, l *ledger.Ledger, samples ...controller.SampleListener) (*controller.Poller, error) {
+	kubelets, err := o.kubelets.client(config, client)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case kubelets == nil:
+		log.Info("Kubelets are not asked (--kubelet-via=off): image storage is taken from the policy or assumed, and no pod is refused on an assumption")
+		return nil, nil
+	case o.kubelets.via == kubeletViaDirect && o.kubelets.insecureTLS:
+		log.Info("Kubelets' serving certificates are not checked (--kubelet-insecure-tls): whoever can take a node's address can pose as its kubelet, and gets a token that can read kubelets' statistics and settings")
+	case o.kubelets.via == kubeletViaAPIServer:
+		log.Info("Kubelets are asked through the API server (--kubelet-via=apiserver): the right this needs, nodes/proxy, also allows to run commands in every pod")
+	}
+	return controller.NewPoller(kubelets, l, controller.PollerOptions{
+		Interval: o.kubeletInterval, PendingInterval: o.kubeletPendingInterval, Concurrency: o.kubelets.concurrency,
+		ViaAPIServer: o.kubelets.via == kubeletViaAPIServer, Samples: samples, Log: log,
+	}), nil
+}
+
+func newCollector(o *serveOptions, p *parts, poller *controller.Poller, alert *controller.Alert, events *controller.Events, resolver *registry.Resolver) *controller.Collector {
+	options := controller.CollectorOptions{
+		Snapshot: p.ledger.Snapshot,
+		Account: func(s *ledger.Snapshot, row *ledger.NodeRow, now time.Time) ledger.Account {
+			return fit.Now(s, row, p.policy.Policy(), now).Account
+		},
+		PerNode: o.nodeMetrics, Poller: poller, Policy: p.policy, Alert: alert, Events: events,
+		Learner: p.learner, Pulled: p.pulled,
+	}
+	if resolver != nil {
+		options.Registries = resolver.Stats
+	}
+	return controller.NewCollector(options)
+}
+
+// addTo registers everything with the manager: what runs, what is measured, and
+// what /healthz and /readyz say.
+func (p *parts) addTo(mgr manager.Manager) error {
+	errs := []error{
+		register(p.collector),
+		mgr.AddHealthzCheck("ping", func(*http.Request) error { return nil }),
+	}
+	for name, check := range p.readiness() {
+		errs = append(errs, mgr.AddReadyzCheck(name, check))
+	}
+	for _, runnable := range p.runnables {
+		errs = append(errs, mgr.Add(everyReplica{impatient{runnable}}))
+	}
+	for _, runnable := range p.finishing {
+		errs = append(errs, mgr.Add(everyReplica{runnable}))
+	}
+	return errors.Join(errs...)
+}
+
+func register(c prometheus.Collector) error {
+	if err := metrics.Registry.Register(c); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"net/http"
+
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+)
+
+// readiness is what must hold before anybody is sent here, in a cluster by
+// /readyz, out of it by registering only then: an empty ledger has no opinion, and
+// before the policy is read everything is admitted.
+func (p *parts) readiness() map[string]healthz.Checker {
+	return map[string]healthz.Checker{
+		"ledger": func(*http.Request) error {
+			if !p.ledger.Snapshot().Synced() {
+				return errors.New("the first lists of nodes and pods are not in the ledger yet")
+			}
+			return nil
+		},
+		"policy": func(*http.Request) error {
+			select {
+			case <-p.policy.Synced():
+				return nil
+			default:
+				return errors.New("the policy has not been read yet")
+			}
+		},
+		"webhook": p.webhook.Check,
+	}
+}
+
+// ready reports whether all of it holds.
+func (p *parts) ready() bool {
+	for _, check := range p.readiness() {
+		if check(nil) != nil {
+			return false
+		}
+	}
+	return true
+}
