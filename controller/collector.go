@@ -19,7 +19,7 @@ type CollectorOptions struct {
 	Snapshot func() *ledger.Snapshot
 	// Account draws up a node's account by the policy in force.
 	Account func(s *ledger.Snapshot, row *ledger.NodeRow, now time.Time) ledger.Account
-	// PerNode adds gauges with the label node: six series for each node.
+	// PerNode adds gauges with the label node: nine series for each node.
 	PerNode    bool
 	Poller     *Poller
 	Policy     *PolicySource
@@ -37,7 +37,8 @@ type CollectorOptions struct {
 type Collector struct {
 	options CollectorOptions
 
-	synced, nodes, capacity, available, pending, age, inodes, inodesFree   *prometheus.Desc
+	synced, nodes, capacity, available, pending, reclaimable               *prometheus.Desc
+	age, inodes, inodesFree                                                *prometheus.Desc
 	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
 	policyInfo, policyValid, policyLoads                                   *prometheus.Desc
 	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
@@ -59,7 +60,9 @@ func NewCollector(o CollectorOptions) *Collector {
 		capacity:  desc("node_image_capacity_bytes", "Size of the file system that holds a node's images: measured, declared or assumed.", "node"),
 		available: desc("node_image_available_bytes", "What is available there before pending pulls are taken off: measured, or an estimate where ledger_nodes counts the node as another tier.", "node"),
 		pending:   desc("node_image_pending_bytes", "What the images of pods bound to a node will still take there, likely value.", "node"),
-		age:       desc("node_image_sample_age_seconds", "Age of a node's last sample. Absent where there is none.", "node"),
+		reclaimable: desc("node_image_reclaimable_bytes", "What the kubelet could free there by deleting all images that no pod uses, by bound: low, likely, high. Not to be summed over bounds.",
+			"node", "bound"),
+		age: desc("node_image_sample_age_seconds", "Age of a node's last sample. Absent where there is none.", "node"),
 
 		inodes:     desc("node_image_inodes", "Inodes of the file system that holds a node's images. Absent where the kubelet does not tell.", "node"),
 		inodesFree: desc("node_image_inodes_free", "Inodes that are free there. Absent where the kubelet does not tell.", "node"),
@@ -87,7 +90,8 @@ func NewCollector(o CollectorOptions) *Collector {
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.synced, c.nodes, c.capacity, c.available, c.pending, c.age, c.inodes, c.inodesFree, c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
+		c.synced, c.nodes, c.capacity, c.available, c.pending, c.reclaimable, c.age, c.inodes, c.inodesFree,
+		c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
 		c.policyInfo, c.policyValid, c.policyLoads, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
 		c.poolsLearned, c.pulledImages,
 	} {
@@ -145,6 +149,9 @@ func (c *Collector) collectLedger(out emitter) {
 		if account.Tier != ledger.NoTier {
 			out.gauge(c.capacity, float64(account.CapacityBytes), row.Name)
 			out.gauge(c.available, float64(account.Measured.Likely), row.Name)
+			out.gauge(c.reclaimable, float64(account.Reclaimable.Low), row.Name, "low")
+			out.gauge(c.reclaimable, float64(account.Reclaimable.Likely), row.Name, "likely")
+			out.gauge(c.reclaimable, float64(account.Reclaimable.High), row.Name, "high")
 		}
 		if account.Inodes > 0 {
 			out.gauge(c.inodes, float64(account.Inodes), row.Name)

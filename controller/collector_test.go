@@ -32,7 +32,8 @@ func collectorOf(t *testing.T, perNode bool) *Collector {
 		"a": {
 			Tier: ledger.Measured, SampleAge: 7 * time.Second, CapacityBytes: 1000,
 			Measured: estimate.Exactly(400), Pending: estimate.Between(0, 150, 300), Available: estimate.Between(100, 250, 400),
-			Inodes: 64, InodesFree: 0, InodeLine: 3,
+			Reclaimable: estimate.Between(20, 30, 50),
+			Inodes:      64, InodesFree: 0, InodeLine: 3,
 		},
 		"b": {Tier: ledger.Declared, CapacityBytes: 2000, Measured: estimate.Between(0, 500, 900)},
 		"c": {Tier: ledger.NoTier},
@@ -105,6 +106,14 @@ headroom_node_image_inodes_free{node="a"} 0
 headroom_node_image_pending_bytes{node="a"} 150
 headroom_node_image_pending_bytes{node="b"} 0
 headroom_node_image_pending_bytes{node="c"} 0
+# HELP headroom_node_image_reclaimable_bytes What the kubelet could free there by deleting all images that no pod uses, by bound: low, likely, high. Not to be summed over bounds.
+# TYPE headroom_node_image_reclaimable_bytes gauge
+headroom_node_image_reclaimable_bytes{bound="high",node="a"} 50
+headroom_node_image_reclaimable_bytes{bound="likely",node="a"} 30
+headroom_node_image_reclaimable_bytes{bound="low",node="a"} 20
+headroom_node_image_reclaimable_bytes{bound="high",node="b"} 0
+headroom_node_image_reclaimable_bytes{bound="likely",node="b"} 0
+headroom_node_image_reclaimable_bytes{bound="low",node="b"} 0
 # HELP headroom_node_image_sample_age_seconds Age of a node's last sample. Absent where there is none.
 # TYPE headroom_node_image_sample_age_seconds gauge
 headroom_node_image_sample_age_seconds{node="a"} 7
@@ -167,7 +176,8 @@ func TestCollectorIsClean(t *testing.T) {
 			}
 		})
 	}
-	if n := testutil.CollectAndCount(collectorOf(t, false), "headroom_node_image_capacity_bytes", "headroom_node_image_pending_bytes", "headroom_node_image_inodes"); n != 0 {
+	if n := testutil.CollectAndCount(collectorOf(t, false), "headroom_node_image_capacity_bytes", "headroom_node_image_pending_bytes",
+		"headroom_node_image_reclaimable_bytes", "headroom_node_image_inodes"); n != 0 {
 		t.Errorf("%d series with node names, though they are off", n)
 	}
 }

@@ -34,9 +34,6 @@ const (
 // TestAccuracy compares what Headroom predicts that a pod's images will take with
 // what they then take. With -update it writes docs/accuracy.md.
 func TestAccuracy(t *testing.T) {
-	lesson := func(i int64) lab.Image {
-		return lab.Image{Name: fmt.Sprintf("accuracy/lesson:v%d", i), Layers: []lab.Layer{{Bytes: (70 + i) * mib, Content: lab.Text, Seed: 8000 + uint64(i)}}}
-	}
 	a := accuracyWorld{
 		keeps:    startBareNode(t, lab.NodeOptions{Name: "keeps", DiskBytes: 8 << 30, Labels: map[string]string{"compressed": "kept"}}),
 		discards: startBareNode(t, lab.NodeOptions{Name: "discards", DiskBytes: 4 << 30, DiscardUnpackedLayers: true, Labels: map[string]string{"compressed": "discarded"}}),
@@ -44,15 +41,7 @@ func TestAccuracy(t *testing.T) {
 	a.namespace = namespace(t, "accuracy")
 	setPolicy(t, accuracyPolicy)
 	a.headroom = startHeadroom(t, "--registry-tag-ttl", "1s", "--kubelet-interval", "5s", "--kubelet-pending-interval", "2s")
-	// Before a pull is watched, two samples must have seen the node at rest.
-	for _, node := range []*lab.Node{a.keeps, a.discards} {
-		mustRun(t, podOptions{namespace: a.namespace, name: "first-" + node.Name, image: lab.RegistryHost + "/lab/pause:1", node: node.Name})
-	}
-	a.awaitListed(t, "lab/pause:1", a.keeps, a.discards)
-	time.Sleep(12 * time.Second)
-	for i := range int64(lessons) {
-		a.teach(t, lesson(i), i)
-	}
+	a.learn(t)
 	a.awaitListed(t, lesson(lessons-1).Name, a.keeps, a.discards)
 
 	var table []accuracyRow

@@ -28,6 +28,29 @@ type accuracyWorld struct {
 	headroom        *serve.Process
 }
 
+// learn has Headroom watch pulls on both nodes until it knows what each keeps of
+// compressed layers.
+func (a *accuracyWorld) learn(t *testing.T) {
+	t.Helper()
+	// Before a pull is watched, two samples must have seen the node at rest.
+	for _, node := range []*lab.Node{a.keeps, a.discards} {
+		mustRun(t, podOptions{namespace: a.namespace, name: "first-" + node.Name, image: lab.RegistryHost + "/lab/pause:1", node: node.Name})
+	}
+	a.awaitListed(t, "lab/pause:1", a.keeps, a.discards)
+	time.Sleep(12 * time.Second)
+	for i := range int64(lessons) {
+		a.teach(t, lesson(i), i)
+	}
+}
+
+// lesson is the image that a lesson is about.
+func lesson(number int64) lab.Image {
+	return lab.Image{
+		Name:   fmt.Sprintf("accuracy/lesson:v%d", number),
+		Layers: []lab.Layer{{Bytes: (70 + number) * mib, Content: lab.Text, Seed: 8000 + uint64(number)}},
+	}
+}
+
 // teach has both nodes pull an image, with nothing else going on, and waits until
 // Headroom has seen what it took.
 func (a *accuracyWorld) teach(t *testing.T, image lab.Image, number int64) {

@@ -4,9 +4,6 @@
 package e2e
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -102,29 +99,13 @@ func (d *driver) do(s sequence.Step) {
 			d.t.Fatal(err)
 		}
 	case s.LeaveAvailablePercent != 0:
-		d.fill(d.availableBytes() - d.disk.CapacityBytes*s.LeaveAvailablePercent/100)
+		fillDisk(d.t, d.node, d.availableBytes()-d.disk.CapacityBytes*s.LeaveAvailablePercent/100)
 	case s.Release:
-		if err := os.Remove(d.fillFile()); err != nil {
-			d.t.Fatal(err)
-		}
+		releaseDisk(d.t, d.node)
 	case s.Await != "":
 		eventually(d.t, 2*time.Minute, s.Await, func() bool { return underPressure(d.t, d.node.Name) == (s.Await == sequence.Pressure) })
 	default:
 		time.Sleep(s.Wait.Duration)
-	}
-}
-
-func (d *driver) fillFile() string { return filepath.Join(d.node.ImageDir, "filled-in") }
-
-// fill takes bytes off the disk at once.
-func (d *driver) fill(bytes int64) {
-	d.t.Helper()
-	file, err := os.Create(d.fillFile())
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	if err := errors.Join(unix.Fallocate(int(file.Fd()), 0, 0, bytes), file.Close()); err != nil {
-		d.t.Fatalf("fill %d bytes: %v", bytes, err)
 	}
 }
 

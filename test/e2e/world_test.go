@@ -8,10 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -254,6 +257,29 @@ func underPressure(t *testing.T, node string) bool {
 		}
 	}
 	return false
+}
+
+// filler is the file that fillDisk makes.
+func filler(node *lab.Node) string { return filepath.Join(node.ImageDir, "filled-in") }
+
+// fillDisk takes bytes off a node's image disk at once.
+func fillDisk(t *testing.T, node *lab.Node, bytes int64) {
+	t.Helper()
+	file, err := os.Create(filler(node))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Fallocate(int(file.Fd()), 0, 0, bytes), file.Close()); err != nil {
+		t.Fatalf("fill %d bytes: %v", bytes, err)
+	}
+}
+
+// releaseDisk gives them back.
+func releaseDisk(t *testing.T, node *lab.Node) {
+	t.Helper()
+	if err := os.Remove(filler(node)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func eventually(t *testing.T, timeout time.Duration, what string, done func() bool) {
