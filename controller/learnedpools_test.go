@@ -59,15 +59,15 @@ func TestLearnerOfLazyNodes(t *testing.T) {
 	s.needed = estimate.Between(100, 200, 300)
 	s.sample(99)
 	s.wrote("one sample")
-	s.sample(99)
-	s.wrote("two", "learned gpu containerd: 0 lazy")
+	s.short(99)
+	s.wrote("a minute and a half of them", "learned gpu containerd: 0 lazy")
 	if got := s.learner.PoolsLearned()["lazy"]; got != 1 {
 		t.Errorf("%d pools are lazy, want 1", got)
 	}
 	s.node("n", "cpu")
 	s.sample(99)
 	s.wrote("the node is in another pool", "learned gpu containerd: 0")
-	s.sample(99)
+	s.short(99)
 	s.learner.NodeDeleted("n", "n")
 	s.wrote("and gone", "learned cpu containerd: 0 lazy", "learned cpu containerd: 0")
 }
@@ -87,8 +87,8 @@ func TestLearnerCountsASampleOnce(t *testing.T) {
 	s.polled("n", 99)
 	s.sample(99)
 	s.wrote("it does not count in another pool, too")
-	s.sample(99)
-	s.wrote("a third sample, the second there", "learned cpu containerd: 0 lazy")
+	s.short(99)
+	s.wrote("a minute and a half there", "learned cpu containerd: 0 lazy")
 	for range 20 {
 		s.polled("n", 100)
 	}

@@ -34,7 +34,7 @@ func (l *Learner) Sampled(name string, _ ledger.Measurement, _ ledger.Lines) {
 	node, tally := l.tallyOf(row)
 	if m, measured := row.Measurement(); measured && !m.SampledAt.Equal(node.countedSample) {
 		node.countedSample = m.SampledAt
-		tally.AddUsed(name, m.CapacityBytes-m.AvailableBytes, needed)
+		tally.AddUsed(name, m.CapacityBytes-m.AvailableBytes, needed, m.ReceivedAt)
 		l.write(node.pool, tally)
 	}
 }

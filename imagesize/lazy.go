@@ -3,13 +3,18 @@
 
 package imagesize
 
-import "github.com/headroom-dev/headroom/estimate"
+import (
+	"time"
+
+	"github.com/headroom-dev/headroom/estimate"
+)
 
 const (
-	// samplesToSuspect is how many samples in a row must show too little, samplesToClear
-	// how many in a row must not: a list of images is up to 40 seconds behind the disk,
-	// so one sample may be taken between a removal and its report.
-	samplesToSuspect, samplesToClear = 2, 10
+	// suspectAfter is for how long all samples must show too little: a list of images is
+	// up to 40 seconds behind the disk, from which they may just have been removed.
+	suspectAfter = 90 * time.Second
+	// samplesToClear is how many in a row must show enough.
+	samplesToClear = 10
 	// maxSuspects bounds what a pool remembers. With so many nodes of a kind, one more tells nothing.
 	maxSuspects = 1000
 )
@@ -24,15 +29,17 @@ type suspects struct {
 
 // suspect counts a node's samples, in a row, of the kind that counts now.
 type suspect struct {
-	found         bool
-	short, enough int
+	found      bool
+	shortSince time.Time // zero when the last one was not short
+	enough     int
 }
 
 // AddUsed compares what a node's disk has in use with what the images that the node
-// lists need there at least. Two samples in a row with too little make the pool lazy,
-// until the node has had ten in a row with enough.
-func (t *Tally) AddUsed(node string, usedBytes int64, needed estimate.Bytes) {
-	t.suspects.add(node, usedBytes < needed.AtLeastZero().Low)
+// lists need there at least. A minute and a half of samples with too little make the pool
+// lazy, until the node has had ten in a row with enough. at is any clock that goes on
+// from one sample of the node to the next.
+func (t *Tally) AddUsed(node string, usedBytes int64, needed estimate.Bytes, at time.Time) {
+	t.suspects.add(node, usedBytes < needed.AtLeastZero().Low, at)
 }
 
 // ForgetNode drops what [Tally.AddUsed] remembers of a node that is gone.
@@ -40,7 +47,7 @@ func (t *Tally) ForgetNode(node string) { t.suspects.forget(node) }
 
 func (s *suspects) lazy() bool { return s.found > 0 }
 
-func (s *suspects) add(node string, short bool) {
+func (s *suspects) add(node string, short bool, at time.Time) {
 	n := s.nodes[node]
 	switch {
 	case n == nil && (!short || len(s.nodes) >= maxSuspects):
@@ -53,14 +60,17 @@ func (s *suspects) add(node string, short bool) {
 		s.nodes[node] = n
 	}
 	if !short {
-		n.short, n.enough = 0, n.enough+1
+		n.shortSince, n.enough = time.Time{}, n.enough+1
 		if !n.found || n.enough >= samplesToClear {
 			s.forget(node)
 		}
 		return
 	}
-	n.short, n.enough = n.short+1, 0
-	if !n.found && n.short >= samplesToSuspect {
+	n.enough = 0
+	if n.shortSince.IsZero() || at.Before(n.shortSince) {
+		n.shortSince = at
+	}
+	if !n.found && at.Sub(n.shortSince) >= suspectAfter {
 		n.found = true
 		s.found++
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
@@ -215,8 +216,8 @@ func FuzzTally(f *testing.F) {
 			if outcome == imagesize.OutcomeUsed {
 				used++
 			}
-			tally.AddUsed("a", taken, p.Unpacked)
-			tally.AddUsed("b", blobs, p.Unpacked)
+			tally.AddUsed("a", taken, p.Unpacked, time.Unix(taken%1000, 0))
+			tally.AddUsed("b", blobs, p.Unpacked, time.Unix(blobs%1000, 0))
 			p.TakenBytes += int64(i) * int64(n) // wraps
 		}
 		learned := tally.Learned(nodes)

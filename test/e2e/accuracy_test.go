@@ -34,15 +34,15 @@ const (
 // TestAccuracy compares what Headroom predicts that a pod's images will take with
 // what they then take. With -update it writes docs/accuracy.md.
 func TestAccuracy(t *testing.T) {
-	a := accuracyWorld{
-		keeps:    startBareNode(t, lab.NodeOptions{Name: "keeps", DiskBytes: 8 << 30, Labels: map[string]string{"compressed": "kept"}}),
-		discards: startBareNode(t, lab.NodeOptions{Name: "discards", DiskBytes: 4 << 30, DiscardUnpackedLayers: true, Labels: map[string]string{"compressed": "discarded"}}),
-	}
+	a := accuracyWorld{pupils: []*lab.Node{
+		startBareNode(t, lab.NodeOptions{Name: "keeps", DiskBytes: 8 << 30, Labels: map[string]string{"compressed": "kept"}}),
+		startBareNode(t, lab.NodeOptions{Name: "discards", DiskBytes: 4 << 30, DiscardUnpackedLayers: true, Labels: map[string]string{"compressed": "discarded"}}),
+	}}
 	a.namespace = namespace(t, "accuracy")
 	setPolicy(t, accuracyPolicy)
 	a.headroom = startHeadroom(t, "--registry-tag-ttl", "1s", "--kubelet-interval", "5s", "--kubelet-pending-interval", "2s")
 	a.learn(t)
-	a.awaitListed(t, lesson(lessons-1).Name, a.keeps, a.discards)
+	a.awaitListed(t, lesson(lessons-1).Name, a.pupils...)
 
 	var table []accuracyRow
 	for i, s := range shapes() {
@@ -93,9 +93,9 @@ func (a *accuracyWorld) measure(t *testing.T, s shape, name string) accuracyRow 
 			t.Fatal(err)
 		}
 	}
-	node := a.keeps
+	node := a.pupils[0]
 	if s.discards {
-		node = a.discards
+		node = a.pupils[1]
 	}
 	if s.listed != "" {
 		a.awaitListed(t, s.listed, node)

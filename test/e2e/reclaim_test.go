@@ -41,7 +41,10 @@ func TestReclaimable(t *testing.T) {
 	for _, m := range mixes() {
 		all = append(all, &reclaim{mix: m, namespace: ns, Node: startBareNode(t, m.options())})
 	}
-	world := accuracyWorld{keeps: all[0].Node, discards: all[len(all)-1].Node, namespace: ns}
+	world := accuracyWorld{namespace: ns}
+	for _, r := range all {
+		world.pupils = append(world.pupils, r.Node)
+	}
 	world.headroom = startHeadroom(t, "--kubelet-interval", "5s", "--kubelet-pending-interval", "2s")
 	world.learn(t)
 
