@@ -226,7 +226,7 @@ func (k *known) isAmong(names []imageref.Ref) bool {
 	})
 }
 
-// reports reports whether a node of that runtime may list the image with that size.
+// reports says whether a node of that runtime may list the image with that size.
 func (k *known) reports(bytes int64, rt imagesize.Runtime) bool {
 	told := estimate.Exactly(k.CompressedBytes).Times(imagesize.CompressedFactor(rt))
 	return rt != imagesize.OtherRuntime && told.Low <= bytes && bytes <= told.High
