@@ -58,7 +58,7 @@ func claimsOf(n *nodeState, f *facts, states []*podState) []claim {
 	for _, p := range states {
 		for i := range p.latches {
 			image, latched := &p.pod.Images[i], &p.latches[i]
-			state, concerned := stateOf(n, f, p, i)
+			state, concerned := stateOf(n, f, states, p, i)
 			if !concerned {
 				continue
 			}
@@ -79,7 +79,7 @@ func claimsOf(n *nodeState, f *facts, states []*podState) []claim {
 
 // stateOf says how far the node is with one pod's image, and false when the image
 // costs nothing and has cost nothing since the pod was bound.
-func stateOf(n *nodeState, f *facts, p *podState, i int) (claimState, bool) {
+func stateOf(n *nodeState, f *facts, states []*podState, p *podState, i int) (claimState, bool) {
 	image, latched := &p.pod.Images[i], &p.latches[i]
 	if latched.presence == Present {
 		return spent, false
@@ -87,6 +87,9 @@ func stateOf(n *nodeState, f *facts, p *podState, i int) (claimState, bool) {
 	if image.Pulled {
 		if latched.sampled || latched.presence != Absent {
 			return spent, latched.sampled && latched.endBytes > latched.baselineBytes
+		}
+		if digest := image.ImageID.Digest(); digest != "" && sampledByAnother(states, digest) {
+			return spent, false
 		}
 		return settled, true
 	}
@@ -102,6 +105,20 @@ func stateOf(n *nodeState, f *facts, p *podState, i int) (claimState, bool) {
 		}
 	}
 	return pending, true
+}
+
+// sampledByAnother reports whether a pod that is not finished has the image of that
+// digest, by whatever name, and no bytes of it are missing in the sample.
+func sampledByAnother(states []*podState, digest string) bool {
+	return slices.ContainsFunc(states, func(p *podState) bool {
+		for i := range p.latches {
+			image, latched := &p.pod.Images[i], &p.latches[i]
+			if !p.pod.Finished && !p.isGone() && image.Pulled && image.ImageID.Digest() == digest && (latched.sampled || latched.presence != Absent) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // join adds a pod to a claim.

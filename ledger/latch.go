@@ -68,7 +68,11 @@ func (l *Ledger) firstSight(n *nodeState, image *PodImage) latch {
 	}
 	first := latch{presence: PresenceUnsure, watched: true, baselineBytes: n.lostBytes}
 	if n.node != nil {
-		first.presence = (&NodeRow{Node: n.node, row: newRow(n), snapshot: &Snapshot{contents: l.next}}).Presence(image.Ref)
+		r := newRow(n)
+		first.presence = r.presence(image.Ref, &Snapshot{contents: l.next})
+		if first.presence == Absent && r.mayHave(l.next.knownOf(image.Ref, platformOf(n.node))) {
+			first.presence = PresenceUnsure // By another name: then it brings nothing.
+		}
 	}
 	return first
 }

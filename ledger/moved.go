@@ -62,3 +62,20 @@ func (r *row) hasDigest(digest string) bool {
 	_, listed := r.list.byName[digest]
 	return listed || r.facts.uses[digest].pulled
 }
+
+// mayHave reports whether the image may be on the node by whatever name: by one of its
+// digests, or in an entry that was loaded by hand, under a tag alone, and has its size.
+func (r *row) mayHave(k *known) bool {
+	if k == nil {
+		return false
+	}
+	for _, digest := range []string{k.Digest, k.ImageDigest} {
+		if digest != "" && (r.hasDigest(digest) || r.facts.uses[digest].had) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.list.images, func(image ListedImage) bool {
+		digests := slices.ContainsFunc(image.Refs, func(name imageref.Ref) bool { return name.Digest() != "" })
+		return !digests && k.fits(image.ReportedBytes, r.node.Runtime)
+	})
+}

@@ -70,7 +70,7 @@ func (a *accountant) claims() {
 		}
 		a.add(d, size, share)
 		if d.state != spent {
-			a.ahead = append(a.ahead, coming{d.ref, a.brings(d.ref), !d.doubtful && !d.gone})
+			a.ahead = append(a.ahead, a.claimedBy(d))
 		}
 	}
 	a.result.Pulling = pullingOf(dues, a.row.facts.pulling)

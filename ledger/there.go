@@ -4,8 +4,10 @@
 package ledger
 
 import (
+	"math"
 	"slices"
 
+	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 )
@@ -18,6 +20,9 @@ type coming struct {
 	*known
 	// certain is unset for what may never come.
 	certain bool
+	// hiddenBytes bounds its size, in the unit of the node's runtime, where its layers are
+	// not known and a sample may have seen some of it; 0 otherwise.
+	hiddenBytes int64
 }
 
 // Pull returns what pulling an image adds to the node's disk, with the layers that
@@ -28,7 +33,7 @@ func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref, before []imageref.Ref) i
 	c := a.on(row)
 	ahead := c.ahead
 	for _, earlier := range before {
-		ahead = append(slices.Clip(ahead), coming{earlier, a.s.layersOf(earlier, c.kind.platform), true})
+		ahead = append(slices.Clip(ahead), coming{ref: earlier, known: a.s.layersOf(earlier, c.kind.platform), certain: true})
 	}
 	return c.pull(ref, ahead)
 }
@@ -89,19 +94,52 @@ func (a *accountant) there(ref imageref.Ref, ahead []coming) imagesize.There {
 			there.Possible = there.Possible.Or(a.shared(x, p.known))
 		}
 	}
-	for i := range ahead {
-		if ahead[i].known == nil {
-			continue
-		}
-		shared := a.shared(x, ahead[i].known)
-		there.Possible = there.Possible.Or(shared)
-		if ahead[i].certain {
-			there.Sure = there.Sure.Or(shared)
-		}
-	}
+	a.bring(&there, x, ahead)
 	there.Likely = there.Likely.Or(there.Sure)
 	there.Possible = there.Possible.Or(there.Likely)
 	return there
+}
+
+// bring adds what of x comes with images that are on their way.
+func (a *accountant) bring(there *imagesize.There, x *known, ahead []coming) {
+	for i := range ahead {
+		c := &ahead[i]
+		if c.known == nil {
+			there.HiddenBytes = max(there.HiddenBytes, c.hiddenBytes)
+			there.HiddenTotalBytes = estimate.SaturatingAdd(there.HiddenTotalBytes, c.hiddenBytes)
+			continue
+		}
+		shared := a.shared(x, c.known)
+		there.Possible = there.Possible.Or(shared)
+		if c.certain {
+			there.Sure = there.Sure.Or(shared)
+		}
+	}
+}
+
+// claimedBy is what a claim brings.
+func (a *accountant) claimedBy(d *due) coming {
+	c := coming{ref: d.ref, known: a.brings(d.ref), certain: !d.doubtful && !d.gone}
+	if c.known == nil {
+		// It may even be the same image by another name.
+		c.hiddenBytes = a.reportedAtMost(d.ref)
+	}
+	return c
+}
+
+// reportedAtMost is the largest size, in the unit of the node's runtime, that nodes or
+// a registry tell of the image; math.MaxInt64 for unknown.
+func (a *accountant) reportedAtMost(ref imageref.Ref) int64 {
+	e := a.s.Evidence(ref, a.kind.runtime, a.kind.platform)
+	bytes := e.Reported.High
+	if e.Manifest != nil {
+		told := estimate.Exactly(e.Manifest.CompressedBytes).Times(imagesize.CompressedFactor(a.kind.runtime))
+		bytes = max(bytes, told.High)
+	}
+	if bytes <= 0 {
+		return math.MaxInt64
+	}
+	return bytes
 }
 
 // usedByAll is what is in use on the disk, by a sample that nothing can have come after.

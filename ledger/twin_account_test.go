@@ -89,7 +89,7 @@ func (t *twin) bound(name string, v ledger.View, a *ledger.Account) (waiting map
 	for _, p := range parts {
 		size := t.pull(name, p.ref, v, a, ahead)
 		if p.state == "pending" || p.state == "settled" && measured {
-			ahead = append(ahead, bringing{t.brings(name, p.ref), p.state == "settled" || !p.doubtful && !p.gone})
+			ahead = append(ahead, bringing{t.brings(name, p.ref), p.state == "settled" || !p.doubtful && !p.gone, t.reportedAtMost(name, p.ref)})
 		}
 		end := n.lost
 		if p.state == "spent" {
@@ -156,6 +156,7 @@ func (t *twin) part(name string, ref imageref.Ref, v ledger.View) (part, bool) {
 				if m.sampled && m.end > m.baseline {
 					spent, p.end, all = true, min(p.end, m.end), min(all, m.baseline)
 				}
+			case image.Pulled && t.sampledByAnother(name, image.ImageID):
 			case image.Pulled:
 				settled, all = true, min(all, m.baseline)
 				p.started = p.started || pod.Namespace == v.Namespace
@@ -193,6 +194,19 @@ func (t *twin) part(name string, ref imageref.Ref, v ledger.View) (part, bool) {
 		return p, false
 	}
 	return p, true
+}
+
+// sampledByAnother reports whether a pod that runs has the very image, in the sample.
+func (t *twin) sampledByAnother(name string, id imageref.Ref) bool {
+	for _, pod := range t.pods {
+		for _, image := range pod.Images {
+			same := pod.NodeName == name && !pod.Finished && image.Pulled && id.Digest() != "" && image.ImageID.Digest() == id.Digest()
+			if m := pod.memory[image.Ref]; same && (m.sampled || m.presence != ledger.Absent) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (p *part) join(o part) {
@@ -237,7 +251,7 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 		if bound && (own || !size.Claimed) && t.absent(name, ref, size.Disk.Low, a) {
 			low = t.pull(name, ref, v, a, ahead).Disk.Low
 			if size.Disk.Low > 0 {
-				ahead = append(ahead, bringing{t.layers(name, ref), false})
+				ahead = append(ahead, bringing{m: t.layers(name, ref)})
 			}
 		}
 		weight := min(expected, 1)

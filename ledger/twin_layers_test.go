@@ -62,6 +62,8 @@ func (t *twin) layers(name string, ref imageref.Ref) *imagesize.Manifest {
 type bringing struct {
 	m       *imagesize.Manifest
 	certain bool
+	// hidden bounds what it may bring where m is nil.
+	hidden int64
 }
 
 // pull is what an image adds to a node where others come before it.
@@ -127,10 +129,15 @@ func (t *twin) there(name string, ref imageref.Ref, v ledger.View, a *ledger.Acc
 		}
 	}
 	for _, b := range ahead {
-		if b.m != nil {
-			there.Possible = there.Possible.Or(x.SharedWith(b.m))
+		if b.m == nil {
+			there.HiddenBytes = max(there.HiddenBytes, b.hidden)
+			if there.HiddenTotalBytes += b.hidden; there.HiddenTotalBytes < 0 {
+				there.HiddenTotalBytes = math.MaxInt64
+			}
+			continue
 		}
-		if b.m != nil && b.certain {
+		there.Possible = there.Possible.Or(x.SharedWith(b.m))
+		if b.certain {
 			there.Sure = there.Sure.Or(x.SharedWith(b.m))
 		}
 	}
@@ -177,6 +184,19 @@ func (t *twin) brings(name string, ref imageref.Ref) *imagesize.Manifest {
 		}
 	}
 	return t.layers(name, ref)
+}
+
+// reportedAtMost is the most that anybody but events tells of an image's size.
+func (t *twin) reportedAtMost(name string, ref imageref.Ref) int64 {
+	e := t.evidence(name, ref)
+	bytes := e.Reported.High
+	if e.Manifest != nil {
+		bytes = max(bytes, estimate.Exactly(e.Manifest.CompressedBytes).Times(imagesize.CompressedFactor(t.at(name).node.Runtime)).High)
+	}
+	if bytes == 0 {
+		return math.MaxInt64
+	}
+	return bytes
 }
 
 // hidden bounds the images on a node whose layers are not known: the largest, all

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
@@ -288,9 +289,38 @@ func (t *twin) firstSight(name string, image ledger.PodImage) *memory {
 		return m
 	case n.node != nil:
 		m.presence = t.presence(name, image.Ref)
+		if m.presence == ledger.Absent && t.byAnotherName(name, image.Ref) {
+			m.presence = ledger.PresenceUnsure
+		}
 	}
 	m.watched, m.end = true, 0
 	return m
+}
+
+// byAnotherName reports whether a digest that a registry told is listed, or of a pod's image.
+func (t *twin) byAnotherName(name string, ref imageref.Ref) bool {
+	told := t.told(name, ref)
+	if told == nil {
+		return false
+	}
+	is := func(o imageref.Ref) bool {
+		return o.Digest() != "" && (o.Digest() == told.Digest || o.Digest() == told.ImageDigest)
+	}
+	for _, image := range t.at(name).node.Images {
+		size := estimate.Exactly(told.CompressedBytes).Times(imagesize.CompressedFactor(t.at(name).node.Runtime))
+		loaded := image.Refs[0].Digest() == "" && image.ReportedBytes >= size.Low && image.ReportedBytes <= size.High
+		if loaded || slices.ContainsFunc(image.Refs, is) {
+			return true
+		}
+	}
+	for _, pod := range t.all() {
+		for _, image := range pod.Images {
+			if pod.NodeName == name && (image.Pulled || !pod.goneAt.IsZero()) && (is(image.Ref) || is(image.ImageID)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // presence says whether an image is on a node.
