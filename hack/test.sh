@@ -35,6 +35,7 @@ log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 e2e() { go test -count=1 -v -timeout "${TEST_TIMEOUT:-40m}" ./test/e2e/... "$@"; }
 e2e -run "$predictions" >"$log" 2>&1 &
+sleep 20 # their control planes look for free ports one after the other
 others=0
 e2e -skip "$predictions" || others=$?
 step "real nodes: predictions"
