@@ -75,6 +75,10 @@ type Decision struct {
 
 	// Best is the candidate the verdict is about. Zero when there is none.
 	Best NodeResult
+	// Exception names the policy's exception that applied, empty for none.
+	Exception string
+	// CanTake counts, among the nodes that Overloaded is about, those that could take one pod without reaching warnAt.
+	CanTake int
 	// Need is the pod's need on the best node.
 	Need estimate.Bytes
 	// Possible and Likely count the candidate nodes of each kind; Overloaded

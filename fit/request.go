@@ -18,10 +18,27 @@ type Request struct {
 	// NamespaceMode is the value of the namespace's headroom.dev/mode label, empty for none.
 	NamespaceMode string
 	PriorityClass string
-	Images        []imageref.Image
-	Invalid       []imageref.Invalid
+	// Labels are the pod's, by which exceptions find it.
+	Labels  map[string]string
+	Images  []imageref.Image
+	Invalid []imageref.Invalid
 	// Placement is which nodes the pod can land on; nil stands for all.
 	Placement *placement.Constraints
+	// Workload is what makes pods from the template that is judged; nil for a pod that is judged itself.
+	Workload *Workload
+	// NotOn are names of nodes that are no candidates, whatever the placement says.
+	NotOn map[string]bool
+}
+
+// Workload is what makes pods from a template. A template is warned about, and never refused: its pods are judged when they
+// come.
+type Workload struct {
+	// Kind is the API's word, such as Deployment.
+	Kind string
+	// Replicas is how many pods it wants at a time, at least 0.
+	Replicas int
+	// EveryNode is set where each node that can take one of the pods gets one, as for a DaemonSet. Replicas is then 0.
+	EveryNode bool
 }
 
 // RequestOf reads a request from a pod as the API server admits it. A nil pod is one without images.
@@ -32,8 +49,8 @@ func RequestOf(pod *corev1.Pod) Request {
 	images, invalid := imageref.OfPod(&pod.Spec)
 	return Request{
 		UID: pod.UID, Namespace: pod.Namespace, Name: pod.Name,
-		PriorityClass: pod.Spec.PriorityClassName,
-		Images:        images, Invalid: invalid,
+		PriorityClass: pod.Spec.PriorityClassName, Labels: pod.Labels,
+		Images: images, Invalid: invalid,
 		Placement: placement.Of(&pod.Spec),
 	}
 }

@@ -15,8 +15,16 @@ import (
 const (
 	// PodsWebhookName names the webhook: it is the prefix of the audit annotations, and users read it in refusals.
 	PodsWebhookName = "pods.headroom.dev"
-	// PodsPath is where the API server posts the reviews of pods.
-	PodsPath = "/validate-pods"
+	// WorkloadsWebhookName, BindingsWebhookName and PolicyWebhookName name the webhooks for templates, for pods whose node has
+	// been chosen, and for what admins set.
+	WorkloadsWebhookName = "workloads.headroom.dev"
+	BindingsWebhookName  = "bindings.headroom.dev"
+	PolicyWebhookName    = "policy.headroom.dev"
+	// PodsPath and so on are where the API server posts the reviews of each.
+	PodsPath      = "/validate-pods"
+	WorkloadsPath = "/validate-workloads"
+	BindingsPath  = "/validate-bindings"
+	PolicyPath    = "/validate-policy"
 	// ConfigurationName names the ValidatingWebhookConfiguration of the manifests.
 	ConfigurationName = "headroom"
 )

@@ -27,7 +27,7 @@ func FuzzHandle(f *testing.F) {
 	f.Add([]byte(`{"apiVersion":"admission.k8s.io/v1","request":{"uid":"\u0000","operation":"CREATE","resource":{"version":"v1","resource":"pods"},"object":{"spec":null}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		evaluated := false
-		h := NewHandler(HandlerOptions{Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { evaluated = true; return refuse })})
+		h := NewPods(HandlerOptions{Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { evaluated = true; return refuse })})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodsPath, bytes.NewReader(body)))
 		req, version, err := readReview(bytes.NewReader(body))

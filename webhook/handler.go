@@ -64,6 +64,9 @@ type HandlerOptions struct {
 	// a refusal, and never longer than half of what the API server gives the request. No wait if nil or not positive.
 	Sizes    SizeWaiter
 	SizeWait time.Duration
+	// Tell is told about every pod and template that was warned about or refused, so that somebody repeats it where warnings
+	// get lost. It must not block. Dry runs don't call it.
+	Tell func(Notice)
 	// Metrics counts the answers.
 	Metrics *Metrics
 	// Log gets denials and warnings at V(1), decisions at V(2), and what should never happen at V(0).
@@ -72,9 +75,11 @@ type HandlerOptions struct {
 	Clock clock.PassiveClock
 }
 
-// Handler answers AdmissionReviews of the webhook pods.headroom.dev. It is safe for concurrent use.
+// Handler answers the AdmissionReviews of one webhook. It is safe for concurrent use.
 type Handler struct {
 	HandlerOptions
+	// review judges one request, under judge's recover. It may use the time until waitUntil for what it waits for.
+	review func(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome
 	// slots bounds the evaluations that run at the same time: they are pure computation, more than the processors can do only
 	// makes each of them late. It also bounds what an evaluation that never ends could pile up.
 	slots chan struct{}
@@ -82,8 +87,14 @@ type Handler struct {
 	large chan struct{}
 }
 
-// NewHandler returns a handler that works with o.
-func NewHandler(o HandlerOptions) *Handler {
+// NewPods returns a handler for the webhook pods.headroom.dev.
+func NewPods(o HandlerOptions) *Handler {
+	h := newHandler(o)
+	h.review = h.reviewPod
+	return h
+}
+
+func newHandler(o HandlerOptions) *Handler {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
@@ -152,6 +163,9 @@ func (h *Handler) answer(ctx context.Context, req *admissionv1.AdmissionRequest,
 		o = undecided(req, TimedOut, errors.New("no decision in the time that the API server gives"))
 	}
 	h.count(req, o)
+	if h.Tell != nil && o.notice != nil && !isDryRun(req) {
+		h.Tell(*o.notice)
+	}
 	return o.response
 }
 
@@ -174,7 +188,7 @@ func (h *Handler) write(w http.ResponseWriter, response *admissionv1.AdmissionRe
 
 func (h *Handler) panicked(p any) {
 	h.Metrics.panics.Inc()
-	h.Log.Error(fmt.Errorf("panic: %v", p), "Panic while judging a pod, which is admitted", "stack", string(debug.Stack()))
+	h.Log.Error(fmt.Errorf("panic: %v", p), "Panic while judging a request, which is admitted", "stack", string(debug.Stack()))
 }
 
 // readReview returns the request in an AdmissionReview and the review's version. Any version that has a request with a UID

@@ -77,7 +77,7 @@ func TestFailsOpen(t *testing.T) {
 			if tc.evaluator == nil {
 				tc.evaluator = &script{decisions: []fit.Decision{refuse}}
 			}
-			r := post(t, NewHandler(HandlerOptions{Evaluator: tc.evaluator, Metrics: m}), tc.body)
+			r := post(t, NewPods(HandlerOptions{Evaluator: tc.evaluator, Metrics: m}), tc.body)
 			if !r.Allowed || len(r.Warnings) > 0 {
 				t.Errorf("response is %+v, want admitted without warnings", r)
 			}
@@ -110,7 +110,7 @@ func TestWhatIsNoReviewGetsAnHTTPError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := NewMetrics(nil)
 			w := httptest.NewRecorder()
-			NewHandler(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{refuse}}, Metrics: m}).
+			NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{refuse}}, Metrics: m}).
 				ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), tc.method, PodsPath, tc.body))
 			if w.Code != tc.want {
 				t.Errorf("HTTP status %d, want %d: %s", w.Code, tc.want, w.Body)
@@ -128,7 +128,7 @@ func TestWhatIsNoReviewGetsAnHTTPError(t *testing.T) {
 func TestLargeRequestsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMetrics(nil)
-		h := NewHandler(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{refuse}}, Metrics: m})
+		h := NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{refuse}}, Metrics: m})
 		send := func(body io.Reader) *httptest.ResponseRecorder {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodsPath+"?timeout=2s", body))
@@ -161,7 +161,7 @@ func TestAnEvaluationThatHangsAdmitsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		m := NewMetrics(nil)
-		h := NewHandler(HandlerOptions{Metrics: m, Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { <-release; return refuse })})
+		h := NewPods(HandlerOptions{Metrics: m, Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { <-release; return refuse })})
 		start := time.Now()
 		// One more than there are slots: the last one waits for a slot in vain.
 		for range cap(h.slots) + 1 {
@@ -244,7 +244,7 @@ func TestSizeWait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := NewMetrics(nil)
 				var wanted []imageref.Ref
-				h := NewHandler(HandlerOptions{
+				h := NewPods(HandlerOptions{
 					Evaluator: &script{decisions: []fit.Decision{tc.first, refuse}}, Metrics: m,
 					Sizes: tc.waiter, SizeWait: tc.sizeWait, Want: func(images []imageref.Ref) { wanted = append(wanted, images...) },
 				})

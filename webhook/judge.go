@@ -10,8 +10,6 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	corev1 "k8s.io/api/core/v1"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -21,6 +19,8 @@ import (
 type outcome struct {
 	response *admissionv1.AdmissionResponse
 	decision *fit.Decision
+	// notice is set with a decision that somebody should hear of.
+	notice *Notice
 	// exemption is why the pod was not judged.
 	exemption Exemption
 	// why there is no decision, and what happened.
@@ -39,23 +39,7 @@ func (h *Handler) judge(ctx context.Context, req *admissionv1.AdmissionRequest, 
 	if version != admissionv1.SchemeGroupVersion.String() {
 		return undecided(req, UnknownVersion, fmt.Errorf("the AdmissionReview's apiVersion is %q: only %s is known", version, admissionv1.SchemeGroupVersion))
 	}
-	if !isPodCreation(req) {
-		return undecided(req, NotAPodCreation, fmt.Errorf("%s of %s/%s is not judged: the webhook's rules should ask for CREATE of v1 pods only",
-			req.Operation, req.Resource.Resource, req.SubResource))
-	}
-	var pod corev1.Pod
-	if err := utiljson.Unmarshal(req.Object.Raw, &pod); err != nil {
-		return undecided(req, Undecodable, fmt.Errorf("the pod can't be decoded: %w", err))
-	}
-	// A kubelet makes mirror pods of pods that run already: refusing one would only hide it.
-	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
-		return exempt(req, MirrorPod)
-	}
-	d, err := h.decide(ctx, h.requestOf(req, &pod), isDryRun(req), waitUntil)
-	if err != nil {
-		return undecided(req, TimedOut, err)
-	}
-	return h.decided(req, &pod, d)
+	return h.review(ctx, req, waitUntil)
 }
 
 // decide evaluates r, and once more if the size of an image arrives that could turn the answer into a refusal.
@@ -100,23 +84,6 @@ func (h *Handler) evaluate(ctx context.Context, r fit.Request) (fit.Decision, er
 	d := h.Evaluator.Evaluate(r)
 	h.Metrics.duration.Observe(h.Clock.Since(start).Seconds())
 	return d, nil
-}
-
-func (h *Handler) requestOf(req *admissionv1.AdmissionRequest, pod *corev1.Pod) fit.Request {
-	// The request names the namespace that counts; in the object it may be missing.
-	if req.Namespace != "" {
-		pod.Namespace = req.Namespace
-	}
-	r := fit.RequestOf(pod)
-	if h.NamespaceMode != nil {
-		r.NamespaceMode = h.NamespaceMode(pod.Namespace)
-	}
-	return r
-}
-
-func isPodCreation(req *admissionv1.AdmissionRequest) bool {
-	return req.Operation == admissionv1.Create && req.Resource.Group == "" && req.Resource.Version == "v1" &&
-		req.Resource.Resource == "pods" && req.SubResource == ""
 }
 
 func isDryRun(req *admissionv1.AdmissionRequest) bool { return req.DryRun != nil && *req.DryRun }

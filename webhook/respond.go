@@ -48,7 +48,11 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d 
 	case fit.Allow:
 	default:
 	}
-	return outcome{response: response, decision: &d}
+	o := outcome{response: response, decision: &d}
+	if d.Action != fit.Allow {
+		o.notice = noticeOf(&req.Kind, pod, d)
+	}
+	return o
 }
 
 // heldToMode is d's action unless d's own mode or verdict does not allow for it. A sound Evaluator never makes such a

@@ -35,7 +35,7 @@ func TestEveryVerdictModeAndAction(t *testing.T) {
 				t.Run(fmt.Sprintf("%s,%s,%s", v, mode, action), func(t *testing.T) {
 					d := fit.Decision{Action: action, Verdict: v, Mode: mode, Message: sentenceForPeople, CauseCode: "ImagesEvictPods"}
 					m := NewMetrics(nil)
-					r := post(t, NewHandler(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{d}}, Metrics: m}), reviewOf(t, aPod()))
+					r := post(t, NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{d}}, Metrics: m}), reviewOf(t, aPod()))
 					grounds := v.Severity() > 0
 					wantDeny := action == fit.Deny && mode == policy.Enforce && grounds
 					wantWarn := action == fit.Warn && (mode == policy.Warn || mode == policy.Enforce) && grounds
@@ -126,7 +126,7 @@ func TestAnnotations(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			m := NewMetrics(nil)
-			h := NewHandler(HandlerOptions{
+			h := NewPods(HandlerOptions{
 				Evaluator: &script{decisions: []fit.Decision{tc.decision}}, Metrics: m, PolicyVersion: func() string { return "v7" },
 			})
 			pod := aPod()
@@ -168,7 +168,7 @@ func TestWhoIsWarned(t *testing.T) {
 		"no controller, which would only log it": {owned(true), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := post(t, NewHandler(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{warn}}}), reviewOf(t, aPod(tc.change)))
+			r := post(t, NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{warn}}}), reviewOf(t, aPod(tc.change)))
 			if len(r.Warnings) != tc.want {
 				t.Errorf("warnings %q, want %d", r.Warnings, tc.want)
 			}
@@ -181,7 +181,7 @@ func TestWhoIsWarned(t *testing.T) {
 
 func TestARefusalNamesThePod(t *testing.T) {
 	deny := fit.Decision{Action: fit.Deny, Verdict: verdict.FillsDisk, Mode: policy.Enforce}
-	h := NewHandler(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{deny}}})
+	h := NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{deny}}})
 	unnamed := func(p *corev1.Pod) { p.Name, p.GenerateName = "", "llm-" }
 	r := post(t, h, reviewOf(t, aPod(unnamed)))
 	if r.Allowed || r.Result.Details.Name != "llm-" || r.Result.Message != fallbackMessage {
@@ -191,7 +191,7 @@ func TestARefusalNamesThePod(t *testing.T) {
 
 func TestRequestsThatEvaluatorsGet(t *testing.T) {
 	s := &script{}
-	h := NewHandler(HandlerOptions{Evaluator: s, NamespaceMode: func(ns string) string { return "label of " + ns }})
+	h := NewPods(HandlerOptions{Evaluator: s, NamespaceMode: func(ns string) string { return "label of " + ns }})
 	elsewhere := func(p *corev1.Pod) { p.Namespace = "" }
 	post(t, h, reviewOf(t, aPod(elsewhere), func(r *admissionv1.AdmissionReview) { r.Request.Namespace = "team-b" }))
 	asked := s.asked()

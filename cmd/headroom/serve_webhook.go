@@ -97,7 +97,7 @@ func (p *parts) handler(o *serveOptions, log logr.Logger, resolver *registry.Res
 		sizes := sizes{resolver: resolver, snapshot: p.ledger.Snapshot}
 		options.Sizes, options.SizeWait, options.Want = sizes, o.sizeWait, sizes.want
 	}
-	return webhook.NewHandler(options)
+	return webhook.NewPods(options)
 }
 
 // sizes asks the resolver for every platform that the cluster has nodes of.

@@ -85,7 +85,7 @@ func TestRealAPIServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := webhook.NewHandler(webhook.HandlerOptions{Evaluator: refuseAll{}})
+	handler := webhook.NewPods(webhook.HandlerOptions{Evaluator: refuseAll{}})
 	mux := http.NewServeMux()
 	mux.HandleFunc(webhook.PodsPath, func(w http.ResponseWriter, r *http.Request) {
 		// Each request is to verify the certificate anew.
