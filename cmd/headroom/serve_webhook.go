@@ -89,6 +89,7 @@ func (p *parts) authority(ctx context.Context, o *serveOptions, client kubernete
 func (p *parts) handler(o *serveOptions, log logr.Logger, resolver *registry.Resolver) *webhook.Handler {
 	options := webhook.HandlerOptions{
 		Evaluator:     fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now},
+		NamespaceMode: p.namespaces.Mode,
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Metrics:       webhook.NewMetrics(metrics.Registry),
 		Log:           log,
