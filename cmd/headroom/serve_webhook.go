@@ -97,6 +97,7 @@ func handlers(options webhook.HandlerOptions) http.Handler {
 func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *registry.Resolver) webhook.HandlerOptions {
 	options := webhook.HandlerOptions{
 		Evaluator:     fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now},
+		NamespaceMode: p.namespaces.Mode,
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Limits:        webhook.NewLimits(),
 		Metrics:       webhook.NewMetrics(metrics.Registry),
