@@ -78,7 +78,8 @@ func SlimNode(obj any) (any, error) {
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
-// Environment, commands, probes, other volumes, annotations, owners and managed fields go: nine tenths of most pods. What is not a Pod passes unchanged.
+// Environment, commands, probes, other volumes, annotations, owners and managed fields go: nine tenths of most pods. What is
+// not a Pod passes unchanged.
 func SlimPod(obj any) (any, error) {
 	p, ok := obj.(*corev1.Pod)
 	if !ok {
