@@ -34,6 +34,8 @@ type Steering struct {
 	// Exemption says which exemption applied: "namespace" or "priorityClass".
 	Exemption string
 	Mode      policy.Mode // in force for this pod
+	// ModeIgnored is as in Decision.
+	ModeIgnored string
 	// Pod is the pod's UID, empty where the pod is not known.
 	Pod types.UID
 	// Target is the node that was chosen, and Verdict what likely happens there. Zero and Unknown where nobody looked.
@@ -59,7 +61,10 @@ func Steer(s *ledger.Snapshot, r Request, node string, p *policy.Policy, now tim
 		p.Mode = policy.Audit
 	}
 	d := Steering{Pod: r.UID, Verdict: verdict.Unknown}
-	d.Mode, _ = p.ModeFor(r.NamespaceMode)
+	mode, ignored := p.ModeFor(r.NamespaceMode)
+	if d.Mode = mode; ignored != nil {
+		d.ModeIgnored = ignored.Error()
+	}
 	if d.Reason = notSteered(s, &r, p, &d); d.Reason != "" {
 		return d
 	}

@@ -82,6 +82,8 @@ type Handler struct {
 	HandlerOptions
 	// review judges one request, under judge's recover. It may use the time until waitUntil for what it waits for.
 	review func(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome
+	// bindings says that the reviews are about bindings.
+	bindings bool
 }
 
 // Limits bounds what handlers do at the same time.

@@ -19,7 +19,8 @@ const (
 	Unreadable      fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400 or 413
 	UnknownVersion  fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
 	NotAPodCreation fit.Reason = "not-a-pod-creation" // the webhook's rules ask for more than they should
-	Undecodable     fit.Reason = "undecodable"        // the pod can't be decoded
+	NotABinding     fit.Reason = "not-a-binding"      // the same
+	Undecodable     fit.Reason = "undecodable"        // the pod, or what is about it, can't be decoded
 	TimedOut        fit.Reason = "timeout"            // no decision in the time that the API server gives
 	Panicked        fit.Reason = "panic"              // a mistake in the code that decides
 	Inconsistent    fit.Reason = "inconsistent"       // a decision whose action its own mode or verdict does not allow
@@ -53,9 +54,9 @@ const (
 
 // Metrics counts what the webhook answered. Label values are closed sets: a name from the cluster is never one.
 type Metrics struct {
-	decisions, undecidedBy, exemptedBy, sizeWaits *prometheus.CounterVec
-	panics                                        prometheus.Counter
-	duration                                      prometheus.Histogram
+	decisions, undecidedBy, exemptedBy, sizeWaits, bindings *prometheus.CounterVec
+	panics                                                  prometheus.Counter
+	duration                                                prometheus.Histogram
 }
 
 // NewMetrics makes the webhook's metrics and registers them with r, which may be nil. It panics if they are registered
@@ -75,6 +76,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Pods admitted without judging them, by exemption.", "exemption"),
 		sizeWaits: counter("size_waits_total",
 			"Requests that waited for the size of an image, by outcome: answered, timeout, or refused because too many waited.", "outcome"),
+		bindings: newBindingCounter(f.NewCounterVec),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a pod. The pod was admitted.",
@@ -134,7 +136,7 @@ func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
 		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages
 	})
-	return append(all, Unreadable, UnknownVersion, NotAPodCreation, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
+	return append(all, Unreadable, UnknownVersion, NotAPodCreation, NotABinding, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
 }
 
 func exemptions() []Exemption {

@@ -9,6 +9,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -78,17 +79,22 @@ func refusal(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d fit.Decision)
 			name = other
 		}
 	}
+	return forbidden(name, pod.UID, "spec", d)
+}
+
+// forbidden is a refusal about the pod of that name, for what is in a field of the object that was posted.
+func forbidden(name string, uid types.UID, field string, d fit.Decision) *metav1.Status {
 	return &metav1.Status{
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusForbidden,
 		Reason:  metav1.StatusReasonForbidden,
 		Message: sentence(d),
 		Details: &metav1.StatusDetails{
-			Name: name, Kind: "pods", UID: pod.UID,
+			Name: name, Kind: "pods", UID: uid,
 			Causes: []metav1.StatusCause{{
 				Type:    metav1.CauseType(oneLine(d.CauseCode)),
 				Message: sentence(d),
-				Field:   "spec",
+				Field:   field,
 			}},
 		},
 	}
@@ -130,10 +136,15 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 			log.Info("Judged a pod", "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID, "action", d.Action,
 				"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)
 		}
+	case o.steering != nil:
+		h.countBinding(req, o)
 	case o.exemption != "":
 		h.Metrics.exempted(o.exemption)
 	default:
 		h.Metrics.undecided(o.why)
+		if h.bindings {
+			h.Metrics.bound(bindingUndecided)
+		}
 		h.Log.Info("Admitted a pod without judging it", "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,
 			"reason", o.why, "detail", o.err.Error())
 	}
