@@ -23,14 +23,17 @@ import (
 	"github.com/headroom-dev/headroom/webhook"
 )
 
-// parts are what a process is made of. Every replica runs all of them; they
-// meet in the ledger only.
+// parts are what a process is made of. Every replica runs all of them, but for
+// what the election gives to one; they meet in the ledger only.
 type parts struct {
 	ledger     *ledger.Ledger
 	policy     *controller.PolicySource
 	namespaces *controller.Namespaces
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
+	taints     *controller.NodeTaints
+	steering   *controller.Steering
+	election   *controller.Election
 	collector  *controller.Collector
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
@@ -50,7 +53,10 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if p.namespaces, err = controller.NewNamespaces(client, o.syncTimeout); err != nil {
 		return nil, err
 	}
-	nodes := []controller.NodeListener{alert, lines}
+	if err := p.addSteering(o, log, config, client, events); err != nil {
+		return nil, err
+	}
+	nodes := []controller.NodeListener{alert, lines, p.taints}
 	var pods []controller.PodListener
 
 	p.learner = p.newLearner(metrics.Registry)
@@ -116,7 +122,7 @@ func newCollector(o *serveOptions, p *parts, poller *controller.Poller, alert *c
 			return fit.Now(s, row, p.policy.Policy(), now).Account
 		},
 		PerNode: o.nodeMetrics, Poller: poller, Policy: p.policy, Alert: alert, Events: events,
-		Learner: p.learner, Pulled: p.pulled,
+		Learner: p.learner, Pulled: p.pulled, Taints: p.taints, Election: p.election,
 	}
 	if resolver != nil {
 		options.Registries = resolver.Stats
