@@ -26,12 +26,16 @@ type survey struct {
 	possible, ever, ready tally
 	// pastIfHuge counts the possible nodes past denyAt if every unsized image were larger than any disk.
 	pastIfHuge int
+	// mostNeeded is the likely need on the possible node where the pod needs most.
+	mostNeeded int64
 	// pools are those of the possible nodes.
 	pools map[*policy.NodePool]*pool
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
 	// certainly lacks if they are huge.
 	unsized, waitFor []bool
-	platforms        map[Platform]bool
+	// missing marks the images that some possible node does not have, or may not.
+	missing   []bool
+	platforms map[Platform]bool
 	// autoscaled memoizes pointsToAutoscaler.
 	autoscaled *bool
 	// huge memoizes refusedIfHuge, newNode and newNodeIfHuge the two answers of newNodeHolds.
@@ -44,7 +48,7 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 		snapshot: s, policy: p, request: r, images: images,
 		sizes: newSizes(s, p, images),
 		pools: make(map[*policy.NodePool]*pool), platforms: make(map[Platform]bool),
-		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)),
+		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)), missing: make([]bool, len(images)),
 	}
 	refs := make([]imageref.Ref, len(images))
 	for i := range images {
@@ -121,6 +125,7 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	account := s.accounts.Of(row)
 	class := s.sizes.classOf(row)
 	d := s.demand(row, &account, class)
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
 	result := judge(row.Name, &account, d, margin, s.ready.threshold)
 	result.Likely = ready

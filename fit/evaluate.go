@@ -39,6 +39,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 		d.Reason = NoCandidate
 	default:
 		v.decide(&d, say)
+		v.except(&d, say, now)
 		return d
 	}
 	d.Message = say.undecided(&d, &r)

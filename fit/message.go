@@ -15,6 +15,9 @@ import (
 // units and the limit, then the scope. "~" marks an estimate. A denial speaks of what holds at the least and at the best, a
 // warning of what is likely.
 
+// topic is what every sentence starts with.
+const topic = "image storage: "
+
 // sentences writes them with as much detail as the policy allows.
 type sentences struct {
 	// numbers allows figures, names those of nodes.
@@ -199,14 +202,14 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 		return w.line("no opinion: %s is not known", w.nodeOf(r.nodeName(), "the pod's node"))
 	case NoCandidate:
 		return w.line("no opinion: no node can take the pod")
-	case UnknownSize, NotMeasured, StaleSample, ElasticPool:
+	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted:
 	}
 	return w.line("no opinion")
 }
 
 // line returns one line that starts with what it is about.
 func (w sentences) line(format string, args ...any) string {
-	return cut(clean("image storage: "+fmt.Sprintf(format, args...)), maxRunes)
+	return cut(clean(topic+fmt.Sprintf(format, args...)), maxRunes)
 }
 
 // single names the only node of t.
