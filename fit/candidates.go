@@ -28,6 +28,8 @@ type survey struct {
 	pastIfHuge int
 	// mostNeeded is the likely need on the possible node where the pod needs most.
 	mostNeeded int64
+	// objects is set where the pod would be warned about or refused, in a mode that does so.
+	objects bool
 	// pools are those of the possible nodes.
 	pools map[*policy.NodePool]*pool
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
@@ -38,8 +40,9 @@ type survey struct {
 	platforms map[Platform]bool
 	// autoscaled memoizes pointsToAutoscaler.
 	autoscaled *bool
-	// huge memoizes refusedIfHuge, newNode and newNodeIfHuge the two answers of newNodeHolds.
-	huge, newNode, newNodeIfHuge *bool
+	// huge memoizes refusedIfHuge, added and addedIfHuge the two answers of newNode.
+	huge               *bool
+	added, addedIfHuge *newNode
 }
 
 func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) *survey {

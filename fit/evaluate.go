@@ -39,6 +39,9 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 		d.Reason = NoCandidate
 	default:
 		v.decide(&d, say)
+		if v.objects && d.Action != Deny {
+			d.Message = say.orNewNode(d.Message, v)
+		}
 		v.except(&d, say, now)
 		return d
 	}
@@ -77,12 +80,14 @@ func (s *survey) decide(d *Decision, say sentences) {
 	overloads, newNode := s.overloadsAll()
 	switch {
 	case overloads && !newNode && d.Mode == policy.Enforce:
+		s.objects = true
 		d.Action, d.Tier = Deny, s.possible.tier
 		d.CauseCode = causeCode(s.possible.pastBest.verdict)
 		d.about(&s.possible.pastBest)
 		d.Message = say.denial(s)
 		return
 	case scope.majority():
+		s.objects = true
 		if d.Mode.AtLeast(policy.Warn) {
 			d.Action = Warn
 		}

@@ -18,14 +18,13 @@ import (
 // except lets the pod through where the policy excepts it. Where no stronger action than Allow was taken because of the
 // mode, it only says what would be excepted.
 func (s *survey) except(d *Decision, say sentences, now time.Time) {
-	objects := d.Action != Allow || s.scope().majority()
-	if !objects && len(d.WaitFor) == 0 {
+	if !s.objects && len(d.WaitFor) == 0 {
 		return
 	}
 	e, exceeded := s.exception(now)
 	switch {
 	case e == nil:
-		if objects && exceeded != nil {
+		if s.objects && exceeded != nil {
 			d.Exceeded = exceeded.Name
 		}
 		return
@@ -33,7 +32,7 @@ func (s *survey) except(d *Decision, say sentences, now time.Time) {
 		// No size could make a difference.
 		d.WaitFor, d.WaitPlatforms = nil, nil
 	}
-	if objects {
+	if s.objects {
 		d.Action, d.Reason, d.CauseCode, d.Exception = Allow, Excepted, "", e.Name
 		d.Message = say.excepted(e, d.Message)
 	}

@@ -99,6 +99,9 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: 1 + c.Int64N(600)})
 		}
 	}
+	if c.oneIn(20) {
+		l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: []ledger.NodeGroup{{Name: "group", Nodes: c.IntN(2), MaxNodes: c.IntN(3)}}})
+	}
 	for i := range c.IntN(4) {
 		name := fmt.Sprintf("p%d", i)
 		if c.oneIn(2) || len(nodes) == 0 {
