@@ -86,8 +86,9 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 	if err != nil {
 		return nil, plain(err)
 	}
+	l.SetAutoscaler(readAutoscaler(ctx, client, notes))
 	l.MarkSynced()
-	p := readPolicy(ctx, client, notes)
+	p := readPolicy(ctx, client, time.Now(), notes)
 	modes := readModeLabels(ctx, client, p, o.namespaces, notes)
 	if err := o.askKubelets(ctx, config, client, nodes, l, notes); err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func listInto(ctx context.Context, client kubernetes.Interface, l *ledger.Ledger
 	})
 }
 
-func readPolicy(ctx context.Context, client kubernetes.Interface, notes io.Writer) *policy.Policy {
+func readPolicy(ctx context.Context, client kubernetes.Interface, now time.Time, notes io.Writer) *policy.Policy {
 	configMap, err := client.CoreV1().ConfigMaps(policy.Namespace).Get(ctx, policy.ConfigMapName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return policy.Default()
@@ -144,6 +145,9 @@ func readPolicy(ctx context.Context, client kubernetes.Interface, notes io.Write
 	if err != nil {
 		fmt.Fprintf(notes, "note: the policy is not valid, the defaults are used: %v\n", err)
 		return policy.Default()
+	}
+	for _, note := range p.Notes(now) {
+		fmt.Fprintf(notes, "note: policy: %s\n", note)
 	}
 	return p
 }
