@@ -116,7 +116,7 @@ func TestSentencesAboutNewNodes(t *testing.T) {
 	const (
 		most   = "image storage: needs 200 on a node; that is too much on 2 of 3 eligible nodes: the pull would fill the disk there"
 		allOf  = "image storage: needs 200; the only eligible node has 200 even without unused images"
-		silent = "image storage: the pod's images are too much for most eligible nodes: the pull would fill the disk there"
+		silent = "image storage: the pod's images are too much for most or all eligible nodes: the pull would fill the disk there"
 	)
 	managed := []node{labelled(full("a"), "agentpool", "x"), full("b"), roomy("c")}
 	named := func(p *policy.Policy) {
@@ -144,7 +144,7 @@ func TestSentencesAboutNewNodes(t *testing.T) {
 		"no group may get another node":         {situation{nodes: managed, ledger: told(ledger.NodeGroup{Name: "asg", Nodes: 3, MaxNodes: 3})}, most},
 		"a new node could not hold it":          {situation{nodes: []node{labelled(full("a"), "agentpool", "x")}, registry: map[string]int64{"app": 870}, policy: mode(policy.Warn)}, "image storage: needs 870; the only eligible node has 850 even on an empty disk"},
 		"without figures, whether it could":     {situation{nodes: managed, policy: quiet}, silent + "; an autoscaler may add nodes"},
-		"without figures, nor whether it can't": {situation{nodes: managed, registry: map[string]int64{"app": 851}, policy: all(mode(policy.Warn), quiet)}, "image storage: the pod's images are too much for every eligible node: the disk is too small; an autoscaler may add nodes"},
+		"without figures, nor whether it can't": {situation{nodes: managed, registry: map[string]int64{"app": 851}, policy: all(mode(policy.Warn), quiet)}, "image storage: the pod's images are too much for most or all eligible nodes: the disk is too small there; an autoscaler may add nodes"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if c.situation.registry == nil {

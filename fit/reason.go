@@ -20,6 +20,7 @@ const (
 	ExemptPod     Reason = "exempt"        // the policy exempts its namespace or priority class
 	ModeOff       Reason = "off"           // the policy's mode is Off
 	NoImages      Reason = "no-images"     // nothing to pull
+	NoReplicas    Reason = "no-replicas"   // a template of which no pod is wanted now
 	InvalidImages Reason = "invalid-image" // an image name that does not parse: left out of the sum
 )
 
@@ -27,6 +28,6 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, ExemptPod, ModeOff, NoImages,
-		InvalidImages,
+		NoReplicas, InvalidImages,
 	}
 }
