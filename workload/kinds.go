@@ -32,14 +32,17 @@ var kinds = map[schema.GroupVersionKind]func([]byte) (*Workload, error){
 		return &Workload{Meta: o.ObjectMeta, Replicas: wanted(o.Spec.Replicas), Template: *o.Spec.Template}
 	}),
 	corev1.SchemeGroupVersion.WithKind("PodTemplate"): reader(func(o *corev1.PodTemplate) *Workload {
-		return &Workload{Meta: o.ObjectMeta, Replicas: 1, Template: o.Template}
+		return &Workload{Meta: o.ObjectMeta, Replicas: 1, Template: o.Template, Path: "template"}
 	}),
 	batchv1.SchemeGroupVersion.WithKind("Job"): reader(func(o *batchv1.Job) *Workload {
 		return &Workload{Meta: o.ObjectMeta, Replicas: atATime(&o.Spec), Suspended: is(o.Spec.Suspend), Template: o.Spec.Template}
 	}),
 	batchv1.SchemeGroupVersion.WithKind("CronJob"): reader(func(o *batchv1.CronJob) *Workload {
 		job := &o.Spec.JobTemplate.Spec
-		return &Workload{Meta: o.ObjectMeta, Replicas: atATime(job), Suspended: is(o.Spec.Suspend) || is(job.Suspend), Template: job.Template}
+		return &Workload{
+			Meta: o.ObjectMeta, Replicas: atATime(job), Suspended: is(o.Spec.Suspend) || is(job.Suspend),
+			Template: job.Template, Path: "spec.jobTemplate.spec.template",
+		}
 	}),
 }
 

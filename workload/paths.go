@@ -34,9 +34,9 @@ func (p *Paths) read(object []byte) (*Workload, error) {
 	if template == nil {
 		return nil, ErrNoTemplate
 	}
-	w := &Workload{Meta: named.Metadata, Replicas: 1}
+	w := &Workload{Meta: named.Metadata, Replicas: 1, Path: strings.Join(p.Template, ".")}
 	if err := utiljson.Unmarshal(template, &w.Template); err != nil {
-		return nil, fmt.Errorf("%s is not a pod template: %w", strings.Join(p.Template, "."), err)
+		return nil, fmt.Errorf("%s is not a pod template: %w", w.Path, err)
 	}
 	replicas, err := at(object, p.Replicas)
 	if err != nil {

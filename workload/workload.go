@@ -26,8 +26,9 @@ type Workload struct {
 	EveryNode bool
 	// Suspended is set where it makes no pods until somebody says so.
 	Suspended bool
-	// Template is what its pods are made from.
+	// Template is what its pods are made from, and Path the field it is in, such as spec.template.
 	Template corev1.PodTemplateSpec
+	Path     string
 }
 
 var (
@@ -56,6 +57,9 @@ func Decode(kind schema.GroupVersionKind, object []byte, custom *Paths) (*Worklo
 		return nil, err
 	}
 	w.Kind = kind.Kind
+	if w.Path == "" {
+		w.Path = "spec.template"
+	}
 	return w, nil
 }
 
@@ -73,6 +77,14 @@ func (w *Workload) Request() fit.Request {
 	// No pod is judged that may be there already, whatever the template's metadata says.
 	pod.Namespace, pod.Name, pod.UID = w.Meta.Namespace, w.Name(), ""
 	r := fit.RequestOf(pod)
+	for i := range r.Images {
+		for j, field := range r.Images[i].From {
+			r.Images[i].From[j] = w.Path + "." + field
+		}
+	}
+	for i := range r.Invalid {
+		r.Invalid[i].Field = w.Path + "." + r.Invalid[i].Field
+	}
 	r.Workload = &fit.Workload{Kind: w.Kind, Replicas: w.Replicas, EveryNode: w.EveryNode}
 	if w.EveryNode {
 		r.Placement = placement.OfDaemonSet(&w.Template.Spec)
