@@ -163,9 +163,6 @@ func workloadOf(kind schema.GroupVersionKind, object []byte, custom *workload.Pa
 
 // pathsOf says where objects of a kind have their template by the policy, nil where it does not say.
 func pathsOf(p *policy.Policy, kind schema.GroupVersionKind) *workload.Paths {
-	if p == nil {
-		return nil
-	}
 	declared := p.WorkloadOf(kind.Group, kind.Version, kind.Kind)
 	if declared == nil {
 		return nil
