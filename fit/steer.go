@@ -33,6 +33,8 @@ type Steering struct {
 	Reason Reason
 	// Exemption says which exemption applied: "namespace" or "priorityClass".
 	Exemption string
+	// Exception names the policy's exception that applied, empty for none.
+	Exception string
 	Mode      policy.Mode // in force for this pod
 	// ModeIgnored is as in Decision.
 	ModeIgnored string
@@ -74,7 +76,7 @@ func Steer(s *ledger.Snapshot, r Request, node string, p *policy.Policy, now tim
 		return d
 	}
 	v := newSurvey(s, &r, p, now)
-	v.steer(&d, row)
+	v.steer(&d, row, now)
 	return d
 }
 
@@ -97,12 +99,17 @@ func notSteered(s *ledger.Snapshot, r *Request, p *policy.Policy, d *Steering) R
 }
 
 // steer fills in the decision about a node that is known.
-func (s *survey) steer(d *Steering, row *ledger.NodeRow) {
+func (s *survey) steer(d *Steering, row *ledger.NodeRow, now time.Time) {
 	// What is known of a pod's images may be enough to know that they are too much.
 	result, _, expected := s.judge(row, s.sizes.classOf(row), s.policy.DenyAt)
 	d.Target, d.Verdict = result, result.LikelyVerdict
 	if !d.Verdict.AtLeast(s.policy.DenyAt) {
 		d.Reason = result.Why
+		return
+	}
+	// What matters to an exception is on this node alone.
+	if e, _ := s.exception(now); e != nil {
+		d.Reason, d.Exception = Excepted, e.Name
 		return
 	}
 	if d.Other = s.otherNode(row); d.Other == "" {

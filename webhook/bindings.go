@@ -43,18 +43,16 @@ type SendBack struct {
 // NewBindings returns a handler for the webhook bindings.headroom.dev.
 func NewBindings(o HandlerOptions, b Bindings) *Handler {
 	h := newHandler(o)
-	h.review = func(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
+	h.webhook, h.review = bindingsLabel, func(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
 		return h.reviewBinding(ctx, b, req)
 	}
-	h.bindings = true
 	return h
 }
 
 // reviewBinding judges the choice of a node for a pod. It refuses nothing for good: what it sends back comes again.
 func (h *Handler) reviewBinding(ctx context.Context, b Bindings, req *admissionv1.AdmissionRequest) outcome {
 	if !isBinding(req) {
-		return undecided(req, NotABinding, fmt.Errorf("%s of %s/%s is not judged: the webhook's rules should ask for CREATE of v1 bindings only",
-			req.Operation, req.Resource.Resource, req.SubResource))
+		return unexpected(req)
 	}
 	binding, err := bindingOf(req)
 	if err != nil {

@@ -180,10 +180,10 @@ func TestBindingLetThrough(t *testing.T) {
 		"a pod without a UID":           {nobody, "", same, "inconsistent", [2]string{"undecided", "inconsistent"}},
 		"what is no binding":            {tooFull, "", raw(`{"target":7}`), "undecided", [2]string{"undecided", "undecodable"}},
 		"a target that is no node":      {tooFull, "", raw(`{"target":{"kind":"Cloud","name":"x"}}`), "undecided", [2]string{"undecided", "undecodable"}},
-		"a pod":                         {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "" }), "undecided", [2]string{"undecided", "not-a-binding"}},
-		"another subresource":           {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "eviction" }), "undecided", [2]string{"undecided", "not-a-binding"}},
-		"a binding of another group":    {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Resource.Group = "x.io" }), "undecided", [2]string{"undecided", "not-a-binding"}},
-		"an update":                     {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Update }), "undecided", [2]string{"undecided", "not-a-binding"}},
+		"a pod":                         {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "" }), "undecided", [2]string{"undecided", "unexpected-request"}},
+		"another subresource":           {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "eviction" }), "undecided", [2]string{"undecided", "unexpected-request"}},
+		"a binding of another group":    {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Resource.Group = "x.io" }), "undecided", [2]string{"undecided", "unexpected-request"}},
+		"an update":                     {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Update }), "undecided", [2]string{"undecided", "unexpected-request"}},
 		"a version of the future":       {tooFull, "", func(r *admissionv1.AdmissionReview) { r.APIVersion = "admission.k8s.io/v2" }, "undecided", [2]string{"undecided", "unknown-version"}},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -252,7 +252,9 @@ func TestBindingPanics(t *testing.T) {
 // FuzzBindings posts anything to a handler that sends back whatever gets as far as that.
 func FuzzBindings(f *testing.F) {
 	f.Add(bindingReview(f))
-	f.Add(bindingReview(f, func(r *admissionv1.AdmissionReview) { r.Request.Resource.Resource, r.Request.SubResource = "bindings", "" }))
+	f.Add(bindingReview(f, func(r *admissionv1.AdmissionReview) {
+		r.Request.Resource.Resource, r.Request.SubResource = "bindings", ""
+	}))
 	f.Add([]byte(`{"apiVersion":"admission.k8s.io/v1","request":{"uid":"\u0000","operation":"CREATE","resource":{"version":"v1","resource":"bindings"},"object":{"target":null}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s := &steerer{answer: tooFull}
