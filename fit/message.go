@@ -83,10 +83,7 @@ func (w sentences) warning(s *survey) string {
 
 // inodes is for a pod whose nodes are past the threshold because their inodes are short, whatever it needs.
 func (w sentences) inodes(t *tally, unready bool) string {
-	harm := "disk pressure keeps pods away"
-	if t.inodes.free >= t.inodes.line {
-		harm = harms[verdict.PressuresDisk.Severity()]
-	}
+	harm := t.inodes.harm()
 	switch {
 	case t.nodes == 1:
 		return w.line("%s %s: %s", w.single(t, unready), t.inodes.lack(), harm)
@@ -187,7 +184,7 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 		return w.line("no opinion: %s is not known", w.nodeOf(r.nodeName(), "the pod's node"))
 	case NoCandidate:
 		return w.line("no opinion: no node can take the pod")
-	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted:
+	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, UnknownPod, Tolerates, NoOtherNode:
 	}
 	return w.line("no opinion")
 }

@@ -15,10 +15,11 @@ import (
 	"github.com/headroom-dev/headroom/policy"
 )
 
-// Audit annotations. The API server writes each as "pods.headroom.dev/<key>" into its audit events, at level Metadata and
-// above. Values are one line of text:
+// Audit annotations. The API server writes each as "pods.headroom.dev/<key>", or with the name of another webhook, into its
+// audit events, at level Metadata and above. Values are one line of text:
 //
-//	action      Allow, Warn or Deny: always there
+//	action      Allow, Warn or Deny; for bindings Allow or SendBack: always there
+//	node        of bindings only: the node that was chosen, which all else is about
 //	verdict     the verdict that explains the action
 //	need        bytes that the pod's images need on the node the verdict is about, as an interval
 //	projected   bytes that stay available there after the pull, as an interval; negative where they don't fit
@@ -35,6 +36,7 @@ import (
 // "inf" as high that there is no upper one. need and projected are missing where there is no node to speak about.
 const (
 	actionKey     = "action"
+	nodeKey       = "node"
 	verdictKey    = "verdict"
 	needKey       = "need"
 	projectedKey  = "projected"

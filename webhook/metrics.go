@@ -20,6 +20,7 @@ const (
 	UnknownVersion fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
 	Unexpected     fit.Reason = "unexpected-request" // the webhook's rules ask for more than they should
 	UnknownKind    fit.Reason = "unknown-kind"       // of these objects nobody knows where their pod template is
+	NotABinding    fit.Reason = "not-a-binding"      // the same
 	Undecodable    fit.Reason = "undecodable"        // the object can't be decoded
 	TimedOut       fit.Reason = "timeout"            // no decision in the time that the API server gives
 	Panicked       fit.Reason = "panic"              // a mistake in the code that decides
@@ -66,9 +67,9 @@ const (
 
 // Metrics counts what the webhook answered. Label values are closed sets: a name from the cluster is never one.
 type Metrics struct {
-	decisions, undecidedBy, exemptedBy, sizeWaits *prometheus.CounterVec
-	panics                                        prometheus.Counter
-	duration                                      prometheus.Histogram
+	decisions, undecidedBy, exemptedBy, sizeWaits, bindings *prometheus.CounterVec
+	panics                                                  prometheus.Counter
+	duration                                                prometheus.Histogram
 }
 
 // NewMetrics makes the webhook's metrics and registers them with r, which may be nil. It panics if they are registered
@@ -88,6 +89,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Requests admitted without judging them, by webhook and exemption.", "webhook", "exemption"),
 		sizeWaits: counter("size_waits_total",
 			"Requests that waited for the size of an image, by outcome: answered, timeout, or refused because too many waited.", "outcome"),
+		bindings: newBindingCounter(f.NewCounterVec),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a request. It was admitted.",
@@ -152,7 +154,7 @@ func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
 		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages || r == fit.NoReplicas
 	})
-	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
+	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, NotABinding, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
 }
 
 func exemptions() []Exemption {

@@ -8,6 +8,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -83,17 +84,22 @@ func refusal(req *admissionv1.AdmissionRequest, object metav1.Object, d fit.Deci
 			name = other
 		}
 	}
+	return forbidden(req.Resource.Resource, name, object.GetUID(), "spec", d)
+}
+
+// forbidden is a refusal about the object of that kind and name, for what is in a field of what was posted.
+func forbidden(kind, name string, uid types.UID, field string, d fit.Decision) *metav1.Status {
 	return &metav1.Status{
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusForbidden,
 		Reason:  metav1.StatusReasonForbidden,
 		Message: sentence(d),
 		Details: &metav1.StatusDetails{
-			Name: name, Kind: req.Resource.Resource, UID: object.GetUID(),
+			Name: name, Kind: kind, UID: uid,
 			Causes: []metav1.StatusCause{{
 				Type:    metav1.CauseType(oneLine(d.CauseCode)),
 				Message: sentence(d),
-				Field:   "spec",
+				Field:   field,
 			}},
 		},
 	}
@@ -135,10 +141,15 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 			log.Info("Judged a request", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID, "action", d.Action,
 				"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)
 		}
+	case o.steering != nil:
+		h.countBinding(req, o)
 	case o.exemption != "":
 		h.Metrics.exempted(h.webhook, o.exemption)
 	default:
 		h.Metrics.undecided(h.webhook, o.why)
+		if h.webhook == bindingsLabel {
+			h.Metrics.bound(bindingUndecided)
+		}
 		h.Log.Info("Admitted without judging", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,
 			"reason", o.why, "detail", o.err.Error())
 	}
