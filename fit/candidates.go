@@ -162,6 +162,7 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (NodeResult, demand, figures) {
 	account := s.accounts.Of(row)
 	d := s.demand(row, &account, c)
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
 	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)
 }

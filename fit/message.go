@@ -94,6 +94,19 @@ func (w sentences) inodes(t *tally, unready bool) string {
 	}
 }
 
+// sentBack is for a binding that is sent back from the one node that t has.
+func (w sentences) sentBack(t *tally) string {
+	node := w.nodeOf(t.best.Node, "the chosen node")
+	switch v := t.pastBest.verdict; {
+	case !w.numbers:
+		return w.line("the pod's images are too much for %s: %s; another node would do", node, harms[v.Severity()])
+	case t.shortOfInodes():
+		return w.line("%s %s: %s; another node would do", node, t.inodes.lack(), t.inodes.harm())
+	default:
+		return w.line("needs %s; %s has %s %s%s; another node would do", t.needs(), node, t.rooms[v.Severity()].orNo(), t.limit(), t.cause())
+	}
+}
+
 // partly is for a pod that would do harm on most nodes, but not on all.
 func (w sentences) partly(t *tally, unready bool) string {
 	harm := harms[t.pastBest.verdict.Severity()]

@@ -42,6 +42,6 @@ func Reasons() []Reason {
 // SteeringReasons returns every reason that a Steering can have. The caller owns the slice.
 func SteeringReasons() []Reason {
 	return []Reason{
-		NotSynced, UnknownNode, UnknownSize, NotMeasured, StaleSample, ExemptPod, ModeOff, NoImages, UnknownPod, Tolerates, NoOtherNode,
+		NotSynced, UnknownNode, UnknownSize, NotMeasured, StaleSample, ExemptPod, ModeOff, NoImages, Excepted, UnknownPod, Tolerates, NoOtherNode,
 	}
 }

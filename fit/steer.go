@@ -33,6 +33,8 @@ type Steering struct {
 	Reason Reason
 	// Exemption says which exemption applied: "namespace" or "priorityClass".
 	Exemption string
+	// Exception names the policy's exception that applied, empty for none.
+	Exception string
 	Mode      policy.Mode // in force for this pod
 	// ModeIgnored is as in Decision.
 	ModeIgnored string
@@ -105,9 +107,9 @@ func (s *survey) steer(d *Steering, row *ledger.NodeRow, now time.Time) {
 		d.Reason = result.Why
 		return
 	}
-	s.mostNeeded = result.Need.Likely
-	if excepted, _ := s.exception(now); excepted != nil {
-		d.Reason = Excepted
+	// What matters to an exception is on this node alone.
+	if e, _ := s.exception(now); e != nil {
+		d.Reason, d.Exception = Excepted, e.Name
 		return
 	}
 	if d.Other = s.otherNode(row); d.Other == "" {

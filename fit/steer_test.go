@@ -136,6 +136,8 @@ func TestSteer(t *testing.T) {
 		"steer On, mode Off":                  unseen(situation{nodes: two, policy: func(p *policy.Policy) { p.Steer, p.Mode = policy.SteerOn, policy.Off }}, ModeOff),
 		"a namespace that the policy exempts": unseen(situation{nodes: two, request: func(r *Request) { r.Namespace = "kube-system" }}, ExemptPod),
 		"a priority class that it exempts":    unseen(situation{nodes: two, request: func(r *Request) { r.PriorityClass = "system-node-critical" }}, ExemptPod),
+		"the policy excepts the pod":          through(situation{nodes: two, policy: excepting("e", allowance(100))}, Excepted),
+		"the pod exceeds its allowance":       back(situation{nodes: two, policy: excepting("e", allowance(99))}),
 		"no images":                           unseen(situation{nodes: two, request: func(r *Request) { r.Images = nil }}, NoImages),
 	} {
 		t.Run(what, func(t *testing.T) {

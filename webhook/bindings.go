@@ -43,8 +43,7 @@ type SendBack struct {
 // NewBindings returns a handler for the webhook bindings.headroom.dev.
 func NewBindings(o HandlerOptions, b Bindings) *Handler {
 	h := newHandler(o)
-	h.webhook = bindingsLabel
-	h.review = func(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
+	h.webhook, h.review = bindingsLabel, func(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
 		return h.reviewBinding(ctx, b, req)
 	}
 	return h
@@ -53,8 +52,7 @@ func NewBindings(o HandlerOptions, b Bindings) *Handler {
 // reviewBinding judges the choice of a node for a pod. It refuses nothing for good: what it sends back comes again.
 func (h *Handler) reviewBinding(ctx context.Context, b Bindings, req *admissionv1.AdmissionRequest) outcome {
 	if !isBinding(req) {
-		return undecided(req, NotABinding, fmt.Errorf("%s of %s/%s is not judged: the webhook's rules should ask for CREATE of v1 bindings only",
-			req.Operation, req.Resource.Resource, req.SubResource))
+		return unexpected(req)
 	}
 	binding, err := bindingOf(req)
 	if err != nil {

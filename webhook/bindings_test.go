@@ -180,10 +180,10 @@ func TestBindingLetThrough(t *testing.T) {
 		"a pod without a UID":           {nobody, "", same, "inconsistent", [2]string{"undecided", "inconsistent"}},
 		"what is no binding":            {tooFull, "", raw(`{"target":7}`), "undecided", [2]string{"undecided", "undecodable"}},
 		"a target that is no node":      {tooFull, "", raw(`{"target":{"kind":"Cloud","name":"x"}}`), "undecided", [2]string{"undecided", "undecodable"}},
-		"a pod":                         {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "" }), "undecided", [2]string{"undecided", "not-a-binding"}},
-		"another subresource":           {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "eviction" }), "undecided", [2]string{"undecided", "not-a-binding"}},
-		"a binding of another group":    {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Resource.Group = "x.io" }), "undecided", [2]string{"undecided", "not-a-binding"}},
-		"an update":                     {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Update }), "undecided", [2]string{"undecided", "not-a-binding"}},
+		"a pod":                         {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "" }), "undecided", [2]string{"undecided", "unexpected-request"}},
+		"another subresource":           {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.SubResource = "eviction" }), "undecided", [2]string{"undecided", "unexpected-request"}},
+		"a binding of another group":    {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Resource.Group = "x.io" }), "undecided", [2]string{"undecided", "unexpected-request"}},
+		"an update":                     {tooFull, "", asked(func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Update }), "undecided", [2]string{"undecided", "unexpected-request"}},
 		"a version of the future":       {tooFull, "", func(r *admissionv1.AdmissionReview) { r.APIVersion = "admission.k8s.io/v2" }, "undecided", [2]string{"undecided", "unknown-version"}},
 	} {
 		t.Run(what, func(t *testing.T) {

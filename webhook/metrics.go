@@ -20,7 +20,6 @@ const (
 	UnknownVersion fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
 	Unexpected     fit.Reason = "unexpected-request" // the webhook's rules ask for more than they should
 	UnknownKind    fit.Reason = "unknown-kind"       // of these objects nobody knows where their pod template is
-	NotABinding    fit.Reason = "not-a-binding"      // the same
 	Undecodable    fit.Reason = "undecodable"        // the object can't be decoded
 	TimedOut       fit.Reason = "timeout"            // no decision in the time that the API server gives
 	Panicked       fit.Reason = "panic"              // a mistake in the code that decides
@@ -154,7 +153,7 @@ func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
 		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages || r == fit.NoReplicas
 	})
-	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, NotABinding, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
+	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
 }
 
 func exemptions() []Exemption {

@@ -8,7 +8,6 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -84,22 +83,17 @@ func refusal(req *admissionv1.AdmissionRequest, object metav1.Object, d fit.Deci
 			name = other
 		}
 	}
-	return forbidden(req.Resource.Resource, name, object.GetUID(), "spec", d)
-}
-
-// forbidden is a refusal about the object of that kind and name, for what is in a field of what was posted.
-func forbidden(kind, name string, uid types.UID, field string, d fit.Decision) *metav1.Status {
 	return &metav1.Status{
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusForbidden,
 		Reason:  metav1.StatusReasonForbidden,
 		Message: sentence(d),
 		Details: &metav1.StatusDetails{
-			Name: name, Kind: kind, UID: uid,
+			Name: name, Kind: req.Resource.Resource, UID: object.GetUID(),
 			Causes: []metav1.StatusCause{{
 				Type:    metav1.CauseType(oneLine(d.CauseCode)),
 				Message: sentence(d),
-				Field:   field,
+				Field:   "spec",
 			}},
 		},
 	}

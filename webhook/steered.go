@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/fit"
 )
@@ -60,7 +61,10 @@ func (h *Handler) steered(req *admissionv1.AdmissionRequest, binding *corev1.Bin
 	if d.SendBack {
 		annotations[actionKey] = sendBackAction
 		response.Allowed = false
-		response.Result = forbidden("pods", binding.Name, d.Pod, "target.name", fit.Decision{Message: d.Message, CauseCode: d.CauseCode})
+		pod := &metav1.ObjectMeta{Name: binding.Name, UID: d.Pod}
+		response.Result = refusal(req, pod, fit.Decision{Message: d.Message, CauseCode: d.CauseCode})
+		details := response.Result.Details
+		details.Kind, details.Causes[0].Field = "pods", "target.name" // also where the resource is bindings: the name is the pod's
 	}
 	return outcome{response: response, steering: &d}
 }
