@@ -34,14 +34,13 @@ import (
 // An interval is "low/likely/high": three whole numbers of bytes, where "-inf" as low means that there is no lower bound and
 // "inf" as high that there is no upper one. need and projected are missing where there is no node to speak about.
 const (
-	actionKey     = "action"
-	verdictKey    = "verdict"
-	needKey       = "need"
-	projectedKey  = "projected"
-	candidatesKey = "candidates"
-	tierKey       = "tier"
-	policyKey     = "policy"
-
+	actionKey      = "action"
+	verdictKey     = "verdict"
+	needKey        = "need"
+	projectedKey   = "projected"
+	candidatesKey  = "candidates"
+	tierKey        = "tier"
+	policyKey      = "policy"
 	modeIgnoredKey = "modeIgnored"
 	undecidedKey   = "undecided"
 	exemptKey      = "exempt"
