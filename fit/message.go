@@ -204,10 +204,13 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 	return w.line("no opinion")
 }
 
+// about is what every sentence is about.
+const about = "image storage: "
+
 // line returns one line that starts with what it is about.
-func (w sentences) line(format string, args ...any) string {
-	return cut(clean("image storage: "+fmt.Sprintf(format, args...)), maxRunes)
-}
+func (w sentences) line(format string, args ...any) string { return line(fmt.Sprintf(format, args...)) }
+
+func line(text string) string { return cut(clean(about+text), maxRunes) }
 
 // single names the only node of t.
 func (w sentences) single(t *tally, unready bool) string {
