@@ -19,6 +19,7 @@ const (
 	Unreadable      fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400 or 413
 	UnknownVersion  fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
 	NotAPodCreation fit.Reason = "not-a-pod-creation" // the webhook's rules ask for more than they should
+	NotASetting     fit.Reason = "not-a-setting"      // so do those of the webhook for what admins set
 	Undecodable     fit.Reason = "undecodable"        // the pod can't be decoded
 	TimedOut        fit.Reason = "timeout"            // no decision in the time that the API server gives
 	Panicked        fit.Reason = "panic"              // a mistake in the code that decides
@@ -45,6 +46,12 @@ const (
 	waitRefused  = "refused"
 )
 
+// What can become of a setting.
+const (
+	settingAdmitted = "admitted"
+	settingRefused  = "refused"
+)
+
 const (
 	metricsNamespace = "headroom"
 	metricsSubsystem = "admission"
@@ -53,9 +60,9 @@ const (
 
 // Metrics counts what the webhook answered. Label values are closed sets: a name from the cluster is never one.
 type Metrics struct {
-	decisions, undecidedBy, exemptedBy, sizeWaits *prometheus.CounterVec
-	panics                                        prometheus.Counter
-	duration                                      prometheus.Histogram
+	decisions, undecidedBy, exemptedBy, sizeWaits, settings *prometheus.CounterVec
+	panics                                                  prometheus.Counter
+	duration, whatIf                                        prometheus.Histogram
 }
 
 // NewMetrics makes the webhook's metrics and registers them with r, which may be nil. It panics if they are registered
@@ -75,6 +82,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Pods admitted without judging them, by exemption.", "exemption"),
 		sizeWaits: counter("size_waits_total",
 			"Requests that waited for the size of an image, by outcome: answered, timeout, or refused because too many waited.", "outcome"),
+		settings: counter("settings_total",
+			"Policies and labels of namespaces judged, by setting (policy, namespace) and answer (admitted, refused).", "setting", "answer"),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a pod. The pod was admitted.",
@@ -83,6 +92,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "evaluation_duration_seconds",
 			Help:    "Time to judge one pod against the ledger, without HTTP, JSON and waits.",
 			Buckets: prometheus.ExponentialBuckets(10e-6, 4, 9), // 10 microseconds to 0.66 seconds
+		}),
+		whatIf: f.NewHistogram(prometheus.HistogramOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "what_if_duration_seconds",
+			Help:    "Time to look at what a change of the policy or of a namespace's label would do to running workloads.",
+			Buckets: prometheus.ExponentialBuckets(1e-3, 2, 12), // 1 millisecond to 2 seconds
 		}),
 	}
 	m.initialize()
@@ -106,6 +120,10 @@ func (m *Metrics) initialize() {
 	for _, e := range exemptions() {
 		m.exemptedBy.WithLabelValues(string(e))
 	}
+	for _, setting := range []Setting{policySetting, namespaceSetting} {
+		m.settings.WithLabelValues(string(setting), settingAdmitted)
+		m.settings.WithLabelValues(string(setting), settingRefused)
+	}
 	for _, outcome := range []string{waitAnswered, waitTimedOut, waitRefused} {
 		m.sizeWaits.WithLabelValues(outcome)
 	}
@@ -127,6 +145,14 @@ func (m *Metrics) undecided(why fit.Reason) {
 
 func (m *Metrics) exempted(e Exemption) { m.exemptedBy.WithLabelValues(string(e)).Inc() }
 
+func (m *Metrics) set(s Setting, admitted bool) {
+	answer := settingRefused
+	if admitted {
+		answer = settingAdmitted
+	}
+	m.settings.WithLabelValues(string(s), answer).Inc()
+}
+
 func (m *Metrics) waited(outcome string) { m.sizeWaits.WithLabelValues(outcome).Inc() }
 
 // reasons are the label values of undecided_total. An exempt pod and one without images are no doubtful cases.
@@ -134,7 +160,7 @@ func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
 		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages
 	})
-	return append(all, Unreadable, UnknownVersion, NotAPodCreation, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
+	return append(all, Unreadable, UnknownVersion, NotAPodCreation, NotASetting, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
 }
 
 func exemptions() []Exemption {

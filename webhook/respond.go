@@ -132,6 +132,10 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		}
 	case o.exemption != "":
 		h.Metrics.exempted(o.exemption)
+	case o.setting != "":
+		h.Metrics.set(o.setting, o.response.Allowed)
+		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", req.Name, "requestUID", req.UID, "dryRun", isDryRun(req),
+			"annotations", o.response.AuditAnnotations)
 	default:
 		h.Metrics.undecided(o.why)
 		h.Log.Info("Admitted a pod without judging it", "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,

@@ -29,6 +29,7 @@ type parts struct {
 	ledger     *ledger.Ledger
 	policy     *controller.PolicySource
 	namespaces *controller.Namespaces
+	informers  *controller.Informers
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
 	collector  *controller.Collector
@@ -78,13 +79,13 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		nodes, pods = append(nodes, wants), append(pods, wants)
 		p.runnables = append(p.runnables, wants, manager.RunnableFunc(resolver.Run))
 	}
-	informers, err := controller.NewInformers(client, p.ledger, controller.InformerOptions{
+	p.informers, err = controller.NewInformers(client, p.ledger, controller.InformerOptions{
 		ResyncPeriod: o.resyncPeriod, SyncTimeout: o.syncTimeout, Nodes: nodes, Pods: pods,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }
