@@ -49,7 +49,7 @@ func PolicyNotes(p *policy.Policy, now time.Time) []string {
 		notes = append(notes, line(note))
 	}
 	if more := len(all) - maxNotes; more > 0 {
-		notes = append(notes, line(counted(more, "more note")+" about the policy: see the log of Headroom"))
+		notes = append(notes, line("not shown: "+counted(more, "more note")+" about the policy"))
 	}
 	return notes
 }
