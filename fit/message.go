@@ -11,7 +11,7 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
-// Every sentence that a person reads is in this file and in words.go. First comes what is wrong, then the numbers with their
+// Every sentence that a person reads is in this file, in message_template.go and in words.go. First comes what is wrong, then the numbers with their
 // units and the limit, then the scope. "~" marks an estimate. A denial speaks of what holds at the least and at the best, a
 // warning of what is likely.
 
@@ -58,6 +58,9 @@ func (w sentences) warning(s *survey) string {
 	if t.shortOfInodes() {
 		return w.inodes(t, unready)
 	}
+	if !t.all() && s.crowds(t) {
+		return w.crowded(s, t, unready)
+	}
 	if !t.all() {
 		return w.partly(t, unready)
 	}
@@ -101,7 +104,7 @@ func (w sentences) inodes(t *tally, unready bool) string {
 	case w.numbers:
 		return w.line("%d of %d eligible nodes%s %s: %s there", t.past, t.nodes, aside(unready), t.inodes.lacks(true), harm)
 	default:
-		return w.line("most eligible nodes%s %s: %s there", aside(unready), t.inodes.lacks(false), harm)
+		return w.line("%s eligible nodes%s %s: %s there", t.share(), aside(unready), t.inodes.lacks(false), harm)
 	}
 }
 
@@ -193,6 +196,8 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 		return w.line("no opinion: the cluster's nodes and pods have not all been read yet")
 	case NoImages:
 		return w.line("fits: the pod pulls no image")
+	case NoReplicas:
+		return w.line("nothing to run: no %s are wanted now", r.Workload.replicas())
 	case InvalidImages:
 		return w.line("no opinion: the image name in %s does not parse", shown(r.Invalid[0].Field))
 	case UnknownNode:

@@ -19,6 +19,7 @@ const (
 	ExemptPod     Reason = "exempt"        // the policy exempts its namespace or priority class
 	ModeOff       Reason = "off"           // the policy's mode is Off
 	NoImages      Reason = "no-images"     // nothing to pull
+	NoReplicas    Reason = "no-replicas"   // a template of which no pod is wanted now
 	InvalidImages Reason = "invalid-image" // an image name that does not parse: left out of the sum
 )
 
@@ -26,6 +27,6 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, ExemptPod, ModeOff, NoImages,
-		InvalidImages,
+		NoReplicas, InvalidImages,
 	}
 }

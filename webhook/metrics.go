@@ -131,7 +131,7 @@ func (m *Metrics) initialize() {
 
 func (m *Metrics) decided(d fit.Decision) {
 	m.decisions.WithLabelValues(verdictLabel(d.Verdict), modeLabel(d.Mode), string(d.Action)).Inc()
-	if d.Reason != "" && d.Reason != fit.NoImages {
+	if d.Reason != "" && d.Reason != fit.NoImages && d.Reason != fit.NoReplicas {
 		m.undecided(d.Reason)
 	}
 }
@@ -155,10 +155,11 @@ func (m *Metrics) set(s Setting, admitted bool) {
 
 func (m *Metrics) waited(outcome string) { m.sizeWaits.WithLabelValues(outcome).Inc() }
 
-// reasons are the label values of undecided_total. An exempt pod and one without images are no doubtful cases.
+// reasons are the label values of undecided_total. An exempt pod, one without images and a template without pods are no doubtful
+// cases.
 func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
-		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages
+		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages || r == fit.NoReplicas
 	})
 	return append(all, Unreadable, UnknownVersion, NotAPodCreation, NotASetting, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
 }
