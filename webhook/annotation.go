@@ -108,12 +108,15 @@ func interval(b estimate.Bytes) string {
 
 // oneLine makes s a text that the API server lets through: it drops warnings with a control character or with invalid UTF-8
 // (apimachinery NewWarningHeader). Each is replaced by a space, and s cut to maxTextRunes.
-func oneLine(s string) string {
+func oneLine(s string) string { return clipped(s, maxTextRunes) }
+
+// clipped is oneLine with another limit.
+func clipped(s string, limit int) string {
 	s = strings.ToValidUTF8(s, " ")
 	var b strings.Builder
 	runes := 0
 	for _, r := range s {
-		if runes++; runes > maxTextRunes {
+		if runes++; runes > limit {
 			break
 		}
 		// Besides control characters, what a terminal could take for one: line separators and marks that reverse text.
