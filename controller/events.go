@@ -86,7 +86,7 @@ func (s *Events) Start(ctx context.Context) error {
 		case e := <-s.queue:
 			err := s.write(ctx, e)
 			if ctx.Err() != nil {
-				return nil
+				err = nil // Lost with the process, which is nobody's problem.
 			}
 			if err != nil {
 				s.dropped.Add(1)
