@@ -179,9 +179,9 @@ func (s *survey) otherNode(target *ledger.NodeRow) string {
 
 // Steer decides about one binding by what is known now.
 func (e Evaluator) Steer(b Binding) Steering {
-	s, p, now := e.arguments()
+	s, now := e.moment()
 	r, known := bound(s, b)
-	d := Steer(s, r, b.Choice, p, now)
+	d := Steer(s, r, b.Choice, e.policy(), now)
 	if !known && d.Reason == NoImages {
 		d.Reason = UnknownPod
 	}

@@ -28,6 +28,8 @@ import (
 //	tier        Measured, Declared, Assumed or None: the worst data the decision rests on
 //	policy      the mode in force for the pod, then "@" and the version of the policy if that is known: "Warn@3f2a9c1d"
 //	modeIgnored why the namespace's label headroom.dev/mode was not followed
+//	exception   the policy's exception that lets the pod through, or would in a stricter mode; with "(allowance exceeded)" one
+//	            that does not for that alone
 //	undecided   why there is no opinion, or why not a firmer one: a reason of package fit or of this package
 //	exempt      why the pod was not judged: mirror, namespace, priorityClass or off
 //	error       one sentence, with undecided, where something went wrong
@@ -45,6 +47,7 @@ const (
 	policyKey     = "policy"
 
 	modeIgnoredKey = "modeIgnored"
+	exceptionKey   = "exception"
 	undecidedKey   = "undecided"
 	exemptKey      = "exempt"
 	errorKey       = "error"
@@ -69,6 +72,12 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 	}
 	if d.ModeIgnored != "" {
 		annotations[modeIgnoredKey] = oneLine(d.ModeIgnored)
+	}
+	switch {
+	case d.Exception != "":
+		annotations[exceptionKey] = oneLine(d.Exception)
+	case d.Exceeded != "":
+		annotations[exceptionKey] = oneLine(d.Exceeded + " (allowance exceeded)")
 	}
 	if d.Reason != "" {
 		annotations[undecidedKey] = oneLine(string(d.Reason))
@@ -99,12 +108,15 @@ func interval(b estimate.Bytes) string {
 
 // oneLine makes s a text that the API server lets through: it drops warnings with a control character or with invalid UTF-8
 // (apimachinery NewWarningHeader). Each is replaced by a space, and s cut to maxTextRunes.
-func oneLine(s string) string {
+func oneLine(s string) string { return clipped(s, maxTextRunes) }
+
+// clipped is oneLine with another limit.
+func clipped(s string, limit int) string {
 	s = strings.ToValidUTF8(s, " ")
 	var b strings.Builder
 	runes := 0
 	for _, r := range s {
-		if runes++; runes > maxTextRunes {
+		if runes++; runes > limit {
 			break
 		}
 		// Besides control characters, what a terminal could take for one: line separators and marks that reverse text.

@@ -139,6 +139,10 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		h.countBinding(req, o)
 	case o.exemption != "":
 		h.Metrics.exempted(h.webhook, o.exemption)
+	case o.setting != "":
+		h.Metrics.set(o.setting, o.response.Allowed)
+		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", req.Name, "requestUID", req.UID, "dryRun", isDryRun(req),
+			"annotations", o.response.AuditAnnotations)
 	default:
 		h.Metrics.undecided(h.webhook, o.why)
 		if h.webhook == bindingsLabel {
