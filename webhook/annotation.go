@@ -20,6 +20,8 @@ import (
 //
 //	action      Allow, Warn or Deny: always there
 //	verdict     the verdict that explains the action
+//	message     the sentence for people, also where nobody was shown it, as in mode Audit; missing where the verdict is Fits or
+//	            Unknown
 //	need        bytes that the pod's images need on the node the verdict is about, as an interval
 //	projected   bytes that stay available there after the pull, as an interval; negative where they don't fit
 //	candidates  "possible=3,likely=2,overloaded=1": nodes the pod could ever land on, could land on now, and how many of the
@@ -36,6 +38,7 @@ import (
 const (
 	actionKey     = "action"
 	verdictKey    = "verdict"
+	messageKey    = "message"
 	needKey       = "need"
 	projectedKey  = "projected"
 	candidatesKey = "candidates"
@@ -57,6 +60,9 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 		verdictKey:    verdictLabel(d.Verdict),
 		candidatesKey: fmt.Sprintf("possible=%d,likely=%d,overloaded=%d", d.Possible, d.Likely, d.Overloaded),
 		policyKey:     h.policyText(d.Mode),
+	}
+	if d.Verdict.Severity() > 0 {
+		annotations[messageKey] = sentence(d)
 	}
 	if d.Best.Node != "" {
 		annotations[needKey] = interval(d.Need)

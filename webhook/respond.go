@@ -50,7 +50,7 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d 
 	}
 	o := outcome{response: response, decision: &d}
 	if d.Action != fit.Allow {
-		o.notice = noticeOf(&req.Kind, pod, d)
+		o.notice = noticeOf(req, pod, &pod.Spec, d)
 	}
 	return o
 }

@@ -90,7 +90,7 @@ func TestAnnotations(t *testing.T) {
 			},
 			want: map[string]string{
 				"action": "Warn", "verdict": "EvictsPods", "need": "1/2/3", "projected": "-5/10/inf", "tier": "Measured",
-				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7",
+				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7", "message": "m",
 			},
 		},
 		"a decision about no node has no bytes": {
