@@ -32,6 +32,7 @@ type parts struct {
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
 	collector  *controller.Collector
+	notices    *controller.Notices
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
 	runnables, finishing []manager.Runnable
@@ -48,6 +49,9 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		return nil, err
 	}
 	if p.namespaces, err = controller.NewNamespaces(client, o.syncTimeout); err != nil {
+		return nil, err
+	}
+	if p.notices, err = newNotices(config, events, log); err != nil {
 		return nil, err
 	}
 	nodes := []controller.NodeListener{alert, lines}
@@ -84,7 +88,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }

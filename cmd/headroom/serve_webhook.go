@@ -100,6 +100,7 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 		NamespaceMode: p.namespaces.Mode,
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Limits:        webhook.NewLimits(),
+		Tell:          p.tell,
 		Metrics:       webhook.NewMetrics(metrics.Registry),
 		Log:           log,
 	}

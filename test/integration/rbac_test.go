@@ -159,6 +159,13 @@ func outOfCluster(t *testing.T) {
 		events, err := shared.client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=sim-full,reason=ImageStorageBelowEvictionLine"})
 		return err == nil && len(events.Items) > 0
 	})
+	setPolicy(t, "mode: Warn")
+	awaitMode(t, p, "Warn")
+	namespace(t, "spoken-up")
+	create(t, "spoken-up", heldDeployment(2, "example.com/big:1"))
+	create(t, "spoken-up", heldCronJob("example.com/big:1"))
+	runNow(t, "spoken-up", "one")
+	eventually(t, 20*time.Second, "Events on the Deployment and the CronJob", func() bool { return len(saidIn(t, "spoken-up")) == 2 })
 	before := bundle(t, configurationName)
 	// The authority writes a new CA into a Secret that lacks one; the configuration then has to trust that, too.
 	kubectl(t, "patch", "secret", "-n", "headroom-system", "headroom-ca", "--type=merge", "-p", `{"data":{"ca.crt":"","tls.crt":"","tls.key":""}}`)
@@ -263,23 +270,26 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			rule("-n=headroom-system role/headroom", 0), nil,
 			`error: .*cannot list configmaps in namespace "headroom-system": ServiceAccount headroom-system/headroom needs list on configmaps`,
 		},
-		"events in its namespace: those about the policy are lost, and counted": {rule("-n=headroom-system role/headroom", 1), func(t *testing.T, p *serve.Process) {
-			setPolicyText(t, "mode: Sometimes")
-			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
-			logged(t, p.Log, "Event not written", "cannot create events", "headroom-system")
-		}, ""},
-		"tokens: nothing is measured": {rule("-n=headroom-system role/headroom", 2), func(t *testing.T, p *serve.Process) {
+		"tokens: nothing is measured": {rule("-n=headroom-system role/headroom", 1), func(t *testing.T, p *serve.Process) {
 			eventually(t, 20*time.Second, "no kubelet is asked", func() bool {
 				return p.Metric(t, "headroom_kubelet_poll_errors_total") > 0 && p.Metric(t, "headroom_ledger_nodes", "tier=Measured") == 0
 			})
 		}, ""},
-		"making the Secret: never ready":  {rule("-n=headroom-system role/headroom", 3), neverReady, ""},
-		"reading the Secret: never ready": {rule("-n=headroom-system role/headroom", 4), neverReady, ""},
-		"events about nodes are lost, and counted": {rule("-n=default role/headroom-events", 0), func(t *testing.T, p *serve.Process) {
-			full := tenGi()
-			full.OtherUsedBytes = 9 << 30
-			startNode(t, simnode.NodeSpec{Name: "sim-event", Config: full})
+		"making the Secret: never ready":  {rule("-n=headroom-system role/headroom", 2), neverReady, ""},
+		"reading the Secret: never ready": {rule("-n=headroom-system role/headroom", 3), neverReady, ""},
+		"making events: they are lost, and counted": {rule("clusterrole/headroom", 3), func(t *testing.T, p *serve.Process) {
+			setPolicyText(t, "mode: Sometimes")
 			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
+			logged(t, p.Log, "Event not written", "cannot create events", "headroom-system")
+		}, ""},
+		"replicasets: their pods' warnings are said on them": {rule("clusterrole/headroom", 4), func(t *testing.T, p *serve.Process) {
+			warnedOwner(t, p, "ReplicaSet", "cannot get replicasets.apps", func(ns string) { create(t, ns, heldDeployment(1, "example.com/big:1")) })
+		}, ""},
+		"jobs: their pods' warnings are said on them": {rule("clusterrole/headroom", 5), func(t *testing.T, p *serve.Process) {
+			warnedOwner(t, p, "Job", "cannot get jobs.batch", func(ns string) {
+				create(t, ns, heldCronJob("example.com/big:1"))
+				runNow(t, ns, "one")
+			})
 		}, ""},
 		"making the registration: it ends and says what is missing": {
 			rule("clusterrole/headroom-out-of-cluster", 0), nil,
