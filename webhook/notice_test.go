@@ -36,9 +36,9 @@ func TestWhatIsTold(t *testing.T) {
 		dryRun   bool
 		want     []Notice
 	}{
-		"a warning":                                     {said(fit.Warn, policy.Warn), aPod(), false, notice(fit.Warn, policy.Warn, nil)},
-		"a refusal":                                     {said(fit.Deny, policy.Enforce), aPod(), false, notice(fit.Deny, policy.Enforce, nil)},
-		"a warning that no controller is shown":         {said(fit.Warn, policy.Warn), aPod(made), false, notice(fit.Warn, policy.Warn, &owner)},
+		"a warning":                             {said(fit.Warn, policy.Warn), aPod(), false, notice(fit.Warn, policy.Warn, nil)},
+		"a refusal":                             {said(fit.Deny, policy.Enforce), aPod(), false, notice(fit.Deny, policy.Enforce, nil)},
+		"a warning that no controller is shown": {said(fit.Warn, policy.Warn), aPod(made), false, notice(fit.Warn, policy.Warn, &owner)},
 		"a pod whose namespace only the request has":    {said(fit.Warn, policy.Warn), aPod(func(p *corev1.Pod) { p.Namespace = "" }), false, notice(fit.Warn, policy.Warn, nil)},
 		"nothing of a dry run":                          {said(fit.Deny, policy.Enforce), aPod(), true, nil},
 		"nothing of what is allowed":                    {said(fit.Allow, policy.Warn), aPod(), false, nil},
