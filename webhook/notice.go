@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,12 +40,12 @@ type Notice struct {
 	Message string
 }
 
-func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, spec *corev1.PodSpec, d fit.Decision) *Notice {
+func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, images []imageref.Image, d fit.Decision) *Notice {
 	n := &Notice{
 		APIVersion: schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String(), Kind: req.Kind.Kind,
 		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(),
 		Controller: metav1.GetControllerOfNoCopy(object), Operation: req.Operation, SubResource: req.SubResource,
-		Action: d.Action, Verdict: d.Verdict, Mode: d.Mode, Images: digestOf(spec), Message: sentence(d),
+		Action: d.Action, Verdict: d.Verdict, Mode: d.Mode, Images: digestOf(images), Message: sentence(d),
 	}
 	// The request names the namespace that counts; in the object it may be missing.
 	if req.Namespace != "" {
@@ -55,9 +54,8 @@ func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, spec *cor
 	return n
 }
 
-// digestOf is equal for specs that pull the same images, whatever their order and spelling.
-func digestOf(spec *corev1.PodSpec) string {
-	images, _ := imageref.OfPod(spec)
+// digestOf is equal for equal images, whatever their order.
+func digestOf(images []imageref.Image) string {
 	names := make([]string, 0, len(images))
 	for i := range images {
 		names = append(names, images[i].Ref.String())

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/policy"
 )
 
@@ -50,7 +51,8 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d 
 	}
 	o := outcome{response: response, decision: &d}
 	if d.Action != fit.Allow {
-		o.notice = noticeOf(req, pod, &pod.Spec, d)
+		images, _ := imageref.OfPod(&pod.Spec)
+		o.notice = noticeOf(req, pod, images, d)
 	}
 	return o
 }
