@@ -277,6 +277,10 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 		}, ""},
 		"making the Secret: never ready":  {rule("-n=headroom-system role/headroom", 2), neverReady, ""},
 		"reading the Secret: never ready": {rule("-n=headroom-system role/headroom", 3), neverReady, ""},
+		"the autoscaler's status: pools count as elastic, and all else works": {rule("-n=kube-system role/headroom-autoscaler", 0), func(t *testing.T, p *serve.Process) {
+			logged(t, p.Log, "Watch failed", "cannot list configmaps in namespace", "kube-system", "ServiceAccount headroom-system/headroom needs list on configmaps")
+			eventually(t, 20*time.Second, "it is ready", p.Ready)
+		}, ""},
 		"making events: they are lost, and counted": {rule("clusterrole/headroom", 3), func(t *testing.T, p *serve.Process) {
 			setPolicyText(t, "mode: Sometimes")
 			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
