@@ -37,6 +37,7 @@ type parts struct {
 	steering   *controller.Steering
 	election   *controller.Election
 	collector  *controller.Collector
+	notices    *controller.Notices
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
 	runnables, finishing []manager.Runnable
@@ -56,6 +57,9 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		return nil, err
 	}
 	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
+		return nil, err
+	}
+	if p.notices, err = newNotices(config, events, log); err != nil {
 		return nil, err
 	}
 	if err := p.addSteering(o, log, config, client, events); err != nil {
@@ -95,7 +99,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }

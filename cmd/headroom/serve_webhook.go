@@ -108,6 +108,7 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 		Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(p.policy.Policy(), kind) },
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Limits:        webhook.NewLimits(),
+		Tell:          p.tell,
 		Metrics:       webhook.NewMetrics(metrics.Registry),
 		Log:           log,
 	}
