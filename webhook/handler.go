@@ -26,7 +26,7 @@ import (
 
 const (
 	// maxBodyBytes is more than twice the 3 MiB that the API server takes for one request (GenericAPIServer's
-	// MaxRequestBodyBytes): on CREATE the review holds the object once.
+	// MaxRequestBodyBytes): a review holds the object once, and on UPDATE the one it replaces.
 	maxBodyBytes = 7 << 20
 	// largeBodyBytes is where a body counts as large. An ordinary review has 5 to 20 kB. maxLargeBodies are read and judged
 	// at a time, so that whoever reaches the port can't fill the memory with what is not even a review.
@@ -67,6 +67,8 @@ type HandlerOptions struct {
 	// Tell is told about every pod and template that was warned about or refused, so that somebody repeats it where warnings
 	// get lost. It must not block. Dry runs don't call it.
 	Tell func(Notice)
+	// Limits are what the handlers of one process share; nil for limits of a handler's own.
+	Limits *Limits
 	// Metrics counts the answers.
 	Metrics *Metrics
 	// Log gets denials and warnings at V(1), decisions at V(2), and what should never happen at V(0).
@@ -80,11 +82,23 @@ type Handler struct {
 	HandlerOptions
 	// review judges one request, under judge's recover. It may use the time until waitUntil for what it waits for.
 	review func(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome
-	// slots bounds the evaluations that run at the same time: they are pure computation, more than the processors can do only
-	// makes each of them late. It also bounds what an evaluation that never ends could pile up.
+}
+
+// Limits bounds what handlers do at the same time.
+type Limits struct {
+	// slots bounds the evaluations: they are pure computation, more than the processors can do only makes each of them late. It
+	// also bounds what an evaluation that never ends could pile up.
 	slots chan struct{}
 	// large bounds the requests with a large body.
 	large chan struct{}
+}
+
+// NewLimits returns the limits of one process.
+func NewLimits() *Limits {
+	return &Limits{
+		slots: make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))),
+		large: make(chan struct{}, maxLargeBodies),
+	}
 }
 
 // NewPods returns a handler for the webhook pods.headroom.dev.
@@ -101,11 +115,10 @@ func newHandler(o HandlerOptions) *Handler {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	return &Handler{
-		HandlerOptions: o,
-		slots:          make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))),
-		large:          make(chan struct{}, maxLargeBodies),
+	if o.Limits == nil {
+		o.Limits = NewLimits()
 	}
+	return &Handler{HandlerOptions: o}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -129,8 +142,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if r.ContentLength < 0 || r.ContentLength > largeBodyBytes {
 		select {
-		case h.large <- struct{}{}:
-			defer func() { <-h.large }()
+		case h.Limits.large <- struct{}{}:
+			defer func() { <-h.Limits.large }()
 		case <-ctx.Done():
 			h.Metrics.undecided(TimedOut)
 			http.Error(w, "too many large requests at once: this one was not read", http.StatusServiceUnavailable)

@@ -164,16 +164,16 @@ func TestAnEvaluationThatHangsAdmitsInTime(t *testing.T) {
 		h := NewPods(HandlerOptions{Metrics: m, Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { <-release; return refuse })})
 		start := time.Now()
 		// One more than there are slots: the last one waits for a slot in vain.
-		for range cap(h.slots) + 1 {
+		for range cap(h.Limits.slots) + 1 {
 			if r := post(t, h, reviewOf(t, aPod())); !r.Allowed || r.AuditAnnotations["undecided"] != "timeout" {
 				t.Fatalf("response is %+v, want admitted for timeout", r)
 			}
 		}
-		want := time.Duration(cap(h.slots)+1) * 1800 * time.Millisecond
+		want := time.Duration(cap(h.Limits.slots)+1) * 1800 * time.Millisecond
 		if took := time.Since(start); took != want {
 			t.Errorf("took %s, want %s: nine tenths of the API server's timeout each", took, want)
 		}
-		counted(t, m, float64(cap(h.slots)+1), "timeout")
+		counted(t, m, float64(cap(h.Limits.slots)+1), "timeout")
 		close(release)
 		synctest.Wait()
 	})

@@ -75,11 +75,11 @@ var errBusy = errors.New("no processor was free to decide in time")
 
 func (h *Handler) evaluate(ctx context.Context, r fit.Request) (fit.Decision, error) {
 	select {
-	case h.slots <- struct{}{}:
+	case h.Limits.slots <- struct{}{}:
 	case <-ctx.Done():
 		return fit.Decision{}, errBusy
 	}
-	defer func() { <-h.slots }()
+	defer func() { <-h.Limits.slots }()
 	start := h.Clock.Now()
 	d := h.Evaluator.Evaluate(r)
 	h.Metrics.duration.Observe(h.Clock.Since(start).Seconds())

@@ -101,6 +101,16 @@ func TestAnnotations(t *testing.T) {
 			},
 			counted: "no-candidate",
 		},
+		"a label of the namespace that was not followed": {
+			decision: fit.Decision{
+				Action: fit.Allow, Verdict: verdict.Fits, Mode: policy.Enforce,
+				ModeIgnored: "label headroom.dev/mode=Warn is not followed: the policy's namespaceOverrides are None",
+			},
+			want: map[string]string{
+				"action": "Allow", "verdict": "Fits", "policy": "Enforce@v7", "candidates": "possible=0,likely=0,overloaded=0",
+				"modeIgnored": "label headroom.dev/mode=Warn is not followed: the policy's namespaceOverrides are None",
+			},
+		},
 		"an exempt namespace": {
 			decision: fit.Decision{Action: fit.Allow, Mode: policy.Enforce, Reason: fit.ExemptPod, Exemption: "namespace"},
 			want:     map[string]string{"action": "Allow", "exempt": "namespace", "policy": "Enforce@v7"},

@@ -62,7 +62,7 @@ Exit code 0: everything fits. 1: something is at or past the policy's denyAt.
 			if len(read.pods) == 0 && len(read.problems) > 0 {
 				return &exitError{code: exitFailed}
 			}
-			live.images = imagesOf(read.pods)
+			live.images, live.namespaces = imagesOf(read.pods), namespacesOf(read.pods)
 			cluster, err := live.look(command.Context(), command.ErrOrStderr())
 			if err != nil {
 				return err
@@ -100,10 +100,20 @@ func imagesOf(pods []podSource) []imageref.Ref {
 	return refs
 }
 
+func namespacesOf(pods []podSource) []string {
+	names := make([]string, 0, len(pods))
+	for _, p := range pods {
+		names = append(names, p.namespace)
+	}
+	return names
+}
+
 func checkPods(cluster *liveCluster, pods []podSource) (report checkReport, overloads bool, invalid []error) {
 	report.Results = []checkResult{}
 	for _, p := range pods {
-		decision := fit.Evaluate(cluster.snapshot, fit.RequestOf(p.pod), cluster.policy, cluster.now)
+		request := fit.RequestOf(p.pod)
+		request.NamespaceMode = cluster.modes[p.namespace]
+		decision := fit.Evaluate(cluster.snapshot, request, cluster.policy, cluster.now)
 		overloads = overloads || decision.Verdict.AtLeast(cluster.policy.DenyAt)
 		for _, image := range decision.Invalid {
 			invalid = append(invalid, fmt.Errorf("%s %s/%s: %s: %w", p.kind, p.namespace, p.name, image.Field, image.Err))

@@ -38,6 +38,8 @@ type liveOptions struct {
 	images []imageref.Ref
 	// listed says that they are asked for the layers of what nodes list, too.
 	listed bool
+	// namespaces are those of the objects that will be asked about.
+	namespaces []string
 }
 
 func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
@@ -55,7 +57,9 @@ func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
 type liveCluster struct {
 	snapshot *ledger.Snapshot
 	policy   *policy.Policy
-	now      time.Time
+	// modes are the values of the label headroom.dev/mode, by namespace.
+	modes map[string]string
+	now   time.Time
 }
 
 // look lists nodes and pods, reads the policy, asks every kubelet once, and
@@ -84,6 +88,7 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 	}
 	l.MarkSynced()
 	p := readPolicy(ctx, client, notes)
+	modes := readModeLabels(ctx, client, p, o.namespaces, notes)
 	if err := o.askKubelets(ctx, config, client, nodes, l, notes); err != nil {
 		return nil, err
 	}
@@ -98,7 +103,7 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 			return nil, err
 		}
 	}
-	return &liveCluster{snapshot: l.Snapshot(), policy: p, now: time.Now()}, nil
+	return &liveCluster{snapshot: l.Snapshot(), policy: p, modes: modes, now: time.Now()}, nil
 }
 
 // listInto fills l page by page, so that a large cluster is never whole in memory.

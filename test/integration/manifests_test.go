@@ -109,12 +109,14 @@ func TestDeploymentsPod(t *testing.T) {
 }
 
 func TestManifestsAgreeWithTheCode(t *testing.T) {
-	t.Run("webhook.yaml is webhook.PodsWebhook", func(t *testing.T) {
+	t.Run("webhook.yaml is webhook.Webhooks", func(t *testing.T) {
 		got := decode[admissionregistrationv1.ValidatingWebhookConfiguration](t, rendered(t, "base")["ValidatingWebhookConfiguration headroom"])
-		want := webhook.PodsWebhook(admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{
-			Namespace: policy.Namespace, Name: "headroom", Path: new(webhook.PodsPath), Port: new(int32(443)),
-		}})
-		if diff := cmp.Diff([]admissionregistrationv1.ValidatingWebhook{want}, got.Webhooks); diff != "" || got.Name != webhook.ConfigurationName {
+		want := webhook.Webhooks(func(path string) admissionregistrationv1.WebhookClientConfig {
+			return admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{
+				Namespace: policy.Namespace, Name: "headroom", Path: new(path), Port: new(int32(443)),
+			}}
+		})
+		if diff := cmp.Diff(want, got.Webhooks); diff != "" || got.Name != webhook.ConfigurationName {
 			t.Errorf("name %q, webhooks (-code +manifest):\n%s", got.Name, diff)
 		}
 	})

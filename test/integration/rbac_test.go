@@ -255,6 +255,10 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 				t.Errorf("%v sizes are known from events", n)
 			}
 		}, ""},
+		"namespaces: it ends and says what is missing": {
+			rule("clusterrole/headroom", 2), nil,
+			`error: .*cannot list namespaces at cluster scope: ServiceAccount headroom-system/headroom needs list on namespaces`,
+		},
 		"the policy: it ends and says what is missing": {
 			rule("-n=headroom-system role/headroom", 0), nil,
 			`error: .*cannot list configmaps in namespace "headroom-system": ServiceAccount headroom-system/headroom needs list on configmaps`,
