@@ -195,7 +195,10 @@ func causeOf(v verdict.Verdict, past, fine int, with func(int, *figures, *NodeRe
 func TestSentencesWithoutAnOpinion(t *testing.T) {
 	var out strings.Builder
 	say := sentences{numbers: true, names: true}
-	r := Request{Namespace: "kube-system", PriorityClass: "system-node-critical", Invalid: []imageref.Invalid{{Field: "spec.containers[0].image"}}}
+	r := Request{
+		Namespace: "kube-system", PriorityClass: "system-node-critical", Workload: &Workload{Kind: "Deployment"},
+		Invalid: []imageref.Invalid{{Field: "spec.containers[0].image"}},
+	}
 	for _, reason := range Reasons() {
 		for _, exemption := range []string{"namespace", "priorityClass"} {
 			if reason != ExemptPod && exemption != "namespace" {

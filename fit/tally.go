@@ -22,6 +22,10 @@ type tally struct {
 
 	// best is the best of all nodes, pastBest of those past the threshold, unknownBest of those without an opinion.
 	best, pastBest, unknownBest ranked
+	// worst is the worst of those with an opinion, for a template of which every node gets a pod; nil for all else.
+	worst *ranked
+	// refuses counts, for templates, the nodes on which a pod would be refused that can go nowhere else.
+	refuses int
 	// rooms holds, by severity, the most room before each verdict on the nodes past the threshold.
 	rooms [6]room
 	// least and most are the extremes of the needs on the nodes past the threshold.
@@ -74,6 +78,9 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 		t.addUnknown(&one)
 	}
 	t.best.offer(&one)
+	if t.worst != nil && v.Severity() >= 0 {
+		t.worst.offerWorse(&one)
+	}
 	if !v.AtLeast(t.threshold) {
 		return
 	}

@@ -13,7 +13,7 @@ import (
 // NewBindings returns a handler for the webhook bindings.headroom.dev.
 func NewBindings(o HandlerOptions) *Handler {
 	h := newHandler(o)
-	h.review = h.reviewBinding
+	h.webhook, h.review = bindingsLabel, h.reviewBinding
 	return h
 }
 

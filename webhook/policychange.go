@@ -13,7 +13,7 @@ import (
 // NewPolicy returns a handler for the webhook policy.headroom.dev.
 func NewPolicy(o HandlerOptions) *Handler {
 	h := newHandler(o)
-	h.review = h.reviewPolicy
+	h.webhook, h.review = policyLabel, h.reviewPolicy
 	return h
 }
 

@@ -29,6 +29,7 @@ type parts struct {
 	ledger     *ledger.Ledger
 	policy     *controller.PolicySource
 	namespaces *controller.Namespaces
+	autoscaler *controller.AutoscalerStatus
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
 	collector  *controller.Collector
@@ -48,6 +49,9 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		return nil, err
 	}
 	if p.namespaces, err = controller.NewNamespaces(client, o.syncTimeout); err != nil {
+		return nil, err
+	}
+	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
 		return nil, err
 	}
 	nodes := []controller.NodeListener{alert, lines}
@@ -84,7 +88,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.autoscaler, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -22,6 +23,7 @@ import (
 	"github.com/headroom-dev/headroom/webhook"
 	"github.com/headroom-dev/headroom/webhook/certificate"
 	"github.com/headroom-dev/headroom/webhook/registration"
+	"github.com/headroom-dev/headroom/workload"
 )
 
 // serviceName is the Service of manifests/base.
@@ -98,6 +100,7 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 	options := webhook.HandlerOptions{
 		Evaluator:     fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now},
 		NamespaceMode: p.namespaces.Mode,
+		Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(p.policy.Policy(), kind) },
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Limits:        webhook.NewLimits(),
 		Metrics:       webhook.NewMetrics(metrics.Registry),
