@@ -33,8 +33,8 @@ type pair struct {
 	pressure pressureWatch
 }
 
-// startPair starts two nodes and a pod on the full one that has what fills it. The
-// kubelet never evicts that pod, so that whoever frees the disk is done.
+// startPair starts two nodes, and a pod on the one to be filled. The kubelet never
+// evicts that pod, so that whoever frees the disk is done.
 func startPair(t *testing.T, name string) *pair {
 	t.Helper()
 	p := &pair{
@@ -47,7 +47,6 @@ func startPair(t *testing.T, name string) *pair {
 		namespace: p.namespace, name: "resident", node: p.full.Name, priorityClass: "system-node-critical",
 		image: push(t, "pair/resident:v1", 150, 101),
 	})
-	p.fill(t)
 	p.pressure.start(t, p.full.Name)
 	return p
 }
@@ -55,10 +54,7 @@ func startPair(t *testing.T, name string) *pair {
 // fill leaves spareBytes on the full node's disk, whatever is on it now.
 func (p *pair) fill(t *testing.T) {
 	t.Helper()
-	capacity, available, err := p.full.Statfs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	capacity, available := p.statfs(t)
 	file, err := os.OpenFile(filler(p.full), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +71,23 @@ func (p *pair) fill(t *testing.T) {
 	if err := errors.Join(err, file.Close()); err != nil {
 		t.Fatalf("have the filler take %s: %v", describeBytes(size), err)
 	}
+}
+
+// statfs is the size of the full node's disk and what is available on it, in bytes.
+func (p *pair) statfs(t *testing.T) (capacity, available int64) {
+	t.Helper()
+	capacity, available, err := p.full.Statfs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return capacity, available
+}
+
+// available is what the full node's disk has left, in bytes.
+func (p *pair) available(t *testing.T) int64 {
+	t.Helper()
+	_, available := p.statfs(t)
+	return available
 }
 
 // restore makes the full node what it was before pods came to it. What they
@@ -118,4 +131,10 @@ func (p *pair) checkUntouched(t *testing.T) {
 	for i := range evictions.Items {
 		t.Errorf("%s was evicted: %s", evictions.Items[i].InvolvedObject.Name, evictions.Items[i].Message)
 	}
+}
+
+// image is one of its own for a visitor.
+func (p *pair) image(t *testing.T, visitor string) string {
+	t.Helper()
+	return push(t, p.namespace+"/"+visitor+":v1", visitorMiB, seedOf(p.namespace+visitor))
 }

@@ -28,17 +28,12 @@ const steeringTaint = "headroom.dev/image-storage"
 func TestSteering(t *testing.T) {
 	p := startPair(t, "steering")
 	p.makeFullAttractive(t)
+	p.fill(t)
 	setPolicy(t, "mode: Enforce", randomPool)
 
-	t.Run("Headroom killed between a refusal and the retry: the pod runs, and the next Headroom takes the taint away", func(t *testing.T) {
-		p.testKilled(t)
-	})
 	t.Run("with steering: every pod runs, and the full node is never under pressure", func(t *testing.T) {
 		startHeadroom(t)
-		_, before, err := p.full.Statfs()
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := p.available(t)
 		refused := 0
 		for round := range *rounds {
 			// Every other round finds a scheduler that has not been told yet.
@@ -56,11 +51,7 @@ func TestSteering(t *testing.T) {
 			p.delete(t, pods...)
 		}
 		time.Sleep(20 * time.Second) // a kubelet looks every ten seconds, at what was measured in ten seconds more
-		_, after, err := p.full.Statfs()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if taken := before - after; taken > spareBytes/4 {
+		if taken := before - p.available(t); taken > spareBytes/4 {
 			t.Errorf("the full node's disk lost %s", describeBytes(taken))
 		}
 		p.checkUntouched(t)
@@ -68,6 +59,9 @@ func TestSteering(t *testing.T) {
 			t.Error("no binding was sent back: the scheduler never wanted the full node")
 		}
 		t.Logf("%d rounds: never under pressure, %d bindings sent back", *rounds, refused)
+	})
+	t.Run("Headroom killed between a refusal and the retry: the pod runs, and the next Headroom takes the taint away", func(t *testing.T) {
+		p.testKilled(t)
 	})
 	t.Run("one node only: the binding is let through", func(t *testing.T) {
 		startHeadroom(t)
@@ -112,6 +106,7 @@ func TestSteering(t *testing.T) {
 // testKilled kills Headroom as soon as it has sent a binding back and put its taint.
 func (p *pair) testKilled(t *testing.T) {
 	headroom := startHeadroom(t)
+	removeSteeringTaint(t, p.full.Name)
 	pod := "widowed"
 	p.create(t, pod, p.image(t, pod))
 	// The scheduler tries again after a second at the earliest.
@@ -130,7 +125,7 @@ func (p *pair) testKilled(t *testing.T) {
 		t.Fatal("the taint went away although nobody was there to take it away")
 	}
 	startHeadroom(t)
-	eventually(t, time.Minute, "the next Headroom takes the taint away", func() bool { return !steeringTainted(t, p.full.Name) })
+	eventually(t, 3*time.Minute, "the next Headroom takes the taint away", func() bool { return !steeringTainted(t, p.full.Name) })
 	p.delete(t, pod)
 }
 
@@ -153,12 +148,6 @@ func (p *pair) visit(t *testing.T, round string) []string {
 		p.create(t, pod, images[i])
 	}
 	return pods
-}
-
-// image is one of its own for a pod.
-func (p *pair) image(t *testing.T, pod string) string {
-	t.Helper()
-	return push(t, "pair/"+pod+":v1", visitorMiB, seedOf(pod))
 }
 
 // create creates a pod that may run on either node. It is never refused: one of them can take it.
