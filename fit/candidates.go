@@ -137,20 +137,17 @@ func startupTaints(p *policy.Policy) func(string) bool {
 
 // add takes one possible node into account.
 func (s *survey) add(row *ledger.NodeRow, ready bool) {
-	account := s.accounts.Of(row)
 	class := s.sizes.classOf(row)
-	d := s.demand(row, &account, class)
-	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
-	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
-	result := judge(row.Name, &account, d, margin, s.ready.threshold)
+	result, d, expected := s.judge(row, class, s.ready.threshold)
 	result.Likely = ready
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 
+	account := result.Account
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
 	s.possible.add(&result, result.Optimistic, optimistic(d, &account), exact)
 	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
-	expected := likely(d, margin, &account)
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
 	if ready {
 		s.ready.add(&result, result.LikelyVerdict, expected, exact)
@@ -159,6 +156,15 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 		s.addForTemplate(&result)
 	}
 	s.addToPool(row, class, &account)
+}
+
+// judge returns what the pod would do to one node, and its figures at the most likely values.
+func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (NodeResult, demand, figures) {
+	account := s.accounts.Of(row)
+	d := s.demand(row, &account, c)
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
+	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
+	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)
 }
 
 // marked returns the images that are marked.
