@@ -26,6 +26,9 @@ type survey struct {
 	possible, ever, ready tally
 	// pastIfHuge counts the possible nodes past denyAt if every unsized image were larger than any disk.
 	pastIfHuge int
+	// total is of the possible nodes. left is what pods that wait leave of it, nil as long as that is not what decides.
+	total total
+	left  *int64
 	// pools are those of the possible nodes.
 	pools map[*policy.NodePool]*pool
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
@@ -56,6 +59,7 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 	v.possible.threshold = p.DenyAt
 	v.ready.threshold = warnAt(p)
 	v.ever.threshold = v.ready.threshold
+	v.total.need = unbounded
 	return v
 }
 
@@ -75,8 +79,17 @@ func warnAt(p *policy.Policy) verdict.Verdict {
 	return p.WarnAt
 }
 
-// run looks at every candidate. It reports whether the node that the request names, if any, is there.
+// run looks at every candidate, and once more where pods that wait decide. It reports whether the node that the request
+// names, if any, is there.
 func (s *survey) run() bool {
+	known := s.look()
+	if s.crowded() {
+		s.look()
+	}
+	return known
+}
+
+func (s *survey) look() bool {
 	startup := startupTaints(s.policy)
 	if name := s.request.nodeName(); name != "" {
 		row, known := s.snapshot.Node(name)
@@ -121,12 +134,15 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	account := s.accounts.Of(row)
 	class := s.sizes.classOf(row)
 	d := s.demand(row, &account, class)
+	s.squeeze(&account, optimistic(d, &account))
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
 	result := judge(row.Name, &account, d, margin, s.ready.threshold)
 	result.Likely = ready
 
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
-	s.possible.add(&result, result.Optimistic, optimistic(d, &account), exact)
+	best := optimistic(d, &account)
+	s.total.add(best, s.policy.DenyAt)
+	s.possible.add(&result, result.Optimistic, best, exact)
 	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}

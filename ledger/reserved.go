@@ -134,17 +134,9 @@ func (a *accountant) underWay(p *planned) bool {
 // is left out.
 func (a *accountant) demand(r *reservation) demand {
 	var d demand
-	judged := a.judged
 	for i := range r.wants {
 		w := &r.wants[i]
-		eager, held := w.eager, w.held
-		if judged != nil && w.ofPod(judged.pod, judged.group) && wantsImage(judged.pod, r.ref) {
-			if judged.pod.Gated || judged.pod.Unschedulable {
-				held--
-			} else {
-				eager--
-			}
-		}
+		eager, held := a.waitFor(w, r.ref)
 		set := a.s.candidates[w.group]
 		nominated := w.nominated != "" && w.nominated == a.node.Name
 		if eager+held <= 0 || !nominated && !set.possible.has(a.row.slot) {
@@ -163,6 +155,18 @@ func (a *accountant) demand(r *reservation) demand {
 		}
 	}
 	return d
+}
+
+// waitFor is how many pods want the image, but for the one judged.
+func (a *Accounts) waitFor(w *want, ref imageref.Ref) (eager, held int) {
+	judged := a.judged
+	if judged == nil || !w.ofPod(judged.pod, judged.group) || !wantsImage(judged.pod, ref) {
+		return w.eager, w.held
+	}
+	if judged.pod.Gated || judged.pod.Unschedulable {
+		return w.eager, w.held - 1
+	}
+	return w.eager - 1, w.held
 }
 
 func wantsImage(p *Pod, ref imageref.Ref) bool {
