@@ -17,6 +17,7 @@ import (
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/utils/clock"
 
@@ -67,6 +68,8 @@ type HandlerOptions struct {
 	// Tell is told about every pod and template that was warned about or refused, so that somebody repeats it where warnings
 	// get lost. It must not block. Dry runs don't call it.
 	Tell func(Notice)
+	// Admitted is told about every pod that was judged and admitted. It must not block. Dry runs don't call it.
+	Admitted func(types.UID)
 	// Metrics counts the answers.
 	Metrics *Metrics
 	// Log gets denials and warnings at V(1), decisions at V(2), and what should never happen at V(0).

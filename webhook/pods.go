@@ -33,7 +33,11 @@ func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionReque
 	if err != nil {
 		return undecided(req, TimedOut, err)
 	}
-	return h.decided(req, &pod, d)
+	o := h.decided(req, &pod, d)
+	if h.Admitted != nil && o.response.Allowed && !isDryRun(req) {
+		h.Admitted(pod.UID)
+	}
+	return o
 }
 
 func (h *Handler) requestOf(req *admissionv1.AdmissionRequest, pod *corev1.Pod) fit.Request {

@@ -30,6 +30,7 @@ type parts struct {
 	policy    *controller.PolicySource
 	learner   *controller.Learner
 	pulled    *controller.PulledSizes // nil where events are not watched
+	delay     *controller.InformerDelay
 	collector *controller.Collector
 	webhook   *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
@@ -37,7 +38,7 @@ type parts struct {
 }
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
-	p := &parts{ledger: ledger.New()}
+	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry)}
 	events := controller.NewEvents(client)
 	alert := controller.NewAlert(log)
 	lines := controller.NewLineWatch(events)
@@ -47,7 +48,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		return nil, err
 	}
 	nodes := []controller.NodeListener{alert, lines}
-	var pods []controller.PodListener
+	pods := []controller.PodListener{p.delay}
 
 	p.learner = p.newLearner(metrics.Registry)
 	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines, p.learner)

@@ -90,6 +90,7 @@ func (p *parts) handler(o *serveOptions, log logr.Logger, resolver *registry.Res
 	options := webhook.HandlerOptions{
 		Evaluator:     fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now},
 		PolicyVersion: func() string { return p.policy.State().Version },
+		Admitted:      p.delay.Admitted,
 		Metrics:       webhook.NewMetrics(metrics.Registry),
 		Log:           log,
 	}
