@@ -40,7 +40,7 @@ type Collector struct {
 	synced, nodes, capacity, available, pending, reclaimable               *prometheus.Desc
 	age, inodes, inodesFree                                                *prometheus.Desc
 	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
-	policyInfo, policyValid, policyLoads                                   *prometheus.Desc
+	policyInfo, policyValid, policyLoads, policyExceptions                 *prometheus.Desc
 	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
 	poolsLearned, pulledImages                                             *prometheus.Desc
 }
@@ -76,6 +76,8 @@ func NewCollector(o CollectorOptions) *Collector {
 			"source", "version", "mode"),
 		policyValid: desc("policy_valid", "Whether the text in the policy's ConfigMap is valid and in force: 1 or 0."),
 		policyLoads: desc("policy_loads_total", "Versions of the policy's ConfigMap seen, by result: valid, invalid, deleted.", "result"),
+		policyExceptions: desc("policy_exceptions", "Exceptions of the policy in force, by state: active, or expired, which do nothing any more.",
+			"state"),
 
 		registryRequests:   desc("registry_requests_total", "Answers about images whose size was wanted, by outcome. For denied_host and dropped nobody was asked.", "outcome"),
 		registryQueued:     desc("registry_queued_images", "Images that wait for a registry to be asked."),
@@ -92,7 +94,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.synced, c.nodes, c.capacity, c.available, c.pending, c.reclaimable, c.age, c.inodes, c.inodesFree,
 		c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
-		c.policyInfo, c.policyValid, c.policyLoads, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
+		c.policyInfo, c.policyValid, c.policyLoads, c.policyExceptions, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
 		c.poolsLearned, c.pulledImages,
 	} {
 		ch <- d
@@ -189,6 +191,9 @@ func (c *Collector) collectPolicy(out emitter, p *PolicySource) {
 	out.counter(c.policyLoads, loads.Valid, "valid")
 	out.counter(c.policyLoads, loads.Invalid, "invalid")
 	out.counter(c.policyLoads, loads.Deleted, "deleted")
+	expired := len(inForce.policy.Expired(c.options.Now()))
+	out.gauge(c.policyExceptions, float64(len(inForce.policy.Exceptions)-expired), "active")
+	out.gauge(c.policyExceptions, float64(expired), "expired")
 }
 
 // emitter writes constant metrics.

@@ -5,7 +5,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -88,28 +87,11 @@ func (s *PolicySource) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.log = klog.FromContext(ctx)
 	s.mu.Unlock()
-	ctx, stop := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { s.informer.RunWithContext(ctx) })
-	defer running.Wait()
-	defer stop()
-
-	timeout := time.NewTimer(s.options.SyncTimeout)
-	defer timeout.Stop()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-timeout.C:
-		err := fmt.Errorf("the policy could not be read within %v", s.options.SyncTimeout)
-		if reason := s.watch.problem(); reason != "" {
-			err = fmt.Errorf("%w: %w", err, errors.New(reason))
-		}
-		return err
-	case <-s.applied:
+	f := follower{
+		what: "the policy", run: s.informer.RunWithContext, applied: s.applied, timeout: s.options.SyncTimeout, watch: &s.watch,
+		synced: s.afterFirstList,
 	}
-	s.afterFirstList()
-	<-ctx.Done()
-	return nil
+	return f.follow(ctx)
 }
 
 // Policy returns the policy in force. It is shared and must not be changed.
@@ -163,6 +145,9 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	s.log.Info("Policy in force", "configMap", klog.KObj(c), "version", now.state.Version, "mode", p.Mode, "before", before.policy.Mode)
 	for _, warning := range warnings {
 		s.log.Info("Policy has something this version does not know", "configMap", klog.KObj(c), "warning", warning)
+	}
+	for _, note := range p.Notes(s.options.Now()) {
+		s.log.Info("Policy has something that does nothing", "configMap", klog.KObj(c), "note", note)
 	}
 }
 

@@ -17,6 +17,7 @@ type survey struct {
 	snapshot *ledger.Snapshot
 	policy   *policy.Policy
 	request  *Request
+	workload *Workload // of the request
 	images   []imageref.Image
 	sizes    *sizes
 	accounts *ledger.Accounts
@@ -29,25 +30,34 @@ type survey struct {
 	// total is of the possible nodes. left is what pods that wait leave of it, nil as long as that is not what decides.
 	total total
 	left  *int64
+	// mostNeeded is the likely need on the possible node where the pod needs most.
+	mostNeeded int64
+	// objects is set where the pod would be warned about or refused, in a mode that does so.
+	objects bool
+	// held counts the possible nodes that are not ready and likely have all images: replicas of a template may run there.
+	held int
 	// pools are those of the possible nodes.
 	pools map[*policy.NodePool]*pool
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
 	// certainly lacks if they are huge.
 	unsized, waitFor []bool
-	platforms        map[Platform]bool
+	// missing marks the images that some possible node does not have, or may not.
+	missing   []bool
+	platforms map[Platform]bool
 	// autoscaled memoizes pointsToAutoscaler.
 	autoscaled *bool
-	// huge memoizes refusedIfHuge, newNode and newNodeIfHuge the two answers of newNodeHolds.
-	huge, newNode, newNodeIfHuge *bool
+	// huge memoizes refusedIfHuge, added and addedIfHuge the two answers of newNode.
+	huge               *bool
+	added, addedIfHuge *newNode
 }
 
 func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) *survey {
 	images := r.wanted()
 	v := &survey{
-		snapshot: s, policy: p, request: r, images: images,
+		snapshot: s, policy: p, request: r, workload: r.Workload, images: images,
 		sizes: newSizes(s, p, images),
 		pools: make(map[*policy.NodePool]*pool), platforms: make(map[Platform]bool),
-		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)),
+		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)), missing: make([]bool, len(images)),
 	}
 	refs := make([]imageref.Ref, len(images))
 	for i := range images {
@@ -56,11 +66,18 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 	from := view(v.sizes, p, now)
 	from.Pod, from.Namespace, from.Images = r.UID, r.Namespace, refs
 	v.accounts = s.Accounts(from)
-	v.possible.threshold = p.DenyAt
-	v.ready.threshold = warnAt(p)
-	v.ever.threshold = v.ready.threshold
-	v.total.need = unbounded
+	v.begin()
 	return v
+}
+
+// begin makes the survey one that has seen no node.
+func (s *survey) begin() {
+	s.possible, s.ready = tally{threshold: s.policy.DenyAt}, tally{threshold: warnAt(s.policy)}
+	s.ever = s.ready
+	s.total, s.pastIfHuge, s.held = total{need: unbounded}, 0, 0
+	if s.everyNode() {
+		s.ever.worst, s.ready.worst = new(ranked), new(ranked)
+	}
 }
 
 // view is how this package looks at nodes, for no pod yet.
@@ -83,7 +100,7 @@ func warnAt(p *policy.Policy) verdict.Verdict {
 // names, if any, is there.
 func (s *survey) run() bool {
 	known := s.look()
-	if s.crowded() {
+	if s.spokenFor() {
 		s.look()
 	}
 	return known
@@ -112,13 +129,19 @@ func (s *survey) look() bool {
 // lands reports whether the pod could ever be scheduled to the node, and whether it could be now.
 func (s *survey) lands(row *ledger.NodeRow, startup func(string) bool) (possible, ready bool) {
 	c := s.request.Placement
-	if c == nil {
-		return true, row.Ready && !row.Unschedulable
-	}
-	if !c.Possible(&row.Node.Node, startup) {
+	switch {
+	case s.request.NotOn[row.Name]:
 		return false, false
+	case c == nil:
+		return true, row.Ready && !row.Unschedulable
+	case !c.Possible(&row.Node.Node, startup):
+		return false, false
+	case s.everyNode():
+		// The pods wait for room, each at its node.
+		return true, c.Likely(&row.Node.Node, c.Requests())
+	default:
+		return true, c.Likely(&row.Node.Node, row.Free())
 	}
-	return true, c.Likely(&row.Node.Node, row.Free())
 }
 
 func startupTaints(p *policy.Policy) func(string) bool {
@@ -135,6 +158,7 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	class := s.sizes.classOf(row)
 	d := s.demand(row, &account, class)
 	s.squeeze(&account, optimistic(d, &account))
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
 	result := judge(row.Name, &account, d, margin, s.ready.threshold)
 	result.Likely = ready
@@ -150,6 +174,9 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
 	if ready {
 		s.ready.add(&result, result.LikelyVerdict, expected, exact)
+	}
+	if s.workload != nil {
+		s.addForTemplate(&result)
 	}
 	s.addToPool(row, class, &account)
 }

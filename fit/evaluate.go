@@ -39,6 +39,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 		d.Reason = NoCandidate
 	default:
 		v.decide(&d, say)
+		v.except(&d, say, now)
 		return d
 	}
 	d.Message = say.undecided(&d, &r)
@@ -58,6 +59,9 @@ func notJudged(s *ledger.Snapshot, r *Request, p *policy.Policy, d *Decision) Re
 	switch {
 	case s == nil || !s.Synced():
 		return NotSynced
+	case r.idle():
+		d.Verdict = verdict.Fits
+		return NoReplicas
 	case nothing && len(r.Invalid) > 0:
 		return InvalidImages
 	case nothing:
@@ -72,24 +76,28 @@ func notJudged(s *ledger.Snapshot, r *Request, p *policy.Policy, d *Decision) Re
 func (s *survey) decide(d *Decision, say sentences) {
 	scope := s.scope()
 	d.Possible, d.Likely, d.Overloaded, d.Counts = s.possible.nodes, s.ready.nodes, scope.past, scope.counts
+	d.CanTake = scope.nodes - scope.past - scope.unknown
 	d.Unsized = s.marked(s.unsized)
+	if s.everyNode() {
+		s.decideEveryNode(d, scope, say)
+		return
+	}
 	overloads, newNode := s.overloadsAll()
 	switch {
 	case overloads && !newNode && d.Mode == policy.Enforce:
-		d.Action, d.Tier = Deny, s.possible.tier
-		d.CauseCode = causeCode(s.possible.pastBest.verdict)
-		d.about(&s.possible.pastBest)
-		d.Message = say.denial(s)
+		s.objects = true
+		s.refuse(d, say)
 		return
-	case scope.majority():
+	case scope.majority(), s.crowds(scope):
+		s.objects = true
 		if d.Mode.AtLeast(policy.Warn) {
 			d.Action = Warn
 		}
 		d.about(&scope.pastBest)
-		d.Message = say.warning(s)
+		d.Message = say.orNewNode(say.warning(s), s)
 	case scope.best.verdict.Severity() >= 0 && !scope.best.verdict.AtLeast(scope.threshold), scope.unknown == 0:
 		d.about(&scope.best)
-		d.Message = say.allowed(scope, s.ready.nodes == 0)
+		d.Message = say.and(say.allowed(scope, s.ready.nodes == 0), say.spread(d, s.request, scope))
 	default:
 		// The nodes of which enough is known are overloaded, and the others may be or not.
 		d.about(&scope.unknownBest)
@@ -98,6 +106,17 @@ func (s *survey) decide(d *Decision, say sentences) {
 	d.Tier = scope.tier
 	d.Reason = s.heldBack(d, overloads && newNode)
 	s.wait(d)
+}
+
+// refuse fills in a decision about a pod that is refused, or about a template whose pods would be.
+func (s *survey) refuse(d *Decision, say sentences) {
+	d.Tier = s.possible.tier
+	d.about(&s.possible.pastBest)
+	if s.workload != nil {
+		d.Action, d.Message = Warn, say.refusedLater(s)
+		return
+	}
+	d.Action, d.CauseCode, d.Message = Deny, causeCode(d.Verdict), say.denial(s)
 }
 
 // about makes r the node that the decision is about.
@@ -126,7 +145,7 @@ func (s *survey) heldBack(d *Decision, elastic bool) Reason {
 
 // wait names the images that are worth a short wait.
 func (s *survey) wait(d *Decision) {
-	if d.Mode != policy.Enforce || !s.refusedIfHuge() {
+	if d.Mode != policy.Enforce || s.workload != nil || !s.refusedIfHuge() {
 		return
 	}
 	d.WaitFor = s.marked(s.waitFor)

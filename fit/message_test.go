@@ -117,9 +117,10 @@ func TestSentences(t *testing.T) {
 		show(string(v)+": denied, one node", denial(one, fixed))
 		show(string(v)+": denied, the need differs by node", denial(uneven, fixed))
 		show(string(v)+": denied, an elastic pool", denial(several, grows))
-		crowded := several
-		crowded.crowded = true
-		show(string(v)+": denied, for pods that wait", denial(crowded, fixed))
+		if spokenFor := several; v != verdict.NeverFits {
+			spokenFor.spokenFor = true
+			show(string(v)+": denied, for pods that wait", denial(spokenFor, fixed))
+		}
 		show(string(v)+": warned, several nodes", func(w sentences) string { return w.warning(&survey{ready: several}) })
 		show(string(v)+": warned, several nodes, no doubt", func(w sentences) string { return w.warning(&survey{ready: exact}) })
 		show(string(v)+": warned, one node", func(w sentences) string { return w.warning(&survey{ready: one}) })
@@ -198,7 +199,10 @@ func causeOf(v verdict.Verdict, past, fine int, with func(int, *figures, *NodeRe
 func TestSentencesWithoutAnOpinion(t *testing.T) {
 	var out strings.Builder
 	say := sentences{numbers: true, names: true}
-	r := Request{Namespace: "kube-system", PriorityClass: "system-node-critical", Invalid: []imageref.Invalid{{Field: "spec.containers[0].image"}}}
+	r := Request{
+		Namespace: "kube-system", PriorityClass: "system-node-critical", Workload: &Workload{Kind: "Deployment"},
+		Invalid: []imageref.Invalid{{Field: "spec.containers[0].image"}},
+	}
 	for _, reason := range Reasons() {
 		for _, exemption := range []string{"namespace", "priorityClass"} {
 			if reason != ExemptPod && exemption != "namespace" {

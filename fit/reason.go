@@ -16,16 +16,18 @@ const (
 	NotMeasured   Reason = "not-measured"  // a candidate's capacity is assumed or unknown
 	StaleSample   Reason = "stale"         // a candidate's sample is older than maxStaleness
 	ElasticPool   Reason = "elastic-pool"  // a new node of an elastic pool could take it
+	Excepted      Reason = "excepted"      // an exception of the policy lets it through
 	ExemptPod     Reason = "exempt"        // the policy exempts its namespace or priority class
 	ModeOff       Reason = "off"           // the policy's mode is Off
 	NoImages      Reason = "no-images"     // nothing to pull
+	NoReplicas    Reason = "no-replicas"   // a template of which no pod is wanted now
 	InvalidImages Reason = "invalid-image" // an image name that does not parse: left out of the sum
 )
 
 // Reasons returns every reason. The caller owns the slice.
 func Reasons() []Reason {
 	return []Reason{
-		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, ExemptPod, ModeOff, NoImages,
-		InvalidImages,
+		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, ExemptPod, ModeOff, NoImages,
+		NoReplicas, InvalidImages,
 	}
 }

@@ -24,21 +24,11 @@ type Request struct {
 	Invalid []imageref.Invalid
 	// Placement is which nodes the pod can land on; nil stands for all.
 	Placement *placement.Constraints
-	// Workload is what makes pods from the template that is judged; nil for a pod that is judged itself.
+	// Workload is what makes pods from the template that is judged; nil for a pod that is judged itself. A request with one
+	// is made by RequestOfTemplate.
 	Workload *Workload
 	// NotOn are names of nodes that are no candidates, whatever the placement says.
 	NotOn map[string]bool
-}
-
-// Workload is what makes pods from a template. A template is warned about, and never refused: its pods are judged when they
-// come.
-type Workload struct {
-	// Kind is the API's word, such as Deployment.
-	Kind string
-	// Replicas is how many pods it wants at a time, at least 0.
-	Replicas int
-	// EveryNode is set where each node that can take one of the pods gets one, as for a DaemonSet. Replicas is then 0.
-	EveryNode bool
 }
 
 // RequestOf reads a request from a pod as the API server admits it. A nil pod is one without images.

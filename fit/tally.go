@@ -13,8 +13,8 @@ import (
 // value. Nodes are not kept, so that a decision costs the same memory in a cluster of any size.
 type tally struct {
 	threshold verdict.Verdict
-	// crowded says that pods which wait are why there is so little room.
-	crowded bool
+	// spokenFor says that there is so little room because pods wait that need it.
+	spokenFor bool
 
 	nodes, past, unknown int
 	// stale, unmeasured and unsized say why nodes are unknown.
@@ -24,6 +24,10 @@ type tally struct {
 
 	// best is the best of all nodes, pastBest of those past the threshold, unknownBest of those without an opinion.
 	best, pastBest, unknownBest ranked
+	// worst is the worst of those with an opinion, for a template of which every node gets a pod; nil for all else.
+	worst *ranked
+	// refuses counts, for templates, the nodes on which a pod would be refused that can go nowhere else.
+	refuses int
 	// rooms holds, by severity, the most room before each verdict on the nodes past the threshold.
 	rooms [6]room
 	// least and most are the extremes of the needs on the nodes past the threshold.
@@ -76,6 +80,9 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 		t.addUnknown(&one)
 	}
 	t.best.offer(&one)
+	if t.worst != nil && v.Severity() >= 0 {
+		t.worst.offerWorse(&one)
+	}
 	if !v.AtLeast(t.threshold) {
 		return
 	}

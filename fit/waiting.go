@@ -37,10 +37,10 @@ func (t *total) add(f figures, denyAt verdict.Verdict) {
 	}
 }
 
-// crowded reports whether pods that wait leave too little for this one on all nodes together, and prepares the survey for
+// spokenFor reports whether pods that wait leave too little for this one on all nodes together, and prepares the survey for
 // another look, in which no node holds more than they leave.
-func (s *survey) crowded() bool {
-	if s.total.need <= 0 || s.possible.unknown > 0 || s.possible.nodes == s.possible.past || s.policy.DenyAt.AtLeast(verdict.NeverFits) {
+func (s *survey) spokenFor() bool {
+	if s.everyNode() || s.total.need <= 0 || s.possible.unknown > 0 || s.possible.nodes == s.possible.past || s.policy.DenyAt.AtLeast(verdict.NeverFits) {
 		return false
 	}
 	waiting := few(s.accounts.Waiting())
@@ -52,10 +52,8 @@ func (s *survey) crowded() bool {
 		return false
 	}
 	s.left = new(max(left, 0))
-	for _, t := range []*tally{&s.possible, &s.ever, &s.ready} {
-		*t = tally{threshold: t.threshold, crowded: true}
-	}
-	s.pastIfHuge = 0
+	s.begin()
+	s.possible.spokenFor, s.ever.spokenFor, s.ready.spokenFor = true, true, true
 	return true
 }
 

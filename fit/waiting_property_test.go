@@ -92,7 +92,7 @@ func TestOracleAgreesWherePodsWait(t *testing.T) {
 			t.Fatalf("seed %d: refused without a warning: %s", seed, d.Message)
 		}
 	}
-	if decided < worlds/100 {
+	if decided < worlds/200 {
 		t.Errorf("only %d decisions by pods that wait", decided)
 	}
 }

@@ -32,6 +32,7 @@ type contents struct {
 	learned      map[imagesize.PoolKey]imagesize.Learned
 	observed     table[observedKey, estimate.Bytes]
 	platforms    []imagesize.Platform
+	autoscaler   Autoscaler
 	unbound      table[types.UID, unboundPod]
 	candidates   []*candidates // by slot of the group
 	reservations []*reservation

@@ -56,6 +56,19 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	return c
 }
 
+// OfDaemonSet returns the constraints of the pods that a DaemonSet makes of its
+// template. They tolerate more than the template says: its controller adds
+// tolerations of the node's own conditions (pkg/controller/daemon/util
+// AddOrUpdateDaemonPodTolerations). To which node each pod is tied is left out.
+func OfDaemonSet(template *corev1.PodSpec) *Constraints {
+	if template == nil {
+		template = &corev1.PodSpec{}
+	}
+	spec := *template
+	spec.Tolerations = slices.Concat(template.Tolerations, daemonTolerations(template.HostNetwork))
+	return Of(&spec)
+}
+
 // Key is equal for pods that may run on the same nodes for the same reasons: the
 // pods of one template, and all that ask for nothing special. Requests are not
 // part of it: they don't decide where a pod could ever land. It is 64 bytes long.

@@ -114,6 +114,55 @@ func TestWhereAPodMayLand(t *testing.T) {
 	}
 }
 
+// A DaemonSet's pods go where its template's own tolerations would not let them.
+func TestWhereADaemonSetsPodsMayLand(t *testing.T) {
+	const noSchedule, noExecute = corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute
+	cordoned := func(n *placement.Node) { n.Unschedulable = true }
+	host := corev1.PodSpec{HostNetwork: true}
+	tests := map[string]struct {
+		template    corev1.PodSpec
+		node        *placement.Node
+		pod, daemon bool // likely there
+	}{
+		"a plain node":                        {node: node(), pod: true, daemon: true},
+		"a cordoned node":                     {node: node(cordoned), daemon: true},
+		"the taint of a cordoned node":        {node: node(cordoned, taint("node.kubernetes.io/unschedulable", "", noSchedule)), daemon: true},
+		"disk pressure":                       {node: node(taint("node.kubernetes.io/disk-pressure", "", noSchedule)), daemon: true},
+		"memory pressure":                     {node: node(taint("node.kubernetes.io/memory-pressure", "", noSchedule)), daemon: true},
+		"too many processes":                  {node: node(taint("node.kubernetes.io/pid-pressure", "", noSchedule)), daemon: true},
+		"a taint of not being ready":          {node: node(taint("node.kubernetes.io/not-ready", "", noExecute)), daemon: true},
+		"a taint of not being reachable":      {node: node(taint("node.kubernetes.io/unreachable", "", noExecute)), daemon: true},
+		"no network":                          {node: node(taint("node.kubernetes.io/network-unavailable", "", noSchedule))},
+		"no network, and none of its own":     {template: host, node: node(taint("node.kubernetes.io/network-unavailable", "", noSchedule)), daemon: true},
+		"a node that is going down":           {node: node(taint("node.kubernetes.io/out-of-service", "", noExecute))},
+		"a lasting taint":                     {node: node(taint("gpu", "yes", noSchedule))},
+		"a lasting taint that it tolerates":   {template: tolerating(corev1.Toleration{Key: "gpu", Operator: "Exists"}), node: node(taint("gpu", "yes", noSchedule)), pod: true, daemon: true},
+		"a selector that does not match":      {template: corev1.PodSpec{NodeSelector: map[string]string{"zone": "2"}}, node: node()},
+		"a node that is not ready by its own": {node: node(func(n *placement.Node) { n.Ready = false })},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			written := len(test.template.Tolerations)
+			free := placement.Resources{Pods: 1}
+			if got := placement.Of(&test.template).Likely(test.node, free); got != test.pod {
+				t.Errorf("a pod of the template: %v, want %v", got, test.pod)
+			}
+			if got := placement.OfDaemonSet(&test.template).Likely(test.node, free); got != test.daemon {
+				t.Errorf("a pod of the DaemonSet: %v, want %v", got, test.daemon)
+			}
+			if len(test.template.Tolerations) != written {
+				t.Error("the template has been changed")
+			}
+		})
+	}
+	if !placement.OfDaemonSet(nil).Likely(node(cordoned), placement.Resources{Pods: 1}) {
+		t.Error("no template is one without wishes")
+	}
+	if placement.OfDaemonSet(nil).Key() == placement.Of(nil).Key() {
+		t.Error("one key for pods that may run on different nodes")
+	}
+}
+
 func TestLikelyNeedsRoom(t *testing.T) {
 	spec := &corev1.PodSpec{
 		Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{

@@ -86,7 +86,33 @@ func TestLoadEveryField(t *testing.T) {
 			{Match: "docker.io/library/nginx", SizeBytes: 200_000_000},
 		},
 		UnknownImage: UnknownImage{LikelyBytes: 1 << 30, HighBytes: 10 << 30},
-		Messages:     Messages{NodeNames: true, Numbers: false},
+		Exceptions: []Exception{
+			{
+				Name: "llm-move", Namespaces: []string{"ml", "123"},
+				Labels: metav1.LabelSelector{
+					MatchLabels:      map[string]string{"app": "llm"},
+					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"gold"}}},
+				},
+				Images:         []ImagePattern{{Text: "registry.example.com/models/*"}, {Text: "docker.io/library/nginx"}},
+				AllowanceBytes: 40 << 30, Reason: "until the nodes have their new disks",
+				Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), UntilText: "2026-12-31",
+			},
+			{
+				Name: "to-the-second", Images: []ImagePattern{{Text: "*"}}, Reason: "a test",
+				Until: time.Date(2026, 12, 31, 16, 0, 0, 0, time.UTC), UntilText: "2026-12-31T18:00:00+02:00",
+			},
+		},
+		Workloads: []WorkloadKind{
+			{
+				Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout", Resource: "rollouts",
+				Template: []string{"spec", "template"}, Replicas: []string{"spec", "replicas"},
+			},
+			{
+				Group: "example.com", Version: "v1", Kind: "Fleet", Resource: "fleets",
+				Template: []string{"spec", "worker_group", "podTemplate"}, Replicas: []string{"spec", "size"},
+			},
+		},
+		Messages: Messages{NodeNames: true, Numbers: false},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -145,6 +171,28 @@ func TestLoadUnknownFieldsAtRunTime(t *testing.T) {
 	}
 	if p, _, err := Load([]byte(text), true); err == nil {
 		t.Errorf("strictly, it is %+v", p)
+	}
+}
+
+// What is not known may narrow an exception: without it, it could let through more than anybody wanted.
+func TestLoadLeavesOutAnExceptionWithAnUnknownField(t *testing.T) {
+	text := head + `exceptions:
+- {name: newer, namespaces: [ml], users: [me], reason: x, until: 2026-12-31}
+- {name: known, namespaces: [ml], reason: x, until: 2026-12-31}
+`
+	p, warnings, err := Load([]byte(text), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Exceptions) != 1 || p.Exceptions[0].Name != "known" {
+		t.Errorf("in force: %+v", p.Exceptions)
+	}
+	want := []string{
+		"line 4: exceptions[0].users is not known to this version and is ignored",
+		"line 4: exceptions[0] is left out, because what is not known may narrow it",
+	}
+	if diff := cmp.Diff(want, warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
 
@@ -214,6 +262,16 @@ func FuzzLoad(f *testing.F) {
 		for _, image := range p.Images {
 			if image.SizeBytes <= 0 || image.Match == "" || image.pattern.String() != image.Match {
 				t.Errorf("%+v", image)
+			}
+		}
+		for _, e := range p.Exceptions {
+			if e.Name == "" || e.Reason == "" || e.Until.IsZero() || len(e.Namespaces)+len(e.Images) == 0 && e.compiled == nil {
+				t.Errorf("%+v", e)
+			}
+		}
+		for _, w := range p.Workloads {
+			if w.Group == "" || w.Version == "" || w.Kind == "" || w.Resource == "" || len(w.Template) == 0 || len(w.Replicas) == 0 {
+				t.Errorf("%+v", w)
 			}
 		}
 		if size, ok := p.UnknownImage.Size(); ok && (size.Low != 0 || size.High <= 0) {

@@ -87,9 +87,26 @@ func (i ImageSize) Equal(o ImageSize) bool { return i.Match == o.Match && i.Size
 
 // Matches reports whether the entry is for this image.
 func (i ImageSize) Matches(r imageref.Ref) bool {
-	pattern := i.pattern
+	return ImagePattern{Text: i.Match, pattern: i.pattern}.Matches(r)
+}
+
+// ImagePattern selects images.
+type ImagePattern struct {
+	// Text is an imageref.Pattern in its canonical form.
+	Text string
+
+	// pattern is Text, zero in one that Load did not make.
+	pattern imageref.Pattern
+}
+
+// Equal reports whether two patterns are written alike.
+func (p ImagePattern) Equal(o ImagePattern) bool { return p.Text == o.Text }
+
+// Matches reports whether the pattern selects this image.
+func (p ImagePattern) Matches(r imageref.Ref) bool {
+	pattern := p.pattern
 	if pattern == (imageref.Pattern{}) {
-		parsed, err := imageref.ParsePattern(i.Match)
+		parsed, err := imageref.ParsePattern(p.Text)
 		if err != nil {
 			return false
 		}

@@ -99,6 +99,15 @@ func modeOfLabel(value string) (Mode, error) {
 	return "", fmt.Errorf("label %s=%q is not followed: use one of %s", ModeLabel, shorten(value), alternatives(Modes()))
 }
 
+// CheckModeLabel returns what is wrong with a value that is about to be written to the label ModeLabel: one sentence that
+// lists the values there are. Whether the policy in force follows a valid one is up to ModeFor.
+func CheckModeLabel(value string) error {
+	if _, err := modeOfLabel(value); err != nil {
+		return fmt.Errorf("label %s=%q is no mode: use one of %s, or remove the label", ModeLabel, shorten(value), alternatives(Modes()))
+	}
+	return nil
+}
+
 // Steers reports whether bindings are judged in a namespace where this mode is in force.
 func (p *Policy) Steers(m Mode) bool {
 	switch p.Steer {

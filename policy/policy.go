@@ -60,6 +60,10 @@ type Policy struct {
 	Images []ImageSize
 	// UnknownImage is what an image is taken to be when no source knows its size.
 	UnknownImage UnknownImage
+	// Exceptions let pods through until a day; see ExceptionsFor.
+	Exceptions []Exception
+	// Workloads are kinds of objects that hold pod templates, beyond Kubernetes' own; see WorkloadOf.
+	Workloads []WorkloadKind
 	// Messages says how much the sentences that tenants read may tell.
 	Messages Messages
 }

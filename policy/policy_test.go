@@ -55,6 +55,22 @@ func TestModeFor(t *testing.T) {
 	}
 }
 
+func TestCheckModeLabel(t *testing.T) {
+	for _, valid := range []string{"Off", "Audit", "Warn", "Enforce", "enforce"} {
+		if err := CheckModeLabel(valid); err != nil {
+			t.Errorf("%s: %v", valid, err)
+		}
+	}
+	for value, want := range map[string]string{
+		"on": `label headroom.dev/mode="on" is no mode: use one of Off, Audit, Warn, Enforce, or remove the label`,
+		"":   `label headroom.dev/mode="" is no mode: use one of Off, Audit, Warn, Enforce, or remove the label`,
+	} {
+		if err := CheckModeLabel(value); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
 func TestModesAreInOrder(t *testing.T) {
 	all := Modes()
 	for i, m := range all {

@@ -64,7 +64,11 @@ func TestReference(t *testing.T) {
 		"nodePools", "nodePools[].name", "nodePools[].selector", "nodePools[].elastic", "nodePools[].imageFilesystem",
 		"nodePools[].diskFactor", "nodePools[].diskFactor.low", "nodePools[].diskFactor.likely", "nodePools[].diskFactor.high",
 		"registries", "images", "images[].match", "images[].size",
-		"unknownImage", "unknownImage.likely", "unknownImage.high", "messages", "messages.nodeNames", "messages.numbers",
+		"unknownImage", "unknownImage.likely", "unknownImage.high",
+		"exceptions", "exceptions[].name", "exceptions[].namespaces", "exceptions[].labels", "exceptions[].images",
+		"exceptions[].allowance", "exceptions[].reason", "exceptions[].until",
+		"workloads", "workloads[].apiVersion", "workloads[].kind", "workloads[].resource", "workloads[].template", "workloads[].replicas",
+		"messages", "messages.nodeNames", "messages.numbers",
 	}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)

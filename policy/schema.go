@@ -98,6 +98,18 @@ func policyProperties() []property[Policy] {
 			inside:  rows(unknownImageProperties()),
 		},
 		{
+			name: "exceptions", kind: "list of objects", preset: "[]",
+			meaning: "Pods that are let through, for a reason and until a day. All selectors that are given have to match; at least one is. The first exception that selects a pod and whose allowance it keeps counts.",
+			read:    func(d *decoder, at place, p *Policy) { p.Exceptions = d.exceptions(at) },
+			inside:  rows(exceptionProperties()),
+		},
+		{
+			name: "workloads", kind: "list of objects", preset: "[]",
+			meaning: "Kinds of objects, besides Kubernetes' own, that hold the template of a pod.",
+			read:    func(d *decoder, at place, p *Policy) { p.Workloads = d.workloads(at) },
+			inside:  rows(workloadProperties()),
+		},
+		{
 			name: "messages", kind: "object", meaning: "What the sentences that tenants read may tell.",
 			read:   func(d *decoder, at place, p *Policy) { readObject(d, at, &p.Messages, messageProperties()) },
 			inside: rows(messageProperties()),

@@ -7,11 +7,12 @@ import (
 	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 func selectorProperties() []property[metav1.LabelSelector] {
 	return []property[metav1.LabelSelector]{
-		{name: "matchLabels", read: func(d *decoder, at place, s *metav1.LabelSelector) { s.MatchLabels = d.labels(at) }},
+		{name: "matchLabels", read: func(d *decoder, at place, s *metav1.LabelSelector) { s.MatchLabels = d.labelValues(at) }},
 		{name: "matchExpressions", read: func(d *decoder, at place, s *metav1.LabelSelector) {
 			s.MatchExpressions = readList(d, at, func(at place) (metav1.LabelSelectorRequirement, bool) {
 				var requirement metav1.LabelSelectorRequirement
@@ -42,28 +43,28 @@ func requirementProperties() []property[metav1.LabelSelectorRequirement] {
 }
 
 // selector reads and compiles a label selector, by Kubernetes' own rules.
-func (d *decoder) selector(at place, into *NodePool) {
+func (d *decoder) selector(at place) (selector metav1.LabelSelector, compiled labels.Selector, ok bool) {
 	before := len(d.mistakes)
-	readObject(d, at, &into.Selector, selectorProperties())
+	readObject(d, at, &selector, selectorProperties())
 	if len(d.mistakes) > before {
-		return
+		return selector, nil, false
 	}
-	for _, err := range validation.ValidateLabelSelector(&into.Selector, validation.LabelSelectorValidationOptions{}, at.path) {
+	for _, err := range validation.ValidateLabelSelector(&selector, validation.LabelSelectorValidationOptions{}, at.path) {
 		d.mistake(at, err)
 	}
 	if len(d.mistakes) > before {
-		return
+		return selector, nil, false
 	}
-	compiled, err := metav1.LabelSelectorAsSelector(&into.Selector)
+	compiled, err := metav1.LabelSelectorAsSelector(&selector)
 	if err != nil {
 		d.invalid(at, err.Error())
-		return
+		return selector, nil, false
 	}
-	into.compiled = compiled
+	return selector, compiled, true
 }
 
-// labels reads a mapping of text to text; ValidateLabelSelector judges the texts.
-func (d *decoder) labels(at place) map[string]string {
+// labelValues reads a mapping of text to text; ValidateLabelSelector judges the texts.
+func (d *decoder) labelValues(at place) map[string]string {
 	if at.node.Kind != yaml.MappingNode {
 		d.invalid(at, "must be a mapping of labels to values")
 		return nil

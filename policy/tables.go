@@ -18,12 +18,16 @@ func nodePoolProperties() []property[NodePool] {
 	return []property[NodePool]{
 		{
 			name: "name", kind: "text", required: true, meaning: "What sentences and metrics call the pool. Every pool has another one.",
-			read: func(d *decoder, at place, n *NodePool) { d.poolName(at, &n.Name) },
+			read: func(d *decoder, at place, n *NodePool) { d.objectName(at, &n.Name) },
 		},
 		{
 			name: "selector", kind: "label selector", required: true,
 			meaning: "Which nodes are of the pool: `matchLabels` and `matchExpressions` as everywhere in Kubernetes, `{}` for all.",
-			read:    func(d *decoder, at place, n *NodePool) { d.selector(at, n) },
+			read: func(d *decoder, at place, n *NodePool) {
+				if selector, compiled, ok := d.selector(at); ok {
+					n.Selector, n.compiled = selector, compiled
+				}
+			},
 		},
 		{
 			name: "elastic", kind: "`Auto`, `true` or `false`", preset: "Auto",
@@ -66,7 +70,11 @@ func imageProperties() []property[ImageSize] {
 		{
 			name: "match", kind: "image name or pattern", required: true,
 			meaning: "Which images: a name (all tags and digests, unless it has one), or a pattern from the registry on in which `*` stands for any run of characters, also of slashes.",
-			read:    func(d *decoder, at place, i *ImageSize) { d.pattern(at, i) },
+			read: func(d *decoder, at place, i *ImageSize) {
+				if p, ok := d.imagePattern(at); ok {
+					i.Match, i.pattern = p.Text, p.pattern
+				}
+			},
 		},
 		{
 			name: "size", kind: "quantity of bytes", required: true, meaning: "What such an image takes on a disk, unpacked.",
@@ -109,29 +117,20 @@ func (d *decoder) images(at place) []ImageSize {
 	})
 }
 
-func (d *decoder) poolName(at place, into *string) {
-	name, ok := d.text(at)
-	if !ok {
-		return
-	}
-	if wrong := wrongObjectName(name); wrong != "" {
-		d.invalid(at, wrong)
-		return
-	}
-	*into = name
-}
+func (d *decoder) objectName(at place, into *string) { d.word(at, into, wrongObjectName) }
 
-func (d *decoder) pattern(at place, into *ImageSize) {
+// imagePattern reports whether there is nothing wrong with it.
+func (d *decoder) imagePattern(at place) (ImagePattern, bool) {
 	text, ok := d.text(at)
 	if !ok {
-		return
+		return ImagePattern{}, false
 	}
 	pattern, err := imageref.ParsePattern(text)
 	if err != nil {
 		d.invalid(at, err.Error())
-		return
+		return ImagePattern{}, false
 	}
-	into.pattern, into.Match = pattern, pattern.String()
+	return ImagePattern{Text: pattern.String(), pattern: pattern}, true
 }
 
 // factor returns nil on a mistake.

@@ -26,6 +26,7 @@ import (
 //	            latter are at or past warnAt
 //	tier        Measured, Declared, Assumed or None: the worst data the decision rests on
 //	policy      the mode in force for the pod, then "@" and the version of the policy if that is known: "Warn@3f2a9c1d"
+//	modeIgnored why the namespace's label headroom.dev/mode was not followed
 //	undecided   why there is no opinion, or why not a firmer one: a reason of package fit or of this package
 //	exempt      why the pod was not judged: mirror, namespace, priorityClass or off
 //	error       one sentence, with undecided, where something went wrong
@@ -40,9 +41,11 @@ const (
 	candidatesKey = "candidates"
 	tierKey       = "tier"
 	policyKey     = "policy"
-	undecidedKey  = "undecided"
-	exemptKey     = "exempt"
-	errorKey      = "error"
+
+	modeIgnoredKey = "modeIgnored"
+	undecidedKey   = "undecided"
+	exemptKey      = "exempt"
+	errorKey       = "error"
 )
 
 // maxTextRunes is where the API server cuts warnings when a response has many.
@@ -61,6 +64,9 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 	}
 	if d.Tier != "" {
 		annotations[tierKey] = oneLine(string(d.Tier))
+	}
+	if d.ModeIgnored != "" {
+		annotations[modeIgnoredKey] = oneLine(d.ModeIgnored)
 	}
 	if d.Reason != "" {
 		annotations[undecidedKey] = oneLine(string(d.Reason))

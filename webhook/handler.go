@@ -17,17 +17,19 @@ import (
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/utils/clock"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/workload"
 )
 
 const (
 	// maxBodyBytes is more than twice the 3 MiB that the API server takes for one request (GenericAPIServer's
-	// MaxRequestBodyBytes): on CREATE the review holds the object once.
+	// MaxRequestBodyBytes): a review holds the object once, and on UPDATE the one it replaces.
 	maxBodyBytes = 7 << 20
 	// largeBodyBytes is where a body counts as large. An ordinary review has 5 to 20 kB. maxLargeBodies are read and judged
 	// at a time, so that whoever reaches the port can't fill the memory with what is not even a review.
@@ -38,7 +40,7 @@ const (
 	maxTimeout     = 30 * time.Second
 )
 
-// Evaluator is what Handler needs from package fit: the decision on one pod against what is known now. It must answer from
+// Evaluator is what Handler needs from package fit: the decision on one pod or template against what is known now. It must answer from
 // memory and be safe for concurrent use.
 type Evaluator interface {
 	Evaluate(fit.Request) fit.Decision
@@ -57,6 +59,9 @@ type HandlerOptions struct {
 	Evaluator Evaluator
 	// NamespaceMode returns the value of a namespace's label headroom.dev/mode, "" for none. It must not do I/O.
 	NamespaceMode func(namespace string) string
+	// Templates says where objects of a kind that is not Kubernetes' own have their pod template, nil where nobody knows. It must
+	// not do I/O.
+	Templates func(schema.GroupVersionKind) *workload.Paths
 	// PolicyVersion returns a short text that changes with the policy in force, such as a hash. It must not do I/O.
 	PolicyVersion func() string
 	// Want is told which images lack a size, so that somebody finds it out. It must not block. Dry runs don't call it.
@@ -68,6 +73,8 @@ type HandlerOptions struct {
 	// Tell is told about every pod and template that was warned about or refused, so that somebody repeats it where warnings
 	// get lost. It must not block. Dry runs don't call it.
 	Tell func(Notice)
+	// Limits are what the handlers of one process share; nil for limits of a handler's own.
+	Limits *Limits
 	// Admitted is told about every pod that was judged and admitted. It must not block. Dry runs don't call it.
 	Admitted func(types.UID)
 	// Metrics counts the answers.
@@ -81,19 +88,33 @@ type HandlerOptions struct {
 // Handler answers the AdmissionReviews of one webhook. It is safe for concurrent use.
 type Handler struct {
 	HandlerOptions
+	// webhook is the label of the webhook in metrics and log lines.
+	webhook string
 	// review judges one request, under judge's recover. It may use the time until waitUntil for what it waits for.
 	review func(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome
-	// slots bounds the evaluations that run at the same time: they are pure computation, more than the processors can do only
-	// makes each of them late. It also bounds what an evaluation that never ends could pile up.
+}
+
+// Limits bounds what handlers do at the same time.
+type Limits struct {
+	// slots bounds the evaluations: they are pure computation, more than the processors can do only makes each of them late. It
+	// also bounds what an evaluation that never ends could pile up.
 	slots chan struct{}
 	// large bounds the requests with a large body.
 	large chan struct{}
 }
 
+// NewLimits returns the limits of one process.
+func NewLimits() *Limits {
+	return &Limits{
+		slots: make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))),
+		large: make(chan struct{}, maxLargeBodies),
+	}
+}
+
 // NewPods returns a handler for the webhook pods.headroom.dev.
 func NewPods(o HandlerOptions) *Handler {
 	h := newHandler(o)
-	h.review = h.reviewPod
+	h.webhook, h.review = podsLabel, h.reviewPod
 	return h
 }
 
@@ -104,11 +125,10 @@ func newHandler(o HandlerOptions) *Handler {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	return &Handler{
-		HandlerOptions: o,
-		slots:          make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))),
-		large:          make(chan struct{}, maxLargeBodies),
+	if o.Limits == nil {
+		o.Limits = NewLimits()
 	}
+	return &Handler{HandlerOptions: o}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -132,17 +152,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if r.ContentLength < 0 || r.ContentLength > largeBodyBytes {
 		select {
-		case h.large <- struct{}{}:
-			defer func() { <-h.large }()
+		case h.Limits.large <- struct{}{}:
+			defer func() { <-h.Limits.large }()
 		case <-ctx.Done():
-			h.Metrics.undecided(TimedOut)
+			h.Metrics.undecided(h.webhook, TimedOut)
 			http.Error(w, "too many large requests at once: this one was not read", http.StatusServiceUnavailable)
 			return
 		}
 	}
 	req, version, err := readReview(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if err != nil {
-		h.Metrics.undecided(Unreadable)
+		h.Metrics.undecided(h.webhook, Unreadable)
 		// Not from the API server, most likely, and so nothing that anybody could fill the log with.
 		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", err.Error())
 		status := http.StatusBadRequest
@@ -178,7 +198,7 @@ func (h *Handler) write(w http.ResponseWriter, response *admissionv1.AdmissionRe
 		Response: response,
 	})
 	if err != nil {
-		h.Metrics.undecided(Unreadable)
+		h.Metrics.undecided(h.webhook, Unreadable)
 		h.Log.Error(err, "AdmissionReview can't be encoded")
 		http.Error(w, "internal error: the answer can't be encoded", http.StatusInternalServerError)
 		return

@@ -21,7 +21,7 @@ type outcome struct {
 	decision *fit.Decision
 	// notice is set with a decision that somebody should hear of.
 	notice *Notice
-	// exemption is why the pod was not judged.
+	// exemption is why the request was not judged.
 	exemption Exemption
 	// why there is no decision, and what happened.
 	why fit.Reason
@@ -51,7 +51,8 @@ func (h *Handler) decide(ctx context.Context, r fit.Request, dryRun bool, waitUn
 	if h.Want != nil && len(d.Unsized) > 0 {
 		h.Want(d.Unsized)
 	}
-	if d.Mode != policy.Enforce || len(d.WaitFor) == 0 || h.Sizes == nil || h.SizeWait <= 0 {
+	// A template is never refused, so that no size is worth a wait.
+	if d.Mode != policy.Enforce || r.Workload != nil || len(d.WaitFor) == 0 || h.Sizes == nil || h.SizeWait <= 0 {
 		return d, nil
 	}
 	if until := h.Clock.Now().Add(h.SizeWait); until.Before(waitUntil) {
@@ -75,11 +76,11 @@ var errBusy = errors.New("no processor was free to decide in time")
 
 func (h *Handler) evaluate(ctx context.Context, r fit.Request) (fit.Decision, error) {
 	select {
-	case h.slots <- struct{}{}:
+	case h.Limits.slots <- struct{}{}:
 	case <-ctx.Done():
 		return fit.Decision{}, errBusy
 	}
-	defer func() { <-h.slots }()
+	defer func() { <-h.Limits.slots }()
 	start := h.Clock.Now()
 	d := h.Evaluator.Evaluate(r)
 	h.Metrics.duration.Observe(h.Clock.Since(start).Seconds())

@@ -26,13 +26,15 @@ import (
 // parts are what a process is made of. Every replica runs all of them; they
 // meet in the ledger only.
 type parts struct {
-	ledger    *ledger.Ledger
-	policy    *controller.PolicySource
-	learner   *controller.Learner
-	pulled    *controller.PulledSizes // nil where events are not watched
-	delay     *controller.InformerDelay
-	collector *controller.Collector
-	webhook   *webhook.Server
+	ledger     *ledger.Ledger
+	policy     *controller.PolicySource
+	namespaces *controller.Namespaces
+	autoscaler *controller.AutoscalerStatus
+	learner    *controller.Learner
+	pulled     *controller.PulledSizes // nil where events are not watched
+	delay      *controller.InformerDelay
+	collector  *controller.Collector
+	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
 	runnables, finishing []manager.Runnable
 }
@@ -45,6 +47,12 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	var err error
 	p.policy, err = controller.NewPolicySource(client, controller.PolicySourceOptions{SyncTimeout: o.syncTimeout, Events: events})
 	if err != nil {
+		return nil, err
+	}
+	if p.namespaces, err = controller.NewNamespaces(client, o.syncTimeout); err != nil {
+		return nil, err
+	}
+	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
 		return nil, err
 	}
 	nodes := []controller.NodeListener{alert, lines}
@@ -81,7 +89,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.autoscaler, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }

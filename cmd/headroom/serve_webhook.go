@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -22,6 +23,7 @@ import (
 	"github.com/headroom-dev/headroom/webhook"
 	"github.com/headroom-dev/headroom/webhook/certificate"
 	"github.com/headroom-dev/headroom/webhook/registration"
+	"github.com/headroom-dev/headroom/workload"
 )
 
 // serviceName is the Service of manifests/base.
@@ -42,10 +44,8 @@ func (p *parts) addWebhook(o *serveOptions, log logr.Logger, config *rest.Config
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle(webhook.PodsPath, p.handler(o, log, resolver))
 	p.webhook = &webhook.Server{
-		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: mux,
+		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: handlers(p.handlerOptions(o, log, resolver)),
 		DrainDelay: o.shutdownDelay, Log: log,
 	}
 	p.runnables, p.finishing = append(p.runnables, source), append(p.finishing, p.webhook)
@@ -86,11 +86,24 @@ func (p *parts) authority(ctx context.Context, o *serveOptions, client kubernete
 	return certificate.WaitForCA(ctx, client, policy.Namespace)
 }
 
-func (p *parts) handler(o *serveOptions, log logr.Logger, resolver *registry.Resolver) *webhook.Handler {
+// handlers answers the reviews of every webhook.
+func handlers(options webhook.HandlerOptions) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(webhook.PodsPath, webhook.NewPods(options))
+	mux.Handle(webhook.WorkloadsPath, webhook.NewWorkloads(options))
+	mux.Handle(webhook.BindingsPath, webhook.NewBindings(options))
+	mux.Handle(webhook.PolicyPath, webhook.NewPolicy(options))
+	return mux
+}
+
+func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *registry.Resolver) webhook.HandlerOptions {
 	options := webhook.HandlerOptions{
 		Evaluator:     fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now},
+		NamespaceMode: p.namespaces.Mode,
+		Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(p.policy.Policy(), kind) },
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Admitted:      p.delay.Admitted,
+		Limits:        webhook.NewLimits(),
 		Metrics:       webhook.NewMetrics(metrics.Registry),
 		Log:           log,
 	}
@@ -98,7 +111,7 @@ func (p *parts) handler(o *serveOptions, log logr.Logger, resolver *registry.Res
 		sizes := sizes{resolver: resolver, snapshot: p.ledger.Snapshot}
 		options.Sizes, options.SizeWait, options.Want = sizes, o.sizeWait, sizes.want
 	}
-	return webhook.NewPods(options)
+	return options
 }
 
 // sizes asks the resolver for every platform that the cluster has nodes of.

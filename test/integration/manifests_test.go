@@ -55,6 +55,7 @@ func TestManifestsRender(t *testing.T) {
 		"Namespace headroom-system", "ServiceAccount headroom-system/headroom", "ServiceAccount headroom-system/headroom-kubelet-reader",
 		"ClusterRole headroom", "ClusterRole headroom-kubelet-reader", "ClusterRoleBinding headroom", "ClusterRoleBinding headroom-kubelet-reader",
 		"Role default/headroom-events", "RoleBinding default/headroom-events", "Role headroom-system/headroom", "RoleBinding headroom-system/headroom",
+		"Role kube-system/headroom-autoscaler", "RoleBinding kube-system/headroom-autoscaler",
 	}
 	for folder, more := range map[string][]string{
 		"identity": nil,
@@ -109,12 +110,14 @@ func TestDeploymentsPod(t *testing.T) {
 }
 
 func TestManifestsAgreeWithTheCode(t *testing.T) {
-	t.Run("webhook.yaml is webhook.PodsWebhook", func(t *testing.T) {
+	t.Run("webhook.yaml is webhook.Webhooks", func(t *testing.T) {
 		got := decode[admissionregistrationv1.ValidatingWebhookConfiguration](t, rendered(t, "base")["ValidatingWebhookConfiguration headroom"])
-		want := webhook.PodsWebhook(admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{
-			Namespace: policy.Namespace, Name: "headroom", Path: new(webhook.PodsPath), Port: new(int32(443)),
-		}})
-		if diff := cmp.Diff([]admissionregistrationv1.ValidatingWebhook{want}, got.Webhooks); diff != "" || got.Name != webhook.ConfigurationName {
+		want := webhook.Webhooks(func(path string) admissionregistrationv1.WebhookClientConfig {
+			return admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{
+				Namespace: policy.Namespace, Name: "headroom", Path: new(path), Port: new(int32(443)),
+			}}
+		})
+		if diff := cmp.Diff(want, got.Webhooks); diff != "" || got.Name != webhook.ConfigurationName {
 			t.Errorf("name %q, webhooks (-code +manifest):\n%s", got.Name, diff)
 		}
 	})

@@ -255,6 +255,10 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 				t.Errorf("%v sizes are known from events", n)
 			}
 		}, ""},
+		"namespaces: it ends and says what is missing": {
+			rule("clusterrole/headroom", 2), nil,
+			`error: .*cannot list namespaces at cluster scope: ServiceAccount headroom-system/headroom needs list on namespaces`,
+		},
 		"the policy: it ends and says what is missing": {
 			rule("-n=headroom-system role/headroom", 0), nil,
 			`error: .*cannot list configmaps in namespace "headroom-system": ServiceAccount headroom-system/headroom needs list on configmaps`,
@@ -271,6 +275,10 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 		}, ""},
 		"making the Secret: never ready":  {rule("-n=headroom-system role/headroom", 3), neverReady, ""},
 		"reading the Secret: never ready": {rule("-n=headroom-system role/headroom", 4), neverReady, ""},
+		"the autoscaler's status: pools count as elastic, and all else works": {rule("-n=kube-system role/headroom-autoscaler", 0), func(t *testing.T, p *serve.Process) {
+			logged(t, p.Log, "Watch failed", "cannot list configmaps in namespace", "kube-system", "ServiceAccount headroom-system/headroom needs list on configmaps")
+			eventually(t, 20*time.Second, "it is ready", p.Ready)
+		}, ""},
 		"events about nodes are lost, and counted": {rule("-n=default role/headroom-events", 0), func(t *testing.T, p *serve.Process) {
 			full := tenGi()
 			full.OtherUsedBytes = 9 << 30

@@ -1,7 +1,7 @@
 // Copyright The Headroom Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package registration registers the webhook by URL for as long as a process runs outside of the cluster, and removes that
+// Package registration registers the webhooks by URL for as long as a process runs outside of the cluster, and removes that
 // registration when it ends.
 //
 // It is for debugging: in a cluster, the manifests hold the configuration, and nothing here runs.
@@ -42,7 +42,7 @@ type Registration struct {
 }
 
 // Register makes the configuration ConfigurationName, or takes over one that an earlier process left behind. target is the
-// whole URL that the API server posts to, see Target; caPEM verifies it.
+// URL below which the API server posts, see Target; caPEM verifies it.
 func Register(ctx context.Context, client kubernetes.Interface, target *url.URL, caPEM []byte) (*Registration, error) {
 	r := &Registration{
 		client: client.AdmissionregistrationV1().ValidatingWebhookConfigurations(),
@@ -54,9 +54,9 @@ func Register(ctx context.Context, client kubernetes.Interface, target *url.URL,
 			Labels:      map[string]string{"app.kubernetes.io/name": "headroom"},
 			Annotations: map[string]string{ownerAnnotation: r.owner},
 		},
-		Webhooks: []admissionregistrationv1.ValidatingWebhook{
-			webhook.PodsWebhook(admissionregistrationv1.WebhookClientConfig{URL: new(target.String()), CABundle: caPEM}),
-		},
+		Webhooks: webhook.Webhooks(func(path string) admissionregistrationv1.WebhookClientConfig {
+			return admissionregistrationv1.WebhookClientConfig{URL: new(target.JoinPath(path).String()), CABundle: caPEM}
+		}),
 	}
 	_, err := r.client.Create(ctx, wanted, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
@@ -75,7 +75,7 @@ func Register(ctx context.Context, client kubernetes.Interface, target *url.URL,
 		return nil, errors.Join(ctx.Err(), r.Remove())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("register the webhook as ValidatingWebhookConfiguration %q: %w", ConfigurationName, err)
+		return nil, fmt.Errorf("register the webhooks as ValidatingWebhookConfiguration %q: %w", ConfigurationName, err)
 	}
 	return r, nil
 }
@@ -133,11 +133,11 @@ func (p *Process) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Log.Info("Registered the webhook", "configuration", ConfigurationName, "url", p.Target.Redacted())
+	p.Log.Info("Registered the webhooks", "configuration", ConfigurationName, "url", p.Target.Redacted())
 	<-ctx.Done()
 	if err := r.Remove(); err != nil {
 		return err
 	}
-	p.Log.Info("Removed the webhook's registration", "configuration", ConfigurationName)
+	p.Log.Info("Removed the webhooks' registration", "configuration", ConfigurationName)
 	return nil
 }

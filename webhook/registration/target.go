@@ -6,14 +6,12 @@ package registration
 import (
 	"fmt"
 	"net/url"
-
-	"github.com/headroom-dev/headroom/webhook"
 )
 
 // URLFlag is the flag that a URL comes from: errors name it.
 const URLFlag = "--webhook-url"
 
-// Target returns the URL that the API server is to post to: base, as a user gives it, and the path of the webhook.
+// Target returns the URL below which the API server is to post, from base, as a user gives it.
 func Target(base string) (*url.URL, error) {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -27,5 +25,5 @@ func Target(base string) (*url.URL, error) {
 	case u.User != nil, u.RawQuery != "", u.ForceQuery, u.Fragment != "":
 		return nil, fmt.Errorf("%s: %q may have a host, a port and a path only: leave out user, query and fragment", URLFlag, u.Redacted())
 	}
-	return u.JoinPath(webhook.PodsPath), nil
+	return u, nil
 }

@@ -6,6 +6,8 @@ package registration
 import (
 	"strings"
 	"testing"
+
+	"github.com/headroom-dev/headroom/webhook"
 )
 
 func TestTarget(t *testing.T) {
@@ -29,7 +31,7 @@ func TestTarget(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.String() != tc.want {
+			if err != nil || got.JoinPath(webhook.PodsPath).String() != tc.want {
 				t.Errorf("target %v, %v, want %s", got, err, tc.want)
 			}
 		})

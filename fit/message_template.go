@@ -1,0 +1,117 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// refusedLater is for a template whose pods would be refused.
+func (w sentences) refusedLater(s *survey) string {
+	return w.and(w.denial(s), "; its pods would be refused")
+}
+
+// and adds to a sentence.
+func (sentences) and(sentence, more string) string { return cut(sentence+more, maxRunes) }
+
+// crowded is for replicas that some node can't take, with too few others for all of them.
+func (w sentences) crowded(s *survey, t *tally, unready bool) string {
+	harm, of := harms[t.pastBest.verdict.Severity()], s.workload.replicas()
+	// Of nodes that nobody knows enough about, some may be able to.
+	bound := "only"
+	if t.unknown > 0 {
+		bound = "at most"
+	}
+	return w.line("needs %s on a node; %s %d of %d eligible nodes%s can take that, for %d %s: %s on the others%s",
+		t.needs(), bound, t.nodes-t.past, t.nodes, aside(unready), s.workload.Replicas, of, harm, t.cause())
+}
+
+// spread says of replicas that are admitted how many nodes can take one.
+func (w sentences) spread(d *Decision, r *Request, t *tally) string {
+	if !w.numbers || r.Workload == nil || r.Workload.Replicas < 2 || t.nodes < 2 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of %d can take one of %d %s", d.CanTake, t.nodes, r.Workload.Replicas, r.Workload.replicas())
+}
+
+// replicas is what the pods are called that are wanted at a time.
+func (w *Workload) replicas() string {
+	if w.Kind == "Job" || w.Kind == "CronJob" {
+		return "parallel pods"
+	}
+	return "replicas"
+}
+
+// tooMuchSomewhere is for a template of which every node gets a pod, and some can't take it. enforced says that pods are
+// refused on nodes that are past denyAt at their best.
+func (w sentences) tooMuchSomewhere(s *survey, t *tally, enforced bool) string {
+	if !w.numbers {
+		return w.quietlyTooMuchSomewhere(s, t, enforced)
+	}
+	sentence := w.onSomeNodes(t, s.ready.nodes == 0)
+	if t.nodes == 1 {
+		sentence = w.warning(s)
+	}
+	switch {
+	case !enforced || t.refuses == 0:
+		return sentence
+	case t.refuses == t.nodes:
+		return w.and(sentence, "; its pods would be refused instead")
+	case t.refuses == t.past:
+		return w.and(sentence, "; its pods would be refused there instead")
+	default:
+		return w.and(sentence, fmt.Sprintf("; on %d its pods would be refused instead", t.refuses))
+	}
+}
+
+func (w sentences) onSomeNodes(t *tally, unready bool) string {
+	switch harm := t.harmsOf(t.threshold); {
+	case t.shortOfInodes():
+		return w.inodes(t, unready)
+	case t.all():
+		return w.line("needs %s on each node; none of %d eligible nodes%s can take that: %s%s", t.needs(), t.nodes, aside(unready), harm, t.cause())
+	default:
+		return w.line("needs %s on each node; %d of %d eligible nodes%s cannot take that: %s%s",
+			t.needs(), t.past, t.nodes, aside(unready), harm, t.cause())
+	}
+}
+
+// harmsOf says what would happen on the nodes with at least the verdict from, and on how many.
+func (t *tally) harmsOf(from verdict.Verdict) string {
+	var parts []string
+	for _, v := range verdict.All()[max(from.Severity(), 1):len(harms)] {
+		n := t.counts.Of(v)
+		switch harm := harms[v.Severity()]; {
+		case n == 0:
+		case n == t.nodes:
+			return harm
+		default:
+			parts = append(parts, fmt.Sprintf("on %d %s", n, harm))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// everywhere is for the command line: every node can take a pod of the template.
+func (w sentences) everywhere(t *tally, unready bool) string {
+	all := fmt.Sprintf("all %d eligible nodes%s", t.nodes, aside(unready))
+	switch need := t.worst.Need; {
+	case t.nodes == 1:
+		return w.allowed(t, unready)
+	case !w.numbers:
+		return w.quietlyEverywhere(t, unready)
+	case t.worst.verdict != verdict.Fits:
+		return w.line("%s can take it: %s", all, t.harmsOf(verdict.Fits))
+	case need.High == 0:
+		return w.line("fits: nothing to pull on %s", all)
+	case need.Likely == 0:
+		return w.line("fits: likely nothing to pull on %s", all)
+	default:
+		return w.line("fits on %s: needs %s there at most", all, "~"+estimate.Format(need.Likely))
+	}
+}

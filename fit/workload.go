@@ -1,0 +1,124 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headroom-dev/headroom/placement"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/verdict"
+)
+
+// Workload is what makes pods from a template. A template is warned about, and never refused: its pods are judged when they
+// come. [RequestOfTemplate] makes the request.
+type Workload struct {
+	// Kind is the API's word, such as Deployment.
+	Kind string
+	// Replicas is how many pods it wants at a time, at least 0.
+	Replicas int
+	// EveryNode is set where each node that can take one of the pods gets one, as for a DaemonSet. Replicas is then 0.
+	EveryNode bool
+}
+
+// RequestOfTemplate reads a request from a pod as a template describes it, in the namespace of what makes pods from it.
+func RequestOfTemplate(pod *corev1.Pod, w Workload) Request {
+	r := RequestOf(pod)
+	if r.Workload = &w; w.EveryNode && pod != nil {
+		r.Placement = placement.OfDaemonSet(&pod.Spec)
+	}
+	return r
+}
+
+func (s *survey) everyNode() bool { return s.workload != nil && s.workload.EveryNode }
+
+// idle reports whether the request is for a template of which no pod is wanted now.
+func (r *Request) idle() bool {
+	return r.Workload != nil && !r.Workload.EveryNode && r.Workload.Replicas <= 0
+}
+
+// The rule for replicas: besides where a pod would be warned about, there is a warning where some node is at or past warnAt
+// and all others are fewer than the replicas. A node pulls an image once, however many replicas it runs, so only how many
+// nodes take one counts. The scheduler spreads replicas and knows nothing of image storage: with fewer good nodes than
+// replicas, some go where they do harm. Nodes without an opinion count as good ones. So do nodes that have no room for a pod
+// now and have its images: replicas that run there already are no new ones.
+//
+// Left out is that replicas could be stacked on the good nodes, by their requests or by a scheduler that packs; and that
+// required anti-affinity or a topology spread would make sure that they are not.
+
+// crowds reports whether the nodes of t that are not past the threshold are fewer than the replicas.
+func (s *survey) crowds(t *tally) bool {
+	if s.workload == nil || t.past == 0 {
+		return false
+	}
+	good := t.nodes - t.past
+	if t == &s.ready {
+		good += s.held
+	}
+	return good < s.workload.Replicas
+}
+
+// addForTemplate counts what only matters where more than one pod comes.
+func (s *survey) addForTemplate(r *NodeResult) {
+	if !r.Likely && r.LikelyVerdict == verdict.Fits && r.Need.Likely == 0 {
+		s.held++
+	}
+	if !r.Optimistic.AtLeast(s.policy.DenyAt) {
+		return
+	}
+	s.ever.refuses++
+	if r.Likely {
+		s.ready.refuses++
+	}
+}
+
+// The rule for a pod on every node: there is a warning where any likely node is at or past warnAt. A node that is busy counts
+// as likely: the pod waits there for its room, or takes that of the one it replaces.
+
+// decideEveryNode fills in a decision about a template of which every node gets a pod. What happens on the worst of them
+// counts: the others help nobody. Nor does a new node.
+func (s *survey) decideEveryNode(d *Decision, t *tally, say sentences) {
+	d.Tier = t.tier
+	switch {
+	case t.past > 0:
+		s.objects = true
+		if d.Mode.AtLeast(policy.Warn) {
+			d.Action = Warn
+		}
+		d.about(t.worst)
+		d.Message = say.tooMuchSomewhere(s, t, d.Mode == policy.Enforce)
+	case t.unknown > 0:
+		d.about(&t.unknownBest)
+		d.Reason = t.why()
+		d.Message = say.noOpinion(s, t)
+		return
+	default:
+		d.about(t.worst)
+		d.Message = say.everywhere(t, s.ready.nodes == 0)
+	}
+	if len(d.Invalid) > 0 {
+		d.Reason = InvalidImages
+	}
+}
+
+// offerWorse replaces r by a worse result: a more severe verdict, a larger need, less slack, and the first name among
+// equals.
+func (r *ranked) offerWorse(o *ranked) {
+	if !r.set || o.worseThan(r) {
+		*r = *o
+	}
+}
+
+func (r *ranked) worseThan(than *ranked) bool {
+	switch a, b := r.verdict.Severity(), than.verdict.Severity(); {
+	case a != b:
+		return a > b
+	case r.Need.Likely != than.Need.Likely:
+		return r.Need.Likely > than.Need.Likely
+	case r.slack != than.slack:
+		return r.slack < than.slack
+	default:
+		return r.Node < than.Node
+	}
+}
