@@ -73,12 +73,13 @@ func SlimNode(obj any) (any, error) {
 //   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
 //     of each image volume its source: what is pulled, and what the scheduler reserves;
 //   - overhead and the pod's own resources, for the same sum;
-//   - until it is bound: scheduling gates, node selector, required node affinity, tolerations, operating system: where it may land;
+//   - until it is bound: scheduling gates, node selector, required node affinity, tolerations, operating system: where it may
+//     land; labels and priority class: what exempts it;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
-// Environment, commands, probes, other volumes, annotations, labels, owners and managed fields go: nine tenths of most
-// pods. What is not a Pod passes unchanged.
+// Environment, commands, probes, other volumes, annotations, owners and managed fields go: nine tenths of most pods. What is
+// not a Pod passes unchanged.
 func SlimPod(obj any) (any, error) {
 	p, ok := obj.(*corev1.Pod)
 	if !ok {
@@ -126,6 +127,8 @@ func keepPlacement(slim, p *corev1.Pod) {
 	slim.Spec.Tolerations = p.Spec.Tolerations
 	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
 	slim.Spec.OS = p.Spec.OS
+	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
+	slim.Labels = p.Labels
 	if p.Spec.Affinity != nil && p.Spec.Affinity.NodeAffinity != nil {
 		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}

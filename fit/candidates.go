@@ -154,15 +154,12 @@ func startupTaints(p *policy.Policy) func(string) bool {
 
 // add takes one possible node into account.
 func (s *survey) add(row *ledger.NodeRow, ready bool) {
-	account := s.accounts.Of(row)
 	class := s.sizes.classOf(row)
-	d := s.demand(row, &account, class)
-	s.squeeze(&account, optimistic(d, &account))
-	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
-	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
-	result := judge(row.Name, &account, d, margin, s.ready.threshold)
+	result, d, expected := s.judge(row, class, s.ready.threshold)
 	result.Likely = ready
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 
+	account := result.Account
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
 	best := optimistic(d, &account)
 	s.total.add(best, s.policy.DenyAt)
@@ -170,7 +167,6 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
-	expected := likely(d, margin, &account)
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
 	if ready {
 		s.ready.add(&result, result.LikelyVerdict, expected, exact)
@@ -179,6 +175,16 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 		s.addForTemplate(&result)
 	}
 	s.addToPool(row, class, &account)
+}
+
+// judge returns what the pod would do to one node, and its figures at the most likely values.
+func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (NodeResult, demand, figures) {
+	account := s.accounts.Of(row)
+	d := s.demand(row, &account, c)
+	s.squeeze(&account, optimistic(d, &account))
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
+	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
+	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)
 }
 
 // marked returns the images that are marked.

@@ -20,16 +20,16 @@ type Evaluator struct {
 
 // Evaluate decides about one pod by what is known now.
 func (e Evaluator) Evaluate(r Request) Decision {
-	var (
-		s   *ledger.Snapshot
-		p   *policy.Policy
-		now time.Time
-	)
+	s, p, now := e.arguments()
+	return Evaluate(s, r, p, now)
+}
+
+func (e Evaluator) arguments() (s *ledger.Snapshot, p *policy.Policy, now time.Time) {
 	if e.Snapshot != nil && e.Clock != nil {
 		s, now = e.Snapshot(), e.Clock()
 	}
 	if e.Policy != nil {
 		p = e.Policy()
 	}
-	return Evaluate(s, r, p, now)
+	return s, p, now
 }

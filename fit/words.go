@@ -93,6 +93,14 @@ func (i inodes) lack() string { return i.sentence("is", "") }
 // lacks says what is the matter with those of several; i is the one with most of them left.
 func (i inodes) lacks() string { return i.sentence("are", "at most ") }
 
+// harm says what comes of too few inodes.
+func (i inodes) harm() string {
+	if i.free >= i.line {
+		return harms[verdict.PressuresDisk.Severity()]
+	}
+	return "disk pressure keeps pods away"
+}
+
 func (i inodes) sentence(verb, bound string) string {
 	if i.free >= i.line {
 		// It is the pod's own that are too many.

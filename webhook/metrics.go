@@ -66,9 +66,9 @@ const (
 
 // Metrics counts what the webhook answered. Label values are closed sets: a name from the cluster is never one.
 type Metrics struct {
-	decisions, undecidedBy, exemptedBy, sizeWaits *prometheus.CounterVec
-	panics                                        prometheus.Counter
-	duration                                      prometheus.Histogram
+	decisions, undecidedBy, exemptedBy, sizeWaits, bindings *prometheus.CounterVec
+	panics                                                  prometheus.Counter
+	duration                                                prometheus.Histogram
 }
 
 // NewMetrics makes the webhook's metrics and registers them with r, which may be nil. It panics if they are registered
@@ -88,6 +88,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Requests admitted without judging them, by webhook and exemption.", "webhook", "exemption"),
 		sizeWaits: counter("size_waits_total",
 			"Requests that waited for the size of an image, by outcome: answered, timeout, or refused because too many waited.", "outcome"),
+		bindings: newBindingCounter(f.NewCounterVec),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a request. It was admitted.",

@@ -23,8 +23,8 @@ import (
 	"github.com/headroom-dev/headroom/webhook"
 )
 
-// parts are what a process is made of. Every replica runs all of them; they
-// meet in the ledger only.
+// parts are what a process is made of. Every replica runs all of them, but for
+// what the election gives to one; they meet in the ledger only.
 type parts struct {
 	ledger     *ledger.Ledger
 	policy     *controller.PolicySource
@@ -33,6 +33,9 @@ type parts struct {
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
 	delay      *controller.InformerDelay
+	taints     *controller.NodeTaints
+	steering   *controller.Steering
+	election   *controller.Election
 	collector  *controller.Collector
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
@@ -55,7 +58,10 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
 		return nil, err
 	}
-	nodes := []controller.NodeListener{alert, lines}
+	if err := p.addSteering(o, log, config, client, events); err != nil {
+		return nil, err
+	}
+	nodes := []controller.NodeListener{alert, lines, p.taints}
 	pods := []controller.PodListener{p.delay}
 
 	p.learner = p.newLearner(metrics.Registry)
@@ -121,7 +127,7 @@ func newCollector(o *serveOptions, p *parts, poller *controller.Poller, alert *c
 			return fit.Now(s, row, p.policy.Policy(), now).Account
 		},
 		PerNode: o.nodeMetrics, Poller: poller, Policy: p.policy, Alert: alert, Events: events,
-		Learner: p.learner, Pulled: p.pulled,
+		Learner: p.learner, Pulled: p.pulled, Taints: p.taints, Election: p.election,
 	}
 	if resolver != nil {
 		options.Registries = resolver.Stats

@@ -101,6 +101,7 @@ func TestMetricsReference(t *testing.T) {
 	webhook.NewMetrics(&registered)
 	controller.NewPullMetrics(&registered)
 	controller.NewInformerDelay(&registered)
+	controller.NewSteeringMetrics(&registered)
 	l := ledger.New()
 	source, err := controller.NewPolicySource(fake.NewClientset(), controller.PolicySourceOptions{})
 	if err != nil {

@@ -45,7 +45,7 @@ func (p *parts) addWebhook(o *serveOptions, log logr.Logger, config *rest.Config
 		return err
 	}
 	p.webhook = &webhook.Server{
-		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: handlers(p.handlerOptions(o, log, resolver)),
+		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: handlers(p.handlerOptions(o, log, resolver), p.bindings()),
 		DrainDelay: o.shutdownDelay, Log: log,
 	}
 	p.runnables, p.finishing = append(p.runnables, source), append(p.finishing, p.webhook)
@@ -87,18 +87,23 @@ func (p *parts) authority(ctx context.Context, o *serveOptions, client kubernete
 }
 
 // handlers answers the reviews of every webhook.
-func handlers(options webhook.HandlerOptions) http.Handler {
+func handlers(options webhook.HandlerOptions, bindings webhook.Bindings) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(webhook.PodsPath, webhook.NewPods(options))
 	mux.Handle(webhook.WorkloadsPath, webhook.NewWorkloads(options))
-	mux.Handle(webhook.BindingsPath, webhook.NewBindings(options))
+	mux.Handle(webhook.BindingsPath, webhook.NewBindings(options, bindings))
 	mux.Handle(webhook.PolicyPath, webhook.NewPolicy(options))
 	return mux
 }
 
+// evaluator decides by the ledger and the policy of this process.
+func (p *parts) evaluator() fit.Evaluator {
+	return fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now}
+}
+
 func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *registry.Resolver) webhook.HandlerOptions {
 	options := webhook.HandlerOptions{
-		Evaluator:     fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now},
+		Evaluator:     p.evaluator(),
 		NamespaceMode: p.namespaces.Mode,
 		Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(p.policy.Policy(), kind) },
 		PolicyVersion: func() string { return p.policy.State().Version },
