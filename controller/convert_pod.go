@@ -28,7 +28,7 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 		Requests:          placement.RequestsOf(&p.Spec),
 	}
 	if row.NodeName == "" {
-		row.Placement = placement.Of(&p.Spec)
+		row.Placement, row.PriorityClass, row.Labels = placement.Of(&p.Spec), p.Spec.PriorityClassName, p.Labels
 		// The gates themselves and not the condition's reason SchedulingGated, which stays for a moment after the last one
 		// is gone.
 		row.Gated = len(p.Spec.SchedulingGates) > 0

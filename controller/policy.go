@@ -146,6 +146,9 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	for _, warning := range warnings {
 		s.log.Info("Policy has something this version does not know", "configMap", klog.KObj(c), "warning", warning)
 	}
+	for _, note := range p.Notes(s.options.Now()) {
+		s.log.Info("Policy has something that does nothing", "configMap", klog.KObj(c), "note", note)
+	}
 }
 
 // invalid keeps what is in force, or falls to Audit where nothing valid ever was.

@@ -14,9 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// replica is a running pod of a Deployment as the API server has it: a container and a sidecar, probes, environment, volumes,
+// replicaOf is a running pod of a Deployment as the API server has it: a container and a sidecar, probes, environment, volumes,
 // managed fields.
-func replica(workload, number int) *corev1.Pod {
+func replicaOf(workload, number int) *corev1.Pod {
 	hash := fmt.Sprintf("%010x", workload)
 	deployment := fmt.Sprintf("service-%d", workload)
 	requests := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("250m"), corev1.ResourceMemory: resource.MustParse("512Mi")}

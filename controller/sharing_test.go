@@ -63,6 +63,10 @@ func TestWhatIsKeptOfAPodsTemplate(t *testing.T) {
 			},
 			template{map[string]string{"app": "web"}, kept("ReplicaSet"), map[string]string{"pool": "a"}, "high"},
 		},
+		"one of a StatefulSet that is not bound, with it": {
+			func(p *corev1.Pod) { p.Spec.NodeName, p.Labels["apps.kubernetes.io/pod-index"] = "", "3" },
+			template{map[string]string{"app": "web", "apps.kubernetes.io/pod-index": "3"}, kept("ReplicaSet"), map[string]string{"pool": "a"}, "high"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := base()
@@ -82,8 +86,8 @@ func TestWhatIsKeptOfAPodsTemplate(t *testing.T) {
 
 func TestReplicasShareWhatIsEqual(t *testing.T) {
 	s := newPodSharing()
-	first, second := slimmed(t, s.transform, replica(1, 0)), slimmed(t, s.transform, replica(1, 1))
-	if diff := cmp.Diff(slimmed(t, SlimPod, replica(1, 1)), second); diff != "" {
+	first, second := slimmed(t, s.transform, replicaOf(1, 0)), slimmed(t, s.transform, replicaOf(1, 1))
+	if diff := cmp.Diff(slimmed(t, SlimPod, replicaOf(1, 1)), second); diff != "" {
 		t.Fatalf("sharing changes the pod (-alone +shared):\n%s", diff)
 	}
 	for what, same := range map[string]bool{
@@ -96,7 +100,7 @@ func TestReplicasShareWhatIsEqual(t *testing.T) {
 			t.Errorf("the %s of two replicas are in memory twice", what)
 		}
 	}
-	updated := replica(1, 1)
+	updated := replicaOf(1, 1)
 	updated.Spec.Containers[1].Image = "registry.example.com/proxy:v4"
 	third := slimmed(t, s.transform, updated)
 	if third.Spec.Containers[1].Image != "registry.example.com/proxy:v4" || first.Spec.Containers[1].Image != "registry.example.com/proxy:v3" {
@@ -109,9 +113,9 @@ func TestReplicasShareWhatIsEqual(t *testing.T) {
 
 func TestNothingIsKeptOfPodsThatAreGone(t *testing.T) {
 	s := newPodSharing()
-	lasting := slimmed(t, s.transform, replica(1, 0))
+	lasting := slimmed(t, s.transform, replicaOf(1, 0))
 	for n := range 3 * leastSweep {
-		p := replica(n, 0)
+		p := replicaOf(n, 0)
 		p.OwnerReferences[0].UID = types.UID(fmt.Sprint("short-lived-", n))
 		slimmed(t, s.transform, p)
 		if n%leastSweep == 0 {
@@ -121,7 +125,7 @@ func TestNothingIsKeptOfPodsThatAreGone(t *testing.T) {
 	if entries := len(s.byOwner); entries > 2*leastSweep+1 {
 		t.Errorf("%d controllers are known, of which one has pods", entries)
 	}
-	another := slimmed(t, s.transform, replica(1, 1))
+	another := slimmed(t, s.transform, replicaOf(1, 1))
 	if &another.OwnerReferences[0] != &lasting.OwnerReferences[0] {
 		t.Error("a controller that still has pods has been forgotten")
 	}

@@ -18,7 +18,7 @@ func BenchmarkBytesPerPod(b *testing.B) {
 		kept := make([]any, 0, workloads*replicas)
 		for number := range replicas {
 			for workload := range workloads {
-				whole := decoded(b, replica(workload, number))
+				whole := decoded(b, replicaOf(workload, number))
 				b.StartTimer()
 				slim, err := sharing.transform(whole)
 				b.StopTimer()
@@ -45,8 +45,8 @@ func heapBytes() uint64 {
 
 // BenchmarkTransformPod is what an event of a pod costs before anybody looks at it.
 func BenchmarkTransformPod(b *testing.B) {
-	whole, sharing := decoded(b, replica(1, 1)), newPodSharing()
-	first, err := sharing.transform(decoded(b, replica(1, 0)))
+	whole, sharing := decoded(b, replicaOf(1, 1)), newPodSharing()
+	first, err := sharing.transform(decoded(b, replicaOf(1, 0)))
 	if err != nil {
 		b.Fatal(err)
 	}

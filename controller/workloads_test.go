@@ -139,7 +139,7 @@ func BenchmarkWorkloadsOf50000Pods(b *testing.B) {
 	var store []any
 	for number := range 50 {
 		for workload := range 1000 {
-			slim, err := sharing.transform(replica(workload, number))
+			slim, err := sharing.transform(replicaOf(workload, number))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -27,6 +27,10 @@ type survey struct {
 	possible, ever, ready tally
 	// pastIfHuge counts the possible nodes past denyAt if every unsized image were larger than any disk.
 	pastIfHuge int
+	// mostNeeded is the likely need on the possible node where the pod needs most.
+	mostNeeded int64
+	// objects is set where the pod would be warned about or refused, in a mode that does so.
+	objects bool
 	// held counts the possible nodes that are not ready and likely have all images: replicas of a template may run there.
 	held int
 	// pools are those of the possible nodes.
@@ -34,11 +38,14 @@ type survey struct {
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
 	// certainly lacks if they are huge.
 	unsized, waitFor []bool
-	platforms        map[Platform]bool
+	// missing marks the images that some possible node does not have, or may not.
+	missing   []bool
+	platforms map[Platform]bool
 	// autoscaled memoizes pointsToAutoscaler.
 	autoscaled *bool
-	// huge memoizes refusedIfHuge, newNode and newNodeIfHuge the two answers of newNodeHolds.
-	huge, newNode, newNodeIfHuge *bool
+	// huge memoizes refusedIfHuge, added and addedIfHuge the two answers of newNode.
+	huge               *bool
+	added, addedIfHuge *newNode
 }
 
 func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) *survey {
@@ -47,7 +54,7 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 		snapshot: s, policy: p, request: r, workload: r.Workload, images: images,
 		sizes: newSizes(s, p, images),
 		pools: make(map[*policy.NodePool]*pool), platforms: make(map[Platform]bool),
-		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)),
+		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)), missing: make([]bool, len(images)),
 	}
 	refs := make([]imageref.Ref, len(images))
 	for i := range images {
@@ -130,19 +137,17 @@ func startupTaints(p *policy.Policy) func(string) bool {
 
 // add takes one possible node into account.
 func (s *survey) add(row *ledger.NodeRow, ready bool) {
-	account := s.accounts.Of(row)
 	class := s.sizes.classOf(row)
-	d := s.demand(row, &account, class)
-	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
-	result := judge(row.Name, &account, d, margin, s.ready.threshold)
+	result, d, expected := s.judge(row, class, s.ready.threshold)
 	result.Likely = ready
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 
+	account := result.Account
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
 	s.possible.add(&result, result.Optimistic, optimistic(d, &account), exact)
 	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
-	expected := likely(d, margin, &account)
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
 	if ready {
 		s.ready.add(&result, result.LikelyVerdict, expected, exact)
@@ -151,6 +156,15 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 		s.addForTemplate(&result)
 	}
 	s.addToPool(row, class, &account)
+}
+
+// judge returns what the pod would do to one node, and its figures at the most likely values.
+func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (NodeResult, demand, figures) {
+	account := s.accounts.Of(row)
+	d := s.demand(row, &account, c)
+	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
+	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
+	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)
 }
 
 // marked returns the images that are marked.

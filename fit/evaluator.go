@@ -20,23 +20,22 @@ type Evaluator struct {
 
 // Evaluate decides about one pod by what is known now.
 func (e Evaluator) Evaluate(r Request) Decision {
-	var p *policy.Policy
-	if e.Policy != nil {
-		p = e.Policy()
-	}
-	s, now := e.moment()
+	s, p, now := e.arguments()
 	return Evaluate(s, r, p, now)
 }
 
 // Freeze returns a function that decides by any policy, as often as it is called, on what is known now.
 func (e Evaluator) Freeze() func(Request, *policy.Policy) Decision {
-	s, now := e.moment()
+	s, _, now := e.arguments()
 	return func(r Request, p *policy.Policy) Decision { return Evaluate(s, r, p, now) }
 }
 
-func (e Evaluator) moment() (*ledger.Snapshot, time.Time) {
-	if e.Snapshot == nil || e.Clock == nil {
-		return nil, time.Time{}
+func (e Evaluator) arguments() (s *ledger.Snapshot, p *policy.Policy, now time.Time) {
+	if e.Snapshot != nil && e.Clock != nil {
+		s, now = e.Snapshot(), e.Clock()
 	}
-	return e.Snapshot(), e.Clock()
+	if e.Policy != nil {
+		p = e.Policy()
+	}
+	return s, p, now
 }

@@ -22,9 +22,6 @@ func (sentences) and(sentence, more string) string { return cut(sentence+more, m
 // crowded is for replicas that some node can't take, with too few others for all of them.
 func (w sentences) crowded(s *survey, t *tally, unready bool) string {
 	harm, of := harms[t.pastBest.verdict.Severity()], s.workload.replicas()
-	if !w.numbers {
-		return w.line("there are more %s than eligible nodes%s that can take the images: %s on the others%s", of, aside(unready), harm, t.cause())
-	}
 	// Of nodes that nobody knows enough about, some may be able to.
 	bound := "only"
 	if t.unknown > 0 {
@@ -53,6 +50,9 @@ func (w *Workload) replicas() string {
 // tooMuchSomewhere is for a template of which every node gets a pod, and some can't take it. enforced says that pods are
 // refused on nodes that are past denyAt at their best.
 func (w sentences) tooMuchSomewhere(s *survey, t *tally, enforced bool) string {
+	if !w.numbers {
+		return w.quietlyTooMuchSomewhere(s, t, enforced)
+	}
 	sentence := w.onSomeNodes(t, s.ready.nodes == 0)
 	if t.nodes == 1 {
 		sentence = w.warning(s)
@@ -64,42 +64,35 @@ func (w sentences) tooMuchSomewhere(s *survey, t *tally, enforced bool) string {
 		return w.and(sentence, "; its pods would be refused instead")
 	case t.refuses == t.past:
 		return w.and(sentence, "; its pods would be refused there instead")
-	case w.numbers:
-		return w.and(sentence, fmt.Sprintf("; on %d its pods would be refused instead", t.refuses))
 	default:
-		return w.and(sentence, "; on some its pods would be refused instead")
+		return w.and(sentence, fmt.Sprintf("; on %d its pods would be refused instead", t.refuses))
 	}
 }
 
 func (w sentences) onSomeNodes(t *tally, unready bool) string {
-	switch harm := w.harmsOf(t, t.threshold); {
+	switch harm := t.harmsOf(t.threshold); {
 	case t.shortOfInodes():
 		return w.inodes(t, unready)
-	case w.numbers && t.all():
+	case t.all():
 		return w.line("needs %s on each node; none of %d eligible nodes%s can take that: %s%s", t.needs(), t.nodes, aside(unready), harm, t.cause())
-	case w.numbers:
+	default:
 		return w.line("needs %s on each node; %d of %d eligible nodes%s cannot take that: %s%s",
 			t.needs(), t.past, t.nodes, aside(unready), harm, t.cause())
-	default:
-		return w.line("the pod's images are too much for %s eligible nodes%s, and each gets a pod: %s%s", t.share(), aside(unready), harm, t.cause())
 	}
 }
 
 // harmsOf says what would happen on the nodes with at least the verdict from, and on how many.
-func (w sentences) harmsOf(t *tally, from verdict.Verdict) string {
+func (t *tally) harmsOf(from verdict.Verdict) string {
 	var parts []string
 	for _, v := range verdict.All()[max(from.Severity(), 1):len(harms)] {
 		n := t.counts.Of(v)
-		switch harm := harms[v.Severity()]; {
-		case n == 0:
-		case n == t.nodes:
+		harm := harms[v.Severity()]
+		switch n {
+		case 0:
+		case t.nodes:
 			return harm
-		case w.numbers:
-			parts = append(parts, fmt.Sprintf("on %d %s", n, harm))
-		case len(parts) == 0:
-			parts = append(parts, "on some "+harm)
 		default:
-			parts = append(parts, "on others "+harm)
+			parts = append(parts, fmt.Sprintf("on %d %s", n, harm))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -107,34 +100,19 @@ func (w sentences) harmsOf(t *tally, from verdict.Verdict) string {
 
 // everywhere is for the command line: every node can take a pod of the template.
 func (w sentences) everywhere(t *tally, unready bool) string {
-	all := "every eligible node" + aside(unready)
-	if w.numbers {
-		all = fmt.Sprintf("all %d eligible nodes%s", t.nodes, aside(unready))
-	}
+	all := fmt.Sprintf("all %d eligible nodes%s", t.nodes, aside(unready))
 	switch need := t.worst.Need; {
 	case t.nodes == 1:
 		return w.allowed(t, unready)
+	case !w.numbers:
+		return w.quietlyEverywhere(t, unready)
 	case t.worst.verdict != verdict.Fits:
-		return w.line("%s can take it: %s", all, w.harmsOf(t, verdict.Fits))
+		return w.line("%s can take it: %s", all, t.harmsOf(verdict.Fits))
 	case need.High == 0:
 		return w.line("fits: nothing to pull on %s", all)
 	case need.Likely == 0:
 		return w.line("fits: likely nothing to pull on %s", all)
-	case !w.numbers:
-		return w.line("fits on %s", all)
 	default:
 		return w.line("fits on %s: needs %s there at most", all, "~"+estimate.Format(need.Likely))
-	}
-}
-
-// share says without a figure how many nodes are past the threshold.
-func (t *tally) share() string {
-	switch {
-	case t.all():
-		return "all"
-	case t.majority():
-		return "most"
-	default:
-		return "some"
 	}
 }

@@ -127,6 +127,7 @@ func TestSentences(t *testing.T) {
 		show(string(v)+": warned, most nodes and none could take it now", func(w sentences) string { return w.warning(&survey{ever: part}) })
 		show(string(v)+": allowed", func(w sentences) string { return w.allowed(&several, false) })
 		show(string(v)+": allowed, one node", func(w sentences) string { return w.allowed(&one, false) })
+		show(string(v)+": sent back", func(w sentences) string { return w.sentBack(&one) })
 	}
 	causes(show)
 	fits, single := scopeOf(verdict.Fits, 3, 0, false, false), scopeOf(verdict.Fits, 1, 0, false, false)
@@ -167,6 +168,7 @@ func causes(show func(what string, sentence func(sentences) string)) {
 		show(c.what+": warned, no node could take it now", func(w sentences) string { return w.warning(&survey{ever: several}) })
 		show(c.what+": allowed", func(w sentences) string { return w.allowed(&several, false) })
 		show(c.what+": allowed, one node", func(w sentences) string { return w.allowed(&one, false) })
+		show(c.what+": sent back", func(w sentences) string { return w.sentBack(&one) })
 	}
 	roomy := causeOf(verdict.Fits, 1, 0, func(_ int, f *figures, _ *NodeResult) { f.gcLine, f.evictionLine, f.evictionTarget = 0, 0, 0 })
 	show("no line at all: fits", func(w sentences) string { return w.allowed(&roomy, false) })

@@ -221,7 +221,11 @@ func (o oracle) denies(all []judged) bool {
 
 // elastic reports whether a new node of a growing pool may hold the pod.
 func (o oracle) elastic(all []judged, huge int64) bool {
-	signal := false
+	autoscaler := o.s.Autoscaler()
+	signal, unseen := autoscaler.Present, false
+	for _, group := range autoscaler.Groups {
+		unseen = unseen || group.Nodes == 0 && group.MaxNodes > 0
+	}
 	for row := range o.s.Nodes() {
 		for key := range row.Labels {
 			signal = signal || slices.Contains(AutoscalerLabels(), key)
@@ -237,6 +241,10 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 			grows = false
 		}
 		pinned := o.r.Placement.NodeName() != "" || o.pinnedByHost
+		// The worlds' policies have no pool that finds all nodes.
+		if unseen && !pinned {
+			return true
+		}
 		if !grows || pinned {
 			continue
 		}

@@ -99,6 +99,9 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: 1 + c.Int64N(600)})
 		}
 	}
+	if c.oneIn(20) {
+		l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: []ledger.NodeGroup{{Name: "group", Nodes: c.IntN(2), MaxNodes: c.IntN(3)}}})
+	}
 	for i := range c.IntN(4) {
 		name := fmt.Sprintf("p%d", i)
 		if c.oneIn(2) || len(nodes) == 0 {
@@ -226,9 +229,14 @@ func TestOracleAgrees(t *testing.T) {
 			t.Errorf("only %d worlds with the verdict %s", seen[string(v)], v)
 		}
 	}
-	for _, what := range []string{"Allow", "Warn", "Deny", "waits", string(StaleSample), string(NotMeasured), string(UnknownSize), string(ElasticPool), string(NoCandidate), noEvictionLine, shortOfInodes} {
+	for _, what := range []string{"Allow", "Warn", "Deny", "waits", string(StaleSample), string(NotMeasured), string(UnknownSize), string(ElasticPool), string(NoCandidate)} {
 		if seen[what] < worlds/200 {
 			t.Errorf("only %d worlds with %s", seen[what], what)
+		}
+	}
+	for _, cause := range []string{noEvictionLine, shortOfInodes} { // told where figures may be
+		if seen[cause] < worlds/400 {
+			t.Errorf("only %d worlds with %s", seen[cause], cause)
 		}
 	}
 	t.Log(seen)

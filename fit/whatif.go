@@ -137,7 +137,7 @@ func (g group) line() string {
 	if others := len(g.changes) - 1; others > 0 {
 		who += fmt.Sprintf(" and %s (%s)", counted(others, "other workload"), counted(g.pods-first.Pods, "pod"))
 	}
-	return line(who + " would be " + g.action.done() + ": " + strings.TrimPrefix(g.message, about))
+	return line(who + " would be " + g.action.done() + ": " + strings.TrimPrefix(g.message, topic))
 }
 
 // restLine is for the groups that no line of their own is left for.

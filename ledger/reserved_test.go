@@ -179,4 +179,9 @@ func TestUnboundPodsAreThoseThatWait(t *testing.T) {
 	if _, found := w.Ledger.Snapshot().UnboundPod("s"); found {
 		t.Error("a bound pod waits")
 	}
+	for name, want := range map[string]bool{"p": true, "r": false, "s": false, "t": false} {
+		if pod, found := w.Ledger.Snapshot().UnboundPodNamed("team", name); found != want || found && pod.Name != name {
+			t.Errorf("pod team/%s waits: %v, want %v", name, found, want)
+		}
+	}
 }

@@ -23,6 +23,7 @@ import (
 // refused; of a valid one is said what it would change. What is in force already never keeps anybody from mending it.
 func NewPolicy(o HandlerOptions, c Cluster) *Handler {
 	h := newHandler(o)
+	h.webhook = policyLabel
 	h.review = (&policyReviewer{Handler: h, cluster: c, looking: make(chan struct{}, 1)}).reviewSetting
 	return h
 }
@@ -44,7 +45,7 @@ func (h *policyReviewer) reviewSetting(ctx context.Context, req *admissionv1.Adm
 	case core && req.Resource.Resource == "namespaces" && req.Operation != admissionv1.Delete:
 		return h.reviewNamespace(ctx, req, until)
 	default:
-		return undecided(req, NotASetting, fmt.Errorf("%s of %s/%s %s is not judged: the webhook's rules should ask for the ConfigMap %s and for labels of namespaces only",
+		return undecided(req, Unexpected, fmt.Errorf("%s of %s/%s %s is not judged: the webhook's rules should ask for the ConfigMap %s and for labels of namespaces only",
 			req.Operation, req.Resource.Resource, req.SubResource, req.Name, policy.ConfigMapName))
 	}
 }

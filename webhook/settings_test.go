@@ -254,11 +254,11 @@ func TestSettingsThatAreNotJudged(t *testing.T) {
 		body   []byte
 		reason fit.Reason
 	}{
-		"another ConfigMap":                   {setting(t, nil, other), NotASetting},
-		"one of that name in another place":   {setting(t, nil, elsewhere), NotASetting},
-		"a namespace that is deleted":         {setting(t, invalid, nil), NotASetting},
-		"a subresource":                       {setting(t, nil, invalid, func(r *admissionv1.AdmissionRequest) { r.SubResource = "finalize" }), NotASetting},
-		"something else":                      {setting(t, nil, invalid, func(r *admissionv1.AdmissionRequest) { r.Resource.Resource = "secrets" }), NotASetting},
+		"another ConfigMap":                   {setting(t, nil, other), Unexpected},
+		"one of that name in another place":   {setting(t, nil, elsewhere), Unexpected},
+		"a namespace that is deleted":         {setting(t, invalid, nil), Unexpected},
+		"a subresource":                       {setting(t, nil, invalid, func(r *admissionv1.AdmissionRequest) { r.SubResource = "finalize" }), Unexpected},
+		"something else":                      {setting(t, nil, invalid, func(r *admissionv1.AdmissionRequest) { r.Resource.Resource = "secrets" }), Unexpected},
 		"a ConfigMap that can't be decoded":   {setting(t, nil, policyMap(""), func(r *admissionv1.AdmissionRequest) { r.Object.Raw = []byte(`{"data":7}`) }), Undecodable},
 		"one that could not be before":        {setting(t, policyMap(""), policyMap(""), func(r *admissionv1.AdmissionRequest) { r.OldObject.Raw = []byte(`[]`) }), Undecodable},
 		"a Namespace that can't be decoded":   {setting(t, nil, invalid, func(r *admissionv1.AdmissionRequest) { r.Object.Raw = []byte(`{"metadata":7}`) }), Undecodable},
@@ -270,7 +270,7 @@ func TestSettingsThatAreNotJudged(t *testing.T) {
 			if !r.Allowed || r.AuditAnnotations["undecided"] != string(test.reason) {
 				t.Errorf("response is %+v, want admitted for %s", r, test.reason)
 			}
-			counted(t, m, 1, string(test.reason))
+			counted(t, m, 1, policyLabel, string(test.reason))
 		})
 	}
 }

@@ -130,12 +130,12 @@ func (w *whatIf) of(workload *Workload) (change *fit.Change, known bool) {
 	if after.Reason == fit.NotSynced {
 		return nil, false
 	}
-	action := heldToMode(after)
+	action := heldToMode(after, true)
 	if action == fit.Allow {
 		return nil, true
 	}
 	r.NamespaceMode = w.before.mode(workload.Namespace)
-	if before := w.decide(r, w.before.policy); !action.StricterThan(heldToMode(before)) {
+	if before := w.decide(r, w.before.policy); !action.StricterThan(heldToMode(before, true)) {
 		return nil, true
 	}
 	return &fit.Change{

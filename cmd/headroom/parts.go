@@ -23,15 +23,19 @@ import (
 	"github.com/headroom-dev/headroom/webhook"
 )
 
-// parts are what a process is made of. Every replica runs all of them; they
-// meet in the ledger only.
+// parts are what a process is made of. Every replica runs all of them, but for
+// what the election gives to one; they meet in the ledger only.
 type parts struct {
 	ledger     *ledger.Ledger
 	policy     *controller.PolicySource
 	namespaces *controller.Namespaces
 	informers  *controller.Informers
+	autoscaler *controller.AutoscalerStatus
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
+	taints     *controller.NodeTaints
+	steering   *controller.Steering
+	election   *controller.Election
 	collector  *controller.Collector
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
@@ -51,7 +55,13 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if p.namespaces, err = controller.NewNamespaces(client, o.syncTimeout); err != nil {
 		return nil, err
 	}
-	nodes := []controller.NodeListener{alert, lines}
+	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
+		return nil, err
+	}
+	if err := p.addSteering(o, log, config, client, events); err != nil {
+		return nil, err
+	}
+	nodes := []controller.NodeListener{alert, lines, p.taints}
 	var pods []controller.PodListener
 
 	p.learner = p.newLearner(metrics.Registry)
@@ -85,7 +95,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }
@@ -117,7 +127,7 @@ func newCollector(o *serveOptions, p *parts, poller *controller.Poller, alert *c
 			return fit.Now(s, row, p.policy.Policy(), now).Account
 		},
 		PerNode: o.nodeMetrics, Poller: poller, Policy: p.policy, Alert: alert, Events: events,
-		Learner: p.learner, Pulled: p.pulled,
+		Learner: p.learner, Pulled: p.pulled, Taints: p.taints, Election: p.election,
 	}
 	if resolver != nil {
 		options.Registries = resolver.Stats

@@ -100,6 +100,7 @@ func TestMetricsReference(t *testing.T) {
 	var registered captor
 	webhook.NewMetrics(&registered)
 	controller.NewPullMetrics(&registered)
+	controller.NewSteeringMetrics(&registered)
 	l := ledger.New()
 	source, err := controller.NewPolicySource(fake.NewClientset(), controller.PolicySourceOptions{})
 	if err != nil {

@@ -113,7 +113,7 @@ func podOfMany(i int) *corev1.Pod {
 // TestAPolicyIsJudgedInTimeAmong50000Pods: a second, and it says how far it got.
 func TestAPolicyIsJudgedInTimeAmong50000Pods(t *testing.T) {
 	p := largeCluster(t)
-	h := handlers(webhook.HandlerOptions{Evaluator: p.evaluator(), NamespaceMode: p.namespaces.Mode}, p.cluster())
+	h := handlers(webhook.HandlerOptions{Evaluator: p.evaluator(), NamespaceMode: p.namespaces.Mode}, webhook.Bindings{}, p.cluster())
 	configMap, err := json.Marshal(&corev1.ConfigMap{Data: map[string]string{policy.ConfigMapKey: policyOfMode("Enforce")}})
 	if err != nil {
 		t.Fatal(err)
