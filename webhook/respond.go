@@ -138,10 +138,19 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 			log.Info("Judged a request", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID, "action", d.Action,
 				"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)
 		}
+	case o.steering != nil:
+		h.countBinding(req, o)
 	case o.exemption != "":
 		h.Metrics.exempted(h.webhook, o.exemption)
+	case o.setting != "":
+		h.Metrics.set(o.setting, o.response.Allowed)
+		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", req.Name, "requestUID", req.UID, "dryRun", isDryRun(req),
+			"annotations", o.response.AuditAnnotations)
 	default:
 		h.Metrics.undecided(h.webhook, o.why)
+		if h.webhook == bindingsLabel {
+			h.Metrics.bound(bindingUndecided)
+		}
 		h.Log.Info("Admitted without judging", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,
 			"reason", o.why, "detail", o.err.Error())
 	}
