@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package controller feeds the ledger: it turns what the API server, the kubelets and the policy's ConfigMap say into
-// ledger rows, and shows the result as metrics, log lines and Events.
+// ledger rows, and shows the result as metrics, log lines and Events. It also repeats to the owners of pods what admission
+// said about them.
 //
 // It also does what belongs to decisions of others: it writes Events and puts soft taints on nodes.
 //

@@ -103,8 +103,8 @@ func (s *Events) write(ctx context.Context, e Event) error {
 	for attempt := 1; ; attempt++ {
 		_, err := s.client.CoreV1().Events(object.Namespace).Create(ctx, object, metav1.CreateOptions{})
 		switch {
-		case err == nil, apierrors.IsAlreadyExists(err):
-			return nil
+		case err == nil, apierrors.IsAlreadyExists(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+			return nil // of a namespace that ends, nobody reads Events any more
 		case attempt == eventAttempts, apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
 			return err
 		}
