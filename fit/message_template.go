@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/verdict"
 )
 
@@ -60,14 +59,12 @@ func (w sentences) tooMuchSomewhere(s *survey, t *tally, enforced bool) string {
 	switch {
 	case !enforced || t.refuses == 0:
 		return sentence
-	case t.refuses == t.nodes:
-		return w.and(sentence, "; its pods would be refused instead")
 	case t.refuses == t.past:
-		return w.and(sentence, "; its pods would be refused there instead")
+		return w.and(sentence, "; its pods would be refused instead")
 	case w.numbers:
-		return w.and(sentence, fmt.Sprintf("; on %d its pods would be refused instead", t.refuses))
+		return w.and(sentence, fmt.Sprintf("; its pods would be refused on %d instead", t.refuses))
 	default:
-		return w.and(sentence, "; on some its pods would be refused instead")
+		return w.and(sentence, "; its pods would be refused on some instead")
 	}
 }
 
@@ -76,54 +73,63 @@ func (w sentences) onSomeNodes(t *tally, unready bool) string {
 	case t.shortOfInodes():
 		return w.inodes(t, unready)
 	case w.numbers && t.all():
-		return w.line("needs %s on each node; none of %d eligible nodes%s can take that: %s%s", t.needs(), t.nodes, aside(unready), harm, t.cause())
+		return w.line("needs %s on a node; none of %d eligible nodes%s can take that: %s%s", t.needs(), t.nodes, aside(unready), harm, t.cause())
 	case w.numbers:
-		return w.line("needs %s on each node; %d of %d eligible nodes%s cannot take that: %s%s",
+		return w.line("needs %s on a node; %d of %d eligible nodes%s cannot take that, and each gets a pod: %s%s",
 			t.needs(), t.past, t.nodes, aside(unready), harm, t.cause())
 	default:
 		return w.line("the pod's images are too much for %s eligible nodes%s, and each gets a pod: %s%s", t.share(), aside(unready), harm, t.cause())
 	}
 }
 
-// harmsOf says what would happen on the nodes with at least the verdict from, and on how many.
+// maxHarms is how many kinds of harm one sentence holds, the worst ones.
+const maxHarms = 3
+
+// harmsOf says what would happen on the nodes with at least the verdict from, and on how many. Without figures the mildest and
+// the worst say enough.
 func (w sentences) harmsOf(t *tally, from verdict.Verdict) string {
-	var parts []string
+	var all, counted []string
 	for _, v := range verdict.All()[max(from.Severity(), 1):len(harms)] {
-		n := t.counts.Of(v)
-		switch harm := harms[v.Severity()]; {
-		case n == 0:
-		case n == t.nodes:
-			return harm
-		case w.numbers:
-			parts = append(parts, fmt.Sprintf("on %d %s", n, harm))
-		case len(parts) == 0:
-			parts = append(parts, "on some "+harm)
-		default:
-			parts = append(parts, "on others "+harm)
+		if n := t.counts.Of(v); n > 0 {
+			all = append(all, harms[v.Severity()])
+			counted = append(counted, fmt.Sprintf("%s on %d", harms[v.Severity()], n))
 		}
 	}
-	return strings.Join(parts, ", ")
+	there := ""
+	if from == t.threshold && !t.all() {
+		there = " there"
+	}
+	switch {
+	case len(all) == 1 && (from == t.threshold || t.counts.Of(t.worst.verdict) == t.nodes):
+		return all[0] + there
+	case w.numbers:
+		return strings.Join(counted[max(len(counted)-maxHarms, 0):], ", ")
+	case len(all) == 1:
+		return all[0] + " on some"
+	default:
+		return all[0] + " on some, " + all[len(all)-1] + " on others"
+	}
 }
 
 // everywhere is for the command line: every node can take a pod of the template.
 func (w sentences) everywhere(t *tally, unready bool) string {
-	all := "every eligible node" + aside(unready)
+	every, anyNode := "every eligible node"+aside(unready), "any eligible node"+aside(unready)
 	if w.numbers {
-		all = fmt.Sprintf("all %d eligible nodes%s", t.nodes, aside(unready))
+		every, anyNode = fmt.Sprintf("all %d eligible nodes%s", t.nodes, aside(unready)), fmt.Sprintf("any of %d eligible nodes%s", t.nodes, aside(unready))
 	}
 	switch need := t.worst.Need; {
 	case t.nodes == 1:
 		return w.allowed(t, unready)
 	case t.worst.verdict != verdict.Fits:
-		return w.line("%s can take it: %s", all, w.harmsOf(t, verdict.Fits))
+		return w.line("%s can take it: %s", every, w.harmsOf(t, verdict.Fits))
 	case need.High == 0:
-		return w.line("fits: nothing to pull on %s", all)
+		return w.line("fits: nothing to pull on %s", anyNode)
 	case need.Likely == 0:
-		return w.line("fits: likely nothing to pull on %s", all)
+		return w.line("fits: likely nothing to pull on %s", anyNode)
 	case !w.numbers:
-		return w.line("fits on %s", all)
+		return w.line("fits on %s", every)
 	default:
-		return w.line("fits on %s: needs %s there at most", all, "~"+estimate.Format(need.Likely))
+		return w.line("fits on %s: needs %s there at most", every, amount{need.Likely, need.IsExact()})
 	}
 }
 

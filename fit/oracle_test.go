@@ -33,6 +33,7 @@ type opinion struct {
 	verdict                      verdict.Verdict
 	reason                       Reason
 	possible, likely, overloaded int
+	canTake                      int
 	waits                        bool
 }
 
@@ -40,6 +41,7 @@ type judged struct {
 	row                *ledger.NodeRow
 	account            ledger.Account
 	optimistic, likely verdict.Verdict
+	need               int64 // likely
 	ready              bool
 	why                Reason
 }
@@ -189,7 +191,7 @@ func (o oracle) judge(huge int64) []judged {
 		}
 		a := o.account(row)
 		low, likely, high, unknown := o.need(row, a, false, huge)
-		j := judged{row: row, account: a, ready: o.r.Placement.Likely(&row.Node.Node, row.Free())}
+		j := judged{row: row, account: a, need: likely, ready: o.r.Placement.Likely(&row.Node.Node, o.free(row))}
 		usable := !a.Stale && a.CapacityBytes > 0 && (a.Tier == ledger.Measured || a.Tier == ledger.Declared)
 		switch {
 		case high == 0 && !unknown:
@@ -256,6 +258,9 @@ func (o oracle) decide(mode policy.Mode) opinion {
 	const huge = 1 << 60
 	all := o.judge(0)
 	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
+	if w := o.r.Workload; w != nil && !w.EveryNode && w.Replicas <= 0 {
+		return opinion{action: Allow, verdict: verdict.Fits, reason: NoReplicas}
+	}
 	if len(all) == 0 {
 		op.reason = NoCandidate
 		return op
@@ -291,16 +296,23 @@ func (o oracle) decide(mode policy.Mode) opinion {
 			}
 		}
 	}
+	op.canTake = o.canTake(scope)
+	if o.r.Workload != nil && o.r.Workload.EveryNode {
+		return o.everyNode(op, scope, mode)
+	}
 	switch {
 	case denies && !elastic && mode == policy.Enforce:
 		op.action, op.verdict = Deny, verdict.NeverFits
+		if o.r.Workload != nil {
+			op.action = Warn
+		}
 		for _, j := range all {
 			if j.optimistic.Severity() < op.verdict.Severity() {
 				op.verdict = j.optimistic
 			}
 		}
 		return op
-	case 2*op.overloaded > len(scope):
+	case 2*op.overloaded > len(scope), o.crowds(op, all, scope):
 		op.verdict = bestPast
 		if mode == policy.Warn || mode == policy.Enforce {
 			op.action = Warn
@@ -315,7 +327,7 @@ func (o oracle) decide(mode policy.Mode) opinion {
 	if op.reason == "" && hugeDenies {
 		op.reason = UnknownSize
 	}
-	op.waits = mode == policy.Enforce && hugeDenies
+	op.waits = mode == policy.Enforce && hugeDenies && o.r.Workload == nil
 	return op
 }
 

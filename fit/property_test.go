@@ -200,7 +200,7 @@ func TestOracleAgrees(t *testing.T) {
 		r, byHost := c.request()
 		s := l.Snapshot()
 		d := Evaluate(s, r, p, epoch)
-		got := opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, len(d.WaitFor) > 0}
+		got := opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, d.CanTake, len(d.WaitFor) > 0}
 		if want := (oracle{s, r, p, epoch, byHost}).decide(p.Mode); got != want {
 			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
 		}
