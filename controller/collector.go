@@ -28,6 +28,8 @@ type CollectorOptions struct {
 	Registries func() registry.Stats
 	Learner    *Learner
 	Pulled     *PulledSizes
+	Taints     *NodeTaints
+	Election   *Election
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -40,9 +42,9 @@ type Collector struct {
 	synced, nodes, capacity, available, pending, reclaimable               *prometheus.Desc
 	age, inodes, inodesFree                                                *prometheus.Desc
 	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
-	policyInfo, policyValid, policyLoads                                   *prometheus.Desc
+	policyInfo, policyValid, policyLoads, policyExceptions                 *prometheus.Desc
 	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
-	poolsLearned, pulledImages                                             *prometheus.Desc
+	poolsLearned, pulledImages, taintedNodes, leader                       *prometheus.Desc
 }
 
 // NewCollector returns a collector. It registers nothing.
@@ -76,6 +78,8 @@ func NewCollector(o CollectorOptions) *Collector {
 			"source", "version", "mode"),
 		policyValid: desc("policy_valid", "Whether the text in the policy's ConfigMap is valid and in force: 1 or 0."),
 		policyLoads: desc("policy_loads_total", "Versions of the policy's ConfigMap seen, by result: valid, invalid, deleted.", "result"),
+		policyExceptions: desc("policy_exceptions", "Exceptions of the policy in force, by state: active, or expired, which do nothing any more.",
+			"state"),
 
 		registryRequests:   desc("registry_requests_total", "Answers about images whose size was wanted, by outcome. For denied_host and dropped nobody was asked.", "outcome"),
 		registryQueued:     desc("registry_queued_images", "Images that wait for a registry to be asked."),
@@ -84,6 +88,9 @@ func NewCollector(o CollectorOptions) *Collector {
 
 		poolsLearned: desc("pools_learned", "Node pools of which pulls have taught something, by what: kept, how much of compressed layers stays on the disk; reported, bytes on disk for each reported byte; lazy, that disks hold less than their images need, so that no low bound is believed there.", "what"),
 		pulledImages: desc("pulled_images", "Images of which the size is remembered that a kubelet's event told."),
+
+		taintedNodes: desc("steering_tainted_nodes", "Nodes that have the soft taint which asks the scheduler to prefer others."),
+		leader:       desc("leader", "Whether this replica is the one that does what only one should: 1 or 0."),
 	}
 }
 
@@ -92,8 +99,8 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.synced, c.nodes, c.capacity, c.available, c.pending, c.reclaimable, c.age, c.inodes, c.inodesFree,
 		c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
-		c.policyInfo, c.policyValid, c.policyLoads, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
-		c.poolsLearned, c.pulledImages,
+		c.policyInfo, c.policyValid, c.policyLoads, c.policyExceptions, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
+		c.poolsLearned, c.pulledImages, c.taintedNodes, c.leader,
 	} {
 		ch <- d
 	}
@@ -124,6 +131,12 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	if p := c.options.Pulled; p != nil {
 		out.gauge(c.pulledImages, float64(p.Len()))
+	}
+	if t := c.options.Taints; t != nil {
+		out.gauge(c.taintedNodes, float64(t.Tainted()))
+	}
+	if e := c.options.Election; e != nil {
+		out.truth(c.leader, e.Leading())
 	}
 	if c.options.Registries != nil {
 		stats := c.options.Registries()
@@ -189,6 +202,9 @@ func (c *Collector) collectPolicy(out emitter, p *PolicySource) {
 	out.counter(c.policyLoads, loads.Valid, "valid")
 	out.counter(c.policyLoads, loads.Invalid, "invalid")
 	out.counter(c.policyLoads, loads.Deleted, "deleted")
+	expired := len(inForce.policy.Expired(c.options.Now()))
+	out.gauge(c.policyExceptions, float64(len(inForce.policy.Exceptions)-expired), "active")
+	out.gauge(c.policyExceptions, float64(expired), "expired")
 }
 
 // emitter writes constant metrics.

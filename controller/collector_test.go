@@ -42,7 +42,9 @@ func collectorOf(t *testing.T, perNode bool) *Collector {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source.set(configMap("uid", "1", enforce))
+	exceptions := "exceptions:\n- {name: a, namespaces: [a], reason: x, until: 2025-12-31}\n" +
+		"- {name: b, namespaces: [a], reason: x, until: 2026-01-01}\n- {name: c, namespaces: [a], reason: x, until: 2026-01-02}\n"
+	source.set(configMap("uid", "1", enforce+exceptions))
 	source.set(configMap("uid", "2", broken))
 	poller := NewPoller(nil, newSamples(), PollerOptions{})
 	poller.errors[kubelet.ReasonTimeout] = 3
@@ -117,6 +119,10 @@ headroom_node_image_reclaimable_bytes{bound="low",node="b"} 0
 # HELP headroom_node_image_sample_age_seconds Age of a node's last sample. Absent where there is none.
 # TYPE headroom_node_image_sample_age_seconds gauge
 headroom_node_image_sample_age_seconds{node="a"} 7
+# HELP headroom_policy_exceptions Exceptions of the policy in force, by state: active, or expired, which do nothing any more.
+# TYPE headroom_policy_exceptions gauge
+headroom_policy_exceptions{state="active"} 2
+headroom_policy_exceptions{state="expired"} 1
 # HELP headroom_policy_info The policy in force, always 1: where it comes from (pending, configmap, defaults, fallback), its version and mode.
 # TYPE headroom_policy_info gauge
 headroom_policy_info{mode="Enforce",source="configmap",version="VERSION"} 1

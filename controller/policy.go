@@ -131,7 +131,7 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	}
 	s.last = c
 	before := s.inForce.Load()
-	p, warnings, err := loadConfigMap(c, before.state.keepable())
+	p, warnings, err := policy.LoadConfigMap(c.Data, before.state.keepable())
 	if err != nil {
 		s.counts.Invalid++
 		s.invalid(c, before, err)
@@ -145,6 +145,9 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	s.log.Info("Policy in force", "configMap", klog.KObj(c), "version", now.state.Version, "mode", p.Mode, "before", before.policy.Mode)
 	for _, warning := range warnings {
 		s.log.Info("Policy has something this version does not know", "configMap", klog.KObj(c), "warning", warning)
+	}
+	for _, note := range p.Notes(s.options.Now()) {
+		s.log.Info("Policy has something that does nothing", "configMap", klog.KObj(c), "note", note)
 	}
 }
 

@@ -169,6 +169,22 @@ func TestUnknownFieldsAreWarnedAboutAndLoad(t *testing.T) {
 	}
 }
 
+func TestExceptionsThatHaveExpiredAreLogged(t *testing.T) {
+	log, logged := logTo()
+	s, err := NewPolicySource(fake.NewClientset(), PolicySourceOptions{Now: func() time.Time { return t0 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.log = log
+	s.set(configMap("uid", "1", enforce+"exceptions: [{name: gone, namespaces: [a], reason: x, until: 2025-12-31}]\n"))
+	if !s.State().Valid || len(s.Policy().Exceptions) != 1 {
+		t.Errorf("in force: %+v, %+v", s.State(), s.Policy().Exceptions)
+	}
+	if want := "exception gone ended with 2025-12-31 and does nothing any more"; !strings.Contains(logged.String(), want) {
+		t.Errorf("log %q, want %q", logged.String(), want)
+	}
+}
+
 func TestAConfigMapWithoutTheKeyIsNotValid(t *testing.T) {
 	s, err := NewPolicySource(fake.NewClientset(), PolicySourceOptions{})
 	if err != nil {

@@ -4,6 +4,11 @@
 package controller
 
 import (
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -73,12 +78,15 @@ func SlimNode(obj any) (any, error) {
 //   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
 //     of each image volume its source: what is pulled, and what the scheduler reserves;
 //   - overhead and the pod's own resources, for the same sum;
-//   - until it is bound: scheduling gates, node selector, required node affinity, tolerations, operating system: where it may land;
+//   - until it has finished: its controller, node selector, required node affinity, tolerations and operating system, and,
+//     but for what belongs to this one pod of its set, labels: what it would be if it were created again, and where it could
+//     land. A pod of a DaemonSet, or a static one, can't land elsewhere: once it is bound only its controller is kept;
+//   - until it is bound: scheduling gates, and all labels and the priority class: what exempts it;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
-// Environment, commands, probes, other volumes, annotations, labels, owners and managed fields go: nine tenths of most
-// pods. What is not a Pod passes unchanged.
+// Environment, commands, probes, other volumes, annotations and managed fields go: nine tenths of most pods. What is not a
+// Pod passes unchanged.
 func SlimPod(obj any) (any, error) {
 	p, ok := obj.(*corev1.Pod)
 	if !ok {
@@ -114,26 +122,74 @@ func SlimPod(obj any) (any, error) {
 			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy},
 		})
 	}
+	if !finished(p) {
+		keepTemplate(slim, p)
+	}
 	if p.Spec.NodeName == "" {
-		keepPlacement(slim, p)
+		keepUnbound(slim, p)
 	}
 	return slim, nil
 }
 
-// keepPlacement copies what says where a pod may land, which nobody asks once it is bound.
-func keepPlacement(slim, p *corev1.Pod) {
-	slim.Spec.NodeSelector = p.Spec.NodeSelector
-	slim.Spec.Tolerations = p.Spec.Tolerations
+// keepUnbound copies what nobody asks once the pod is bound.
+func keepUnbound(slim, p *corev1.Pod) {
+	keepPlacement(slim, p)
 	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
-	slim.Spec.OS = p.Spec.OS
-	if p.Spec.Affinity != nil && p.Spec.Affinity.NodeAffinity != nil {
-		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
-		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}
-	}
+	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
+	slim.Labels = p.Labels
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {
 			slim.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason}}
 		}
+	}
+}
+
+// keepTemplate copies what the pod would be made of again.
+func keepTemplate(slim, p *corev1.Pod) {
+	owner := metav1.GetControllerOfNoCopy(p)
+	if owner != nil {
+		slim.OwnerReferences = []metav1.OwnerReference{{
+			APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name, UID: owner.UID, Controller: isController,
+		}}
+	}
+	if tiedToNode(owner) {
+		return
+	}
+	keepPlacement(slim, p)
+	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
+	slim.Labels = templateLabels(p.Labels)
+}
+
+// isController is one for all, so that references can be compared.
+var isController = new(true)
+
+// tiedToNode reports whether a controller's pods are each made for one node: those of a DaemonSet, and static ones, whose
+// controller is the Node.
+func tiedToNode(owner *metav1.OwnerReference) bool {
+	return owner != nil && (owner.Kind == "DaemonSet" && owner.APIVersion == appsv1.SchemeGroupVersion.String() || owner.Kind == "Node")
+}
+
+// templateLabels leaves out the labels by which controllers number their pods. The rest is the same for all of them.
+func templateLabels(labels map[string]string) map[string]string {
+	numbered := []string{appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel, batchv1.JobCompletionIndexAnnotation}
+	if !slices.ContainsFunc(numbered, func(key string) bool { _, found := labels[key]; return found }) {
+		return labels
+	}
+	kept := maps.Clone(labels)
+	for _, key := range numbered {
+		delete(kept, key)
+	}
+	return kept
+}
+
+// keepPlacement copies what says where a pod may land.
+func keepPlacement(slim, p *corev1.Pod) {
+	slim.Spec.NodeSelector = p.Spec.NodeSelector
+	slim.Spec.Tolerations = p.Spec.Tolerations
+	slim.Spec.OS = p.Spec.OS
+	if p.Spec.Affinity != nil && p.Spec.Affinity.NodeAffinity != nil {
+		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}
 	}
 }
 

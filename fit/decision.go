@@ -75,8 +75,9 @@ type Decision struct {
 
 	// Best is the candidate the verdict is about. Zero when there is none.
 	Best NodeResult
-	// Exception names the policy's exception that applied, empty for none.
-	Exception string
+	// Exception names the policy's exception that applied, or that would in a stricter mode; empty for none. Exceeded names
+	// one that would have but for its allowance.
+	Exception, Exceeded string
 	// CanTake counts, among the nodes that Overloaded is about, those that could take one pod without reaching warnAt.
 	CanTake int
 	// Need is the pod's need on the best node.

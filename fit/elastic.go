@@ -4,6 +4,7 @@
 package fit
 
 import (
+	"iter"
 	"maps"
 	"math"
 
@@ -93,11 +94,20 @@ func (p *pool) holds(ifHuge bool) bool {
 	return !p.known || need <= p.room
 }
 
+// newNode is whether a node that an autoscaler adds could hold the pod, and of which of the policy's pools: nil for none of
+// them, or for one that nobody has seen.
+type newNode struct {
+	holds bool
+	pool  *policy.NodePool
+}
+
 // newNodeHolds reports whether a node that an autoscaler adds could hold the pod.
-func (s *survey) newNodeHolds(ifHuge bool) bool {
-	memo := &s.newNode
+func (s *survey) newNodeHolds(ifHuge bool) bool { return s.newNode(ifHuge).holds }
+
+func (s *survey) newNode(ifHuge bool) newNode {
+	memo := &s.added
 	if ifHuge {
-		memo = &s.newNodeIfHuge
+		memo = &s.addedIfHuge
 	}
 	if *memo == nil {
 		*memo = new(s.anyPoolHolds(ifHuge))
@@ -105,28 +115,77 @@ func (s *survey) newNodeHolds(ifHuge bool) bool {
 	return **memo
 }
 
-func (s *survey) anyPoolHolds(ifHuge bool) bool {
+func (s *survey) anyPoolHolds(ifHuge bool) newNode {
 	growing := make(map[*policy.NodePool]*pool, len(s.pools))
-	for key, p := range s.pools {
+	for key, p := range s.byPool() {
 		if !p.reachable || !s.grows(key) {
 			continue
 		}
 		if p.holds(ifHuge) {
-			return true
+			return newNode{holds: true, pool: key}
 		}
 		growing[key] = p
 	}
+	if s.mayGetUnseen() {
+		return newNode{holds: true}
+	}
 	if len(growing) == 0 {
-		return false
+		return newNode{}
 	}
 	// The pool's largest disk may be on a node that this pod can't use.
 	for row := range s.snapshot.Nodes() {
-		p := growing[s.sizes.classOf(row).pool]
+		key := s.sizes.classOf(row).pool
+		p := growing[key]
 		if p == nil {
 			continue
 		}
 		account := s.accounts.Disk(row)
 		if p.widen(&account); p.holds(ifHuge) {
+			return newNode{holds: true, pool: key}
+		}
+	}
+	return newNode{}
+}
+
+// byPool returns the pools in the policy's order, which makes the first of several that hold a pod the same one each time;
+// the nodes of no pool come last.
+func (s *survey) byPool() iter.Seq2[*policy.NodePool, *pool] {
+	return func(yield func(*policy.NodePool, *pool) bool) {
+		for i := range s.policy.NodePools {
+			key := &s.policy.NodePools[i]
+			if p, found := s.pools[key]; found && !yield(key, p) {
+				return
+			}
+		}
+		if p, found := s.pools[nil]; found {
+			yield(nil, p)
+		}
+	}
+}
+
+// mayGetUnseen reports whether the pod could go to a node of a kind that has none now. Nobody knows which labels and which
+// disk such a node has: it may be in any of the policy's pools, or in none.
+func (s *survey) mayGetUnseen() bool {
+	if !s.snapshot.Autoscaler().Unseen() || declaredFixed(s.policy) {
+		return false
+	}
+	for _, p := range s.pools {
+		if p.reachable {
+			return true
+		}
+	}
+	return false
+}
+
+// declaredFixed reports whether the policy says of every node that there can be that no autoscaler adds it: by pools of
+// which the last finds all nodes.
+func declaredFixed(p *policy.Policy) bool {
+	for i := range p.NodePools {
+		n := &p.NodePools[i]
+		if n.Elastic != policy.ElasticFalse {
+			return false
+		}
+		if len(n.Selector.MatchLabels)+len(n.Selector.MatchExpressions) == 0 {
 			return true
 		}
 	}
@@ -171,11 +230,14 @@ func (s *survey) grown() bool {
 			return true
 		}
 	}
-	return false
+	return len(s.pools) > 0 && s.mayGetUnseen()
 }
 
-// pointsToAutoscaler reports whether any node has one of the labels of AutoscalerLabels.
+// pointsToAutoscaler reports whether one tells of itself, or any node has one of the labels of AutoscalerLabels.
 func pointsToAutoscaler(s *ledger.Snapshot) bool {
+	if s.Autoscaler().Present {
+		return true
+	}
 	keys := AutoscalerLabels()
 	for row := range s.Nodes() {
 		for _, key := range keys {

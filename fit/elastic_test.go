@@ -78,11 +78,83 @@ func TestElasticPools(t *testing.T) {
 			action: Deny, verdict: verdict.EvictsPods,
 		},
 	})
+	autoscaled := func(groups ...ledger.NodeGroup) func(*ledger.Ledger) {
+		return func(l *ledger.Ledger) { l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: groups}) }
+	}
+	seen := ledger.NodeGroup{Name: "seen", Nodes: 1, MaxNodes: 3}
+	unseen := ledger.NodeGroup{Name: "unseen", MaxNodes: 3}
+	fixed := func(selector metav1.LabelSelector) func(*policy.Policy) {
+		return func(p *policy.Policy) {
+			p.NodePools[0].Elastic, p.NodePools[0].Selector = policy.ElasticFalse, selector
+		}
+	}
+	someFixed := fixed(metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelHostname: "a"}})
+	run(t, map[string]situation{
+		"an autoscaler tells of itself":                      {nodes: []node{full("a")}, ledger: autoscaled(), action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"an autoscaler without a group that may grow":        {nodes: []node{full("a")}, ledger: autoscaled(ledger.NodeGroup{Name: "full", Nodes: 3, MaxNodes: 3}), action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"an empty node that one adds could not hold it":      {nodes: []node{full("a")}, registry: never, ledger: autoscaled(seen), action: Deny, verdict: verdict.NeverFits},
+		"a kind of nodes that nobody has seen may":           {nodes: []node{full("a")}, registry: never, ledger: autoscaled(seen, unseen), action: Warn, verdict: verdict.NeverFits, reason: ElasticPool},
+		"a kind that may have no node may not":               {nodes: []node{full("a")}, registry: never, ledger: autoscaled(ledger.NodeGroup{Name: "off"}), action: Deny, verdict: verdict.NeverFits},
+		"the pool of some nodes is fixed, a new kind is not": {nodes: []node{full("a")}, policy: someFixed, ledger: autoscaled(unseen), action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
+		"the pool of some nodes is fixed, no kind is new":    {nodes: []node{full("a")}, policy: someFixed, ledger: autoscaled(seen), action: Deny, verdict: verdict.EvictsPods},
+		"the policy says that all nodes are fixed":           {nodes: []node{full("a")}, policy: fixed(metav1.LabelSelector{}), ledger: autoscaled(unseen), action: Deny, verdict: verdict.EvictsPods},
+		"the pod is tied to its node": {
+			nodes: []node{full("a")}, pod: selects(corev1.LabelHostname, "a"), ledger: autoscaled(unseen), action: Deny, verdict: verdict.EvictsPods,
+		},
+		"the pod is of a DaemonSet": {nodes: []node{full("a")}, pod: affine, ledger: autoscaled(unseen), action: Deny, verdict: verdict.EvictsPods},
+	})
 	for _, label := range AutoscalerLabels() {
 		d := (&situation{nodes: []node{full("a"), labelled(node{name: "z", capacity: 1, available: 1}, label, "x")}}).evaluate(t)
 		if d.Reason != ElasticPool {
 			t.Errorf("label %s: %s, %q", label, d.Action, d.Reason)
 		}
+	}
+}
+
+// What an autoscaler may do is said after a warning, by the policy's name for the pool and no other.
+func TestSentencesAboutNewNodes(t *testing.T) {
+	const (
+		most   = "image storage: needs 200 on a node; that is too much on 2 of 3 eligible nodes: the pull would fill the disk there"
+		allOf  = "image storage: needs 200; the only eligible node has 200 even without unused images"
+		silent = "image storage: the pod's images are too much for most or all eligible nodes: the pull would fill the disk there"
+	)
+	managed := []node{labelled(full("a"), "agentpool", "x"), full("b"), roomy("c")}
+	named := func(p *policy.Policy) {
+		p.NodePools = []policy.NodePool{
+			{Name: "web", Selector: metav1.LabelSelector{MatchLabels: map[string]string{"pool": "web"}}},
+			{Name: "gpu", Selector: metav1.LabelSelector{MatchLabels: map[string]string{"agentpool": "x"}}, DiskFactor: p.NodePools[0].DiskFactor},
+			{Name: "rest", Elastic: policy.ElasticFalse, DiskFactor: p.NodePools[0].DiskFactor},
+		}
+	}
+	unpooled := func(p *policy.Policy) { p.NodePools[0].Selector.MatchLabels = map[string]string{"pool": "other"} }
+	quiet := func(p *policy.Policy) { p.Messages.Numbers = false }
+	told := func(groups ...ledger.NodeGroup) func(*ledger.Ledger) {
+		return func(l *ledger.Ledger) { l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: groups}) }
+	}
+	for what, c := range map[string]struct {
+		situation situation
+		want      string
+	}{
+		"nothing points to an autoscaler":       {situation{nodes: []node{full("a"), full("b"), roomy("c")}}, most},
+		"the policy names the pool":             {situation{nodes: managed}, most + "; a new node of pool all could take it"},
+		"one of several pools":                  {situation{nodes: managed, policy: named}, most + "; a new node of pool gpu could take it"},
+		"a pod that would be refused":           {situation{nodes: managed[:1]}, allOf + "; a new node of pool all could take it"},
+		"in no pool":                            {situation{nodes: []node{full("a")}, policy: unpooled, ledger: told()}, "image storage: needs ~600; the only eligible node has 200 even without unused images; a new node could take it"},
+		"of a kind that nobody has seen":        {situation{nodes: []node{full("a")}, policy: func(p *policy.Policy) { named(p); unpooled(p) }, ledger: told(ledger.NodeGroup{Name: "asg", MaxNodes: 1})}, allOf + "; a new node could take it"},
+		"no group may get another node":         {situation{nodes: managed, ledger: told(ledger.NodeGroup{Name: "asg", Nodes: 3, MaxNodes: 3})}, most},
+		"a new node could not hold it":          {situation{nodes: []node{labelled(full("a"), "agentpool", "x")}, registry: map[string]int64{"app": 870}, policy: mode(policy.Warn)}, "image storage: needs 870; the only eligible node has 850 even on an empty disk"},
+		"without figures, whether it could":     {situation{nodes: managed, policy: quiet}, silent + "; an autoscaler may add nodes"},
+		"without figures, nor whether it can't": {situation{nodes: managed, registry: map[string]int64{"app": 851}, policy: all(mode(policy.Warn), quiet)}, "image storage: the pod's images are too much for most or all eligible nodes: the disk is too small there; an autoscaler may add nodes"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			if c.situation.registry == nil {
+				c.situation.registry = map[string]int64{"app": 200}
+			}
+			d := c.situation.evaluate(t)
+			if d.Action != Warn || d.Message != c.want {
+				t.Errorf("%s\ngot  %s\nwant %s", d.Action, d.Message, c.want)
+			}
+		})
 	}
 }
 

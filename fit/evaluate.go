@@ -39,6 +39,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 		d.Reason = NoCandidate
 	default:
 		v.decide(&d, say)
+		v.except(&d, say, now)
 		return d
 	}
 	d.Message = say.undecided(&d, &r)
@@ -84,14 +85,16 @@ func (s *survey) decide(d *Decision, say sentences) {
 	overloads, newNode := s.overloadsAll()
 	switch {
 	case overloads && !newNode && d.Mode == policy.Enforce:
+		s.objects = true
 		s.refuse(d, say)
 		return
 	case scope.majority(), s.crowds(scope):
+		s.objects = true
 		if d.Mode.AtLeast(policy.Warn) {
 			d.Action = Warn
 		}
 		d.about(&scope.pastBest)
-		d.Message = say.warning(s)
+		d.Message = say.orNewNode(say.warning(s), s)
 	case scope.best.verdict.Severity() >= 0 && !scope.best.verdict.AtLeast(scope.threshold), scope.unknown == 0:
 		d.about(&scope.best)
 		d.Message = say.and(say.allowed(scope, s.ready.nodes == 0), say.spread(d, s.request, scope))

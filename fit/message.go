@@ -11,9 +11,12 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
-// Every sentence that a person reads is in this file, in message_template.go and in words.go. First comes what is wrong, then the numbers with their
-// units and the limit, then the scope. "~" marks an estimate. A denial speaks of what holds at the least and at the best, a
-// warning of what is likely.
+// Every sentence that a person reads is in this file, in message_template.go, message_quiet.go, around.go and words.go. First
+// comes what is wrong, then the numbers with their units and the limit, then the scope. "~" marks an estimate. A denial speaks
+// of what holds at the least and at the best, a warning of what is likely.
+
+// topic is what every sentence starts with.
+const topic = "image storage: "
 
 // sentences writes them with as much detail as the policy allows.
 type sentences struct {
@@ -23,19 +26,18 @@ type sentences struct {
 
 // denial is for a pod that is refused.
 func (w sentences) denial(s *survey) string {
+	if !w.numbers {
+		return w.quietDenial(s)
+	}
 	t := &s.possible
-	v, limit := t.pastBest.verdict, t.limit()
-	also, and := "", ""
+	v, limit, also := t.pastBest.verdict, t.limit(), ""
 	if s.grown() {
-		also, and = ", nor can a new one", " and a new one"
+		also = ", nor can a new one"
 	}
 	if t.shortOfInodes() {
 		return w.inodes(t, false)
 	}
 	also += t.cause()
-	if !w.numbers {
-		return w.tooMuch(t, false, and)
-	}
 	need := "at least " + estimate.Format(t.least.bytes)
 	if t.least.exact {
 		need = estimate.Format(t.least.bytes)
@@ -53,6 +55,9 @@ func (w sentences) denial(s *survey) string {
 
 // warning is for a pod that is admitted although it likely overloads most of the nodes that can take it.
 func (w sentences) warning(s *survey) string {
+	if !w.numbers {
+		return w.quietWarning(s)
+	}
 	t := s.scope()
 	v, limit, unready := t.pastBest.verdict, t.limit(), s.ready.nodes == 0
 	if t.shortOfInodes() {
@@ -63,9 +68,6 @@ func (w sentences) warning(s *survey) string {
 	}
 	if !t.all() {
 		return w.partly(t, unready)
-	}
-	if !w.numbers {
-		return w.tooMuch(t, unready, "")
 	}
 	switch room := t.rooms[v.Severity()]; {
 	case t.nodes == 1:
@@ -79,62 +81,55 @@ func (w sentences) warning(s *survey) string {
 	}
 }
 
-// tooMuch says without figures what would happen on all nodes, and elsewhere.
-func (w sentences) tooMuch(t *tally, unready bool, elsewhere string) string {
-	where := "every eligible node" + aside(unready)
-	if t.nodes == 1 {
-		where = w.single(t, unready)
-	}
-	return w.line("the pod's images are too much for %s%s: %s%s", where, elsewhere, harms[t.pastBest.verdict.Severity()], t.cause())
-}
-
 // inodes is for a pod whose nodes are past the threshold because their inodes are short, whatever it needs.
 func (w sentences) inodes(t *tally, unready bool) string {
-	harm := "disk pressure keeps pods away"
-	if t.inodes.free >= t.inodes.line {
-		harm = harms[verdict.PressuresDisk.Severity()]
-	}
+	harm := t.inodes.harm()
 	switch {
 	case t.nodes == 1:
-		return w.line("%s %s: %s", w.single(t, unready), t.inodes.lack(w.numbers), harm)
-	case t.all() && w.numbers:
-		return w.line("all %d eligible nodes%s %s: %s", t.nodes, aside(unready), t.inodes.lacks(true), harm)
+		return w.line("%s %s: %s", w.single(t, unready), t.inodes.lack(), harm)
 	case t.all():
-		return w.line("all eligible nodes%s %s: %s", aside(unready), t.inodes.lacks(false), harm)
-	case w.numbers:
-		return w.line("%d of %d eligible nodes%s %s: %s there", t.past, t.nodes, aside(unready), t.inodes.lacks(true), harm)
+		return w.line("all %d eligible nodes%s %s: %s", t.nodes, aside(unready), t.inodes.lacks(), harm)
 	default:
-		return w.line("%s eligible nodes%s %s: %s there", t.share(), aside(unready), t.inodes.lacks(false), harm)
+		return w.line("%d of %d eligible nodes%s %s: %s there", t.past, t.nodes, aside(unready), t.inodes.lacks(), harm)
+	}
+}
+
+// sentBack is for a binding that is sent back from the one node that t has.
+func (w sentences) sentBack(t *tally) string {
+	node := w.nodeOf(t.best.Node, "the chosen node")
+	switch v := t.pastBest.verdict; {
+	case !w.numbers:
+		return w.line("the pod's images are too much for %s: %s; another node would do", node, harms[v.Severity()])
+	case t.shortOfInodes():
+		return w.line("%s %s: %s; another node would do", node, t.inodes.lack(), t.inodes.harm())
+	default:
+		return w.line("needs %s; %s has %s %s%s; another node would do", t.needs(), node, t.rooms[v.Severity()].orNo(), t.limit(), t.cause())
 	}
 }
 
 // partly is for a pod that would do harm on most nodes, but not on all.
 func (w sentences) partly(t *tally, unready bool) string {
 	harm := harms[t.pastBest.verdict.Severity()]
-	if !w.numbers {
-		return w.line("the pod's images are too much for most eligible nodes%s: %s there%s", aside(unready), harm, t.cause())
-	}
 	return w.line("needs %s on a node; that is too much on %d of %d eligible nodes%s: %s there%s",
 		t.needs(), t.past, t.nodes, aside(unready), harm, t.cause())
 }
 
 // allowed is for the command line: the pod is admitted, and something is known about the best node.
 func (w sentences) allowed(t *tally, unready bool) string {
+	if !w.numbers {
+		return w.quietlyAllowed(t, unready)
+	}
 	best := &t.best
 	where := fmt.Sprintf("the best of %d eligible nodes%s", t.nodes, aside(unready))
 	if t.nodes == 1 {
 		where = w.single(t, unready)
-	} else if !w.numbers {
-		where = "the best eligible node" + aside(unready)
 	}
-	harm := w.harm(best)
+	harm := best.harm()
 	switch need := (amount{best.Need.Likely, best.Need.IsExact()}); {
 	case need.bytes == 0 && need.exact:
 		return w.line("fits: nothing to pull on %s", where)
 	case best.verdict == verdict.Fits && need.bytes == 0:
 		return w.line("fits: likely nothing to pull on %s", where)
-	case best.verdict == verdict.Fits && !w.numbers:
-		return w.line("fits on %s", where)
 	case best.verdict == verdict.Fits:
 		limit := limits[verdict.TriggersGC.Severity()]
 		if best.lineless && best.Account.GCLineBytes <= 0 {
@@ -142,8 +137,6 @@ func (w sentences) allowed(t *tally, unready bool) string {
 		}
 		free := amount{estimate.SaturatingAdd(best.slack, need.bytes), best.Account.Available.IsExact()}
 		return w.line("fits: needs %s; %s has %s %s", need, where, room{free, true}.text(), limit)
-	case !w.numbers:
-		return w.line("even on %s, %s", where, harm)
 	default:
 		return w.line("needs %s; even on %s, %s", need, where, harm)
 	}
@@ -173,12 +166,12 @@ func (w sentences) noOpinion(s *survey, t *tally) string {
 func (w sentences) unsized(s *survey) string {
 	images := s.marked(s.unsized)
 	switch {
-	case len(images) == 1:
+	case len(images) == 1 && (w.numbers || len(s.images) == 1):
 		return "nobody knows the size of image " + shown(images[0].Familiar())
 	case w.numbers:
 		return fmt.Sprintf("nobody knows the size of %d images, such as %s", len(images), shown(images[0].Familiar()))
 	default:
-		return "nobody knows the size of some of the images"
+		return "nobody knows the size of some of the pod's images"
 	}
 }
 
@@ -204,15 +197,15 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 		return w.line("no opinion: %s is not known", w.nodeOf(r.nodeName(), "the pod's node"))
 	case NoCandidate:
 		return w.line("no opinion: no node can take the pod")
-	case UnknownSize, NotMeasured, StaleSample, ElasticPool:
+	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, UnknownPod, Tolerates, NoOtherNode:
 	}
 	return w.line("no opinion")
 }
 
 // line returns one line that starts with what it is about.
-func (w sentences) line(format string, args ...any) string {
-	return cut(clean("image storage: "+fmt.Sprintf(format, args...)), maxRunes)
-}
+func (w sentences) line(format string, args ...any) string { return line(fmt.Sprintf(format, args...)) }
+
+func line(text string) string { return cut(clean(topic+text), maxRunes) }
 
 // single names the only node of t.
 func (w sentences) single(t *tally, unready bool) string {

@@ -21,9 +21,6 @@ func (sentences) and(sentence, more string) string { return cut(sentence+more, m
 // crowded is for replicas that some node can't take, with too few others for all of them.
 func (w sentences) crowded(s *survey, t *tally, unready bool) string {
 	harm, of := harms[t.pastBest.verdict.Severity()], s.workload.replicas()
-	if !w.numbers {
-		return w.line("there are more %s than eligible nodes%s that can take the images: %s on the others%s", of, aside(unready), harm, t.cause())
-	}
 	// Of nodes that nobody knows enough about, some may be able to.
 	bound := "only"
 	if t.unknown > 0 {
@@ -52,6 +49,9 @@ func (w *Workload) replicas() string {
 // tooMuchSomewhere is for a template of which every node gets a pod, and some can't take it. enforced says that pods are
 // refused on nodes that are past denyAt at their best.
 func (w sentences) tooMuchSomewhere(s *survey, t *tally, enforced bool) string {
+	if !w.numbers {
+		return w.quietlyTooMuchSomewhere(s, t, enforced)
+	}
 	sentence := w.onSomeNodes(t, s.ready.nodes == 0)
 	if t.nodes == 1 {
 		sentence = w.warning(s)
@@ -61,86 +61,61 @@ func (w sentences) tooMuchSomewhere(s *survey, t *tally, enforced bool) string {
 		return sentence
 	case t.refuses == t.past:
 		return w.and(sentence, "; its pods would be refused instead")
-	case w.numbers:
-		return w.and(sentence, fmt.Sprintf("; its pods would be refused on %d instead", t.refuses))
 	default:
-		return w.and(sentence, "; its pods would be refused on some instead")
+		return w.and(sentence, fmt.Sprintf("; its pods would be refused on %d instead", t.refuses))
 	}
 }
 
 func (w sentences) onSomeNodes(t *tally, unready bool) string {
-	switch harm := w.harmsOf(t, t.threshold); {
+	switch harm := t.harmsOf(t.threshold); {
 	case t.shortOfInodes():
 		return w.inodes(t, unready)
-	case w.numbers && t.all():
+	case t.all():
 		return w.line("needs %s on a node; none of %d eligible nodes%s can take that: %s%s", t.needs(), t.nodes, aside(unready), harm, t.cause())
-	case w.numbers:
+	default:
 		return w.line("needs %s on a node; %d of %d eligible nodes%s cannot take that, and each gets a pod: %s%s",
 			t.needs(), t.past, t.nodes, aside(unready), harm, t.cause())
-	default:
-		return w.line("the pod's images are too much for %s eligible nodes%s, and each gets a pod: %s%s", t.share(), aside(unready), harm, t.cause())
 	}
 }
 
 // maxHarms is how many kinds of harm one sentence holds, the worst ones.
 const maxHarms = 3
 
-// harmsOf says what would happen on the nodes with at least the verdict from, and on how many. Without figures the mildest and
-// the worst say enough.
-func (w sentences) harmsOf(t *tally, from verdict.Verdict) string {
-	var all, counted []string
+// harmsOf says what would happen on the nodes with at least the verdict from, and on how many.
+func (t *tally) harmsOf(from verdict.Verdict) string {
+	var parts []string
+	harm := ""
 	for _, v := range verdict.All()[max(from.Severity(), 1):len(harms)] {
 		if n := t.counts.Of(v); n > 0 {
-			all = append(all, harms[v.Severity()])
-			counted = append(counted, fmt.Sprintf("%s on %d", harms[v.Severity()], n))
+			harm = harms[v.Severity()]
+			parts = append(parts, fmt.Sprintf("%s on %d", harm, n))
 		}
 	}
-	there := ""
-	if from == t.threshold && !t.all() {
-		there = " there"
-	}
 	switch {
-	case len(all) == 1 && (from == t.threshold || t.counts.Of(t.worst.verdict) == t.nodes):
-		return all[0] + there
-	case w.numbers:
-		return strings.Join(counted[max(len(counted)-maxHarms, 0):], ", ")
-	case len(all) == 1:
-		return all[0] + " on some"
+	case len(parts) == 1 && t.counts.Of(t.worst.verdict) == t.nodes:
+		return harm
+	case len(parts) == 1 && from == t.threshold:
+		return harm + " there"
 	default:
-		return all[0] + " on some, " + all[len(all)-1] + " on others"
+		return strings.Join(parts[max(len(parts)-maxHarms, 0):], ", ")
 	}
 }
 
 // everywhere is for the command line: every node can take a pod of the template.
 func (w sentences) everywhere(t *tally, unready bool) string {
-	every, anyNode := "every eligible node"+aside(unready), "any eligible node"+aside(unready)
-	if w.numbers {
-		every, anyNode = fmt.Sprintf("all %d eligible nodes%s", t.nodes, aside(unready)), fmt.Sprintf("any of %d eligible nodes%s", t.nodes, aside(unready))
-	}
+	of := fmt.Sprintf("%d eligible nodes%s", t.nodes, aside(unready))
 	switch need := t.worst.Need; {
 	case t.nodes == 1:
 		return w.allowed(t, unready)
-	case t.worst.verdict != verdict.Fits:
-		return w.line("%s can take it: %s", every, w.harmsOf(t, verdict.Fits))
-	case need.High == 0:
-		return w.line("fits: nothing to pull on %s", anyNode)
-	case need.Likely == 0:
-		return w.line("fits: likely nothing to pull on %s", anyNode)
 	case !w.numbers:
-		return w.line("fits on %s", every)
+		return w.quietlyEverywhere(t, unready)
+	case t.worst.verdict != verdict.Fits:
+		return w.line("all %s can take it: %s", of, t.harmsOf(verdict.Fits))
+	case need.High == 0:
+		return w.line("fits: nothing to pull on any of %s", of)
+	case need.Likely == 0:
+		return w.line("fits: likely nothing to pull on any of %s", of)
 	default:
-		return w.line("fits on %s: needs %s there at most", every, amount{need.Likely, need.IsExact()})
-	}
-}
-
-// share says without a figure how many nodes are past the threshold.
-func (t *tally) share() string {
-	switch {
-	case t.all():
-		return "all"
-	case t.majority():
-		return "most"
-	default:
-		return "some"
+		return w.line("fits on all %s: needs %s there at most", of, amount{need.Likely, need.IsExact()})
 	}
 }

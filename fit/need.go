@@ -41,10 +41,12 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 		}
 		// What is being pulled there for another pod is in the account already.
 		if pulls(a.Pulling, image.Ref) {
+			s.missing[i] = true
 			need.add(i, estimate.Bytes{})
 			continue
 		}
 		presence, left := s.presence(row, image, c.wanted[i])
+		s.missing[i] = s.missing[i] || presence != ledger.Present || !left.IsZero()
 		if presence == ledger.Present {
 			need.add(i, left)
 			continue

@@ -26,6 +26,8 @@ type oracle struct {
 	now time.Time
 	// pinnedByHost says that the pod selects a host name.
 	pinnedByHost bool
+	// waiting is what those who wait take of each node besides, where they decide.
+	waiting map[string]int64
 }
 
 type opinion struct {
@@ -68,7 +70,7 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 	for _, image := range o.r.Images {
 		refs = append(refs, image.Ref)
 	}
-	return o.s.Account(row, ledger.View{
+	a := o.s.Account(row, ledger.View{
 		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: func(row *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size { return o.size(row, ref) }, MaxStaleness: o.p.MaxStaleness,
 		DeclaredBytes: func(row *ledger.NodeRow) int64 {
 			if pool := o.p.PoolOf(row.Labels); pool != nil {
@@ -77,6 +79,13 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 			return 0
 		},
 	})
+	if more := o.waiting[row.Name]; more > 0 {
+		a.Reserved.Low += more
+		a.Reserved.Likely = max(a.Reserved.Likely, a.Reserved.Low)
+		a.Available.Likely = a.Measured.Likely - a.Settled.Likely - a.Pending.Likely - a.Reserved.Likely
+		a.Available.High = a.Measured.High - a.Settled.Low - a.Pending.Low - a.Reserved.Low
+	}
+	return a
 }
 
 // need returns the three sums, and whether some size is unknown, for a node or for an empty one. huge stands for the low
@@ -223,7 +232,11 @@ func (o oracle) denies(all []judged) bool {
 
 // elastic reports whether a new node of a growing pool may hold the pod.
 func (o oracle) elastic(all []judged, huge int64) bool {
-	signal := false
+	autoscaler := o.s.Autoscaler()
+	signal, unseen := autoscaler.Present, false
+	for _, group := range autoscaler.Groups {
+		unseen = unseen || group.Nodes == 0 && group.MaxNodes > 0
+	}
 	for row := range o.s.Nodes() {
 		for key := range row.Labels {
 			signal = signal || slices.Contains(AutoscalerLabels(), key)
@@ -239,6 +252,10 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 			grows = false
 		}
 		pinned := o.r.Placement.NodeName() != "" || o.pinnedByHost
+		// The worlds' policies have no pool that finds all nodes.
+		if unseen && !pinned {
+			return true
+		}
 		if !grows || pinned {
 			continue
 		}
@@ -257,6 +274,14 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 func (o oracle) decide(mode policy.Mode) opinion {
 	const huge = 1 << 60
 	all := o.judge(0)
+	// Each node gets a pod of a DaemonSet, however much those who wait leave elsewhere.
+	everyNode := o.r.Workload != nil && o.r.Workload.EveryNode
+	if !everyNode {
+		o.waiting = o.reserved(all)
+	}
+	if o.waiting != nil {
+		all = o.judge(0)
+	}
 	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
 	if w := o.r.Workload; w != nil && !w.EveryNode && w.Replicas <= 0 {
 		return opinion{action: Allow, verdict: verdict.Fits, reason: NoReplicas}
@@ -297,7 +322,7 @@ func (o oracle) decide(mode policy.Mode) opinion {
 		}
 	}
 	op.canTake = o.canTake(scope)
-	if o.r.Workload != nil && o.r.Workload.EveryNode {
+	if everyNode {
 		return o.everyNode(op, scope, mode)
 	}
 	switch {

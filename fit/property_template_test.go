@@ -108,8 +108,8 @@ func TestOracleAgreesOnTemplates(t *testing.T) {
 		}
 		s, r := w.ledger.Snapshot(), w.of(workload)
 		d := Evaluate(s, r, w.policy, epoch)
-		got := opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, d.CanTake, len(d.WaitFor) > 0}
-		if want := (oracle{s, r, w.policy, epoch, w.byHost}).decide(w.policy.Mode); got != want {
+		got := opinionOf(&d)
+		if want := (oracle{s: s, r: r, p: w.policy, now: epoch, pinnedByHost: w.byHost}).decide(w.policy.Mode); got != want {
 			t.Fatalf("seed %d, %+v: got %+v, the oracle says %+v: %s", seed, *workload, got, want, d.Message)
 		}
 		if d.Action == Deny || d.CauseCode != "" || len(d.WaitFor)+len(d.WaitPlatforms) > 0 {

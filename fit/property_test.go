@@ -99,6 +99,9 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: 1 + c.Int64N(600)})
 		}
 	}
+	if c.oneIn(20) {
+		l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: []ledger.NodeGroup{{Name: "group", Nodes: c.IntN(2), MaxNodes: c.IntN(3)}}})
+	}
 	for i := range c.IntN(4) {
 		name := fmt.Sprintf("p%d", i)
 		if c.oneIn(2) || len(nodes) == 0 {
@@ -109,6 +112,11 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 			continue
 		}
 		bind(l, name, pick(c, nodes...).name, epoch, imageOf(c.IntN(6)))
+	}
+	if c.oneIn(3) {
+		for i := range c.IntN(6) {
+			l.SetPod(c.waiting(fmt.Sprintf("w%d", i)), epoch)
+		}
 	}
 	return l
 }
@@ -185,6 +193,10 @@ func (c chance) request() (r Request, byHost bool) {
 
 const worlds = 12_000
 
+func opinionOf(d *Decision) opinion {
+	return opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, d.CanTake, len(d.WaitFor) > 0}
+}
+
 // What sentences say of these causes.
 const (
 	noEvictionLine = "no eviction threshold"
@@ -200,8 +212,8 @@ func TestOracleAgrees(t *testing.T) {
 		r, byHost := c.request()
 		s := l.Snapshot()
 		d := Evaluate(s, r, p, epoch)
-		got := opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, d.CanTake, len(d.WaitFor) > 0}
-		if want := (oracle{s, r, p, epoch, byHost}).decide(p.Mode); got != want {
+		got := opinionOf(&d)
+		if want := (oracle{s: s, r: r, p: p, now: epoch, pinnedByHost: byHost}).decide(p.Mode); got != want {
 			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
 		}
 		seen[fmt.Sprint(d.Action)]++
@@ -226,9 +238,14 @@ func TestOracleAgrees(t *testing.T) {
 			t.Errorf("only %d worlds with the verdict %s", seen[string(v)], v)
 		}
 	}
-	for _, what := range []string{"Allow", "Warn", "Deny", "waits", string(StaleSample), string(NotMeasured), string(UnknownSize), string(ElasticPool), string(NoCandidate), noEvictionLine, shortOfInodes} {
+	for _, what := range []string{"Allow", "Warn", "Deny", "waits", string(StaleSample), string(NotMeasured), string(UnknownSize), string(ElasticPool), string(NoCandidate)} {
 		if seen[what] < worlds/200 {
 			t.Errorf("only %d worlds with %s", seen[what], what)
+		}
+	}
+	for _, cause := range []string{noEvictionLine, shortOfInodes} { // told where figures may be
+		if seen[cause] < worlds/400 {
+			t.Errorf("only %d worlds with %s", seen[cause], cause)
 		}
 	}
 	t.Log(seen)

@@ -54,10 +54,14 @@ func (t *tally) runsDry() bool {
 
 // cause ends a sentence about the nodes past the threshold with why nothing helps there.
 func (t *tally) cause() string {
-	if !t.runsDry() {
+	switch {
+	case t.spokenFor:
+		return "; waiting pods take the rest"
+	case t.runsDry():
+		return noLine(t.past == 1)
+	default:
 		return ""
 	}
-	return noLine(t.past == 1)
 }
 
 func noLine(one bool) string {
@@ -68,11 +72,11 @@ func noLine(one bool) string {
 }
 
 // harm says what would happen on one node, and why nothing helps.
-func (w sentences) harm(r *ranked) string {
+func (r *ranked) harm() string {
 	harm := harms[max(r.verdict.Severity(), 0)]
 	switch {
 	case r.short:
-		return harm + ": it " + r.inodes().lack(w.numbers)
+		return harm + ": it " + r.inodes().lack()
 	case r.verdict == verdict.FillsDisk && r.lineless:
 		return harm + noLine(true)
 	default:
@@ -84,18 +88,23 @@ func (w sentences) harm(r *ranked) string {
 func (t *tally) shortOfInodes() bool { return t.short > 0 && t.short == t.past }
 
 // lack says what is the matter with the inodes of one node.
-func (i inodes) lack(numbers bool) string { return i.sentence("is", "", numbers) }
+func (i inodes) lack() string { return i.sentence("is", "") }
 
 // lacks says what is the matter with those of several; i is the one with most of them left.
-func (i inodes) lacks(numbers bool) string { return i.sentence("are", "at most ", numbers) }
+func (i inodes) lacks() string { return i.sentence("are", "at most ") }
 
-func (i inodes) sentence(verb, bound string, numbers bool) string {
+// harm says what comes of too few inodes.
+func (i inodes) harm() string {
+	if i.free >= i.line {
+		return harms[verdict.PressuresDisk.Severity()]
+	}
+	return "disk pressure keeps pods away"
+}
+
+func (i inodes) sentence(verb, bound string) string {
 	if i.free >= i.line {
 		// It is the pod's own that are too many.
 		verb = "would run"
-	}
-	if !numbers {
-		return verb + " short of inodes"
 	}
 	return fmt.Sprintf("%s short of inodes (%s%d%% of %d left)", verb, bound, int(100*i.share()), i.total)
 }

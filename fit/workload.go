@@ -82,6 +82,7 @@ func (s *survey) decideEveryNode(d *Decision, t *tally, say sentences) {
 	d.Tier = t.tier
 	switch {
 	case t.past > 0:
+		s.objects = true
 		if d.Mode.AtLeast(policy.Warn) {
 			d.Action = Warn
 		}

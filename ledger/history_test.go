@@ -41,6 +41,7 @@ const (
 	deletePod
 	setManifest
 	deleteManifest
+	setAutoscaler
 )
 
 // event is one call of a writer.
@@ -55,6 +56,7 @@ type event struct {
 	now      time.Time
 	ref      imageref.Ref
 	manifest imagesize.Manifest
+	scaler   ledger.Autoscaler
 }
 
 func (e *event) write(l *ledger.Ledger) {
@@ -79,6 +81,8 @@ func (e *event) write(l *ledger.Ledger) {
 		l.SetManifest(e.ref, linux, e.manifest)
 	case deleteManifest:
 		l.DeleteManifest(e.ref, linux)
+	case setAutoscaler:
+		l.SetAutoscaler(e.scaler)
 	}
 }
 
@@ -117,7 +121,7 @@ func (h *history) next() event {
 func (h *history) fresh() event {
 	node := fmt.Sprint("node-", h.IntN(3))
 	uid := h.uid(node)
-	switch h.IntN(16) {
+	switch h.IntN(17) {
 	case 0, 1, 2:
 		return event{kind: setNode, node: h.node(node, uid)}
 	case 3:
@@ -152,6 +156,12 @@ func (h *history) fresh() event {
 			return event{kind: setManifest, ref: image, manifest: h.layeredManifest(image)}
 		}
 		return event{kind: setManifest, ref: image, manifest: imagesize.Manifest{CompressedBytes: 1 + h.Int64N(60)}}
+	case 10:
+		scaler := ledger.Autoscaler{Present: h.IntN(2) == 0}
+		if scaler.Present {
+			scaler.Groups = []ledger.NodeGroup{{Name: "group", Nodes: h.IntN(2), MaxNodes: 1}}
+		}
+		return event{kind: setAutoscaler, scaler: scaler}
 	default:
 		return event{kind: setPod, pod: h.pod(fmt.Sprint("pod-", h.IntN(8)))}
 	}
@@ -307,6 +317,9 @@ func compare(h *history, s *ledger.Snapshot, second *twin) string {
 	}
 	v.Stored = func(row *ledger.NodeRow, s imagesize.Stored) estimate.Bytes {
 		return s.OnDisk(row.Runtime, twinFactor, imagesize.Learned{})
+	}
+	if diff := gocmp.Diff(second.scaler, s.Autoscaler()); diff != "" {
+		return "autoscaler\n" + diff
 	}
 	known := 0
 	for name, n := range second.nodes {

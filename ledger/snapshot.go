@@ -32,6 +32,7 @@ type contents struct {
 	learned      map[imagesize.PoolKey]imagesize.Learned
 	observed     table[observedKey, estimate.Bytes]
 	platforms    []imagesize.Platform
+	autoscaler   Autoscaler
 	unbound      table[types.UID, unboundPod]
 	candidates   []*candidates // by slot of the group
 	reservations []*reservation
@@ -143,6 +144,17 @@ func (s *Snapshot) UnboundPods() iter.Seq[*Pod] {
 func (s *Snapshot) UnboundPod(uid types.UID) (*Pod, bool) {
 	u, found := s.unbound.get(uid)
 	return u.pod, found
+}
+
+// UnboundPodNamed returns the pod of that name if it waits to be bound, and looks at all that do.
+func (s *Snapshot) UnboundPodNamed(namespace, name string) (*Pod, bool) {
+	var found *Pod
+	s.unbound.each(func(_ types.UID, u unboundPod) {
+		if u.pod.Name == name && u.pod.Namespace == namespace {
+			found = u.pod
+		}
+	})
+	return found, found != nil
 }
 
 // reportedAtLeast returns the least size, in the unit of the node's runtime, that

@@ -29,6 +29,7 @@ type twin struct {
 	gone      []*twinPod
 	dead      map[types.UID]bool
 	manifests map[manifestOf]imagesize.Manifest
+	scaler    ledger.Autoscaler
 }
 
 type manifestOf struct {
@@ -89,6 +90,8 @@ func (t *twin) replay() {
 			t.manifests[manifestOf{e.ref, linux}] = e.manifest
 		case deleteManifest:
 			delete(t.manifests, manifestOf{e.ref, linux})
+		case setAutoscaler:
+			t.scaler = e.scaler
 		}
 	}
 }

@@ -17,9 +17,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
@@ -65,32 +67,65 @@ func aPod(change ...func(*corev1.Pod)) *corev1.Pod {
 	return pod
 }
 
+var deploymentKind = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
+
+func aDeployment(change ...func(*appsv1.Deployment)) *appsv1.Deployment {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "llm", Namespace: "team-a", UID: "66666666-7777-8888-9999-000000000000"}}
+	d.Spec.Template.Spec = aPod().Spec
+	for _, f := range change {
+		f(d)
+	}
+	return d
+}
+
 func reviewOf(t testing.TB, pod *corev1.Pod, change ...func(*admissionv1.AdmissionReview)) []byte {
 	t.Helper()
-	raw, err := json.Marshal(pod)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return reviewOfObject(t, pod, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, "pods", change...)
+}
+
+// reviewOfObject is the review of a creation, unless change says otherwise.
+func reviewOfObject(t testing.TB, object metav1.Object, kind schema.GroupVersionKind, resource string, change ...func(*admissionv1.AdmissionReview)) []byte {
+	t.Helper()
+	raw := asJSON(t, object)
 	review := &admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
 		Request: &admissionv1.AdmissionRequest{
 			UID:       requestUID,
-			Kind:      metav1.GroupVersionKind{Version: "v1", Kind: "Pod"},
-			Resource:  metav1.GroupVersionResource{Version: "v1", Resource: "pods"},
+			Kind:      metav1.GroupVersionKind(kind),
+			Resource:  metav1.GroupVersionResource{Group: kind.Group, Version: kind.Version, Resource: resource},
 			Operation: admissionv1.Create,
 			Namespace: "team-a",
-			Name:      pod.Name,
+			Name:      object.GetName(),
 			Object:    runtime.RawExtension{Raw: raw},
 		},
 	}
 	for _, f := range change {
 		f(review)
 	}
-	body, err := json.Marshal(review)
+	return asJSON(t, review)
+}
+
+func asJSON(t testing.TB, object any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return body
+	return raw
+}
+
+// updateOf makes the review one of an update that replaced old.
+func updateOf(t testing.TB, old any) func(*admissionv1.AdmissionReview) {
+	t.Helper()
+	raw := asJSON(t, old)
+	return func(r *admissionv1.AdmissionReview) {
+		r.Request.Operation, r.Request.OldObject.Raw = admissionv1.Update, raw
+	}
+}
+
+// subresource makes the review one of a part of the object.
+func subresource(name string) func(*admissionv1.AdmissionReview) {
+	return func(r *admissionv1.AdmissionReview) { r.Request.SubResource = name }
 }
 
 func dryRun(r *admissionv1.AdmissionReview) { r.Request.DryRun = new(true) }
@@ -165,8 +200,8 @@ func verifyRefusal(t testing.TB, r *admissionv1.AdmissionResponse) {
 	if s.Details == nil || s.Details.Kind != "pods" || s.Details.Name == "" || len(s.Details.Causes) != 1 {
 		t.Fatalf("details are %+v, want kind, name and one cause", s.Details)
 	}
-	if cause := s.Details.Causes[0]; cause.Field != "spec" || cause.Message != s.Message {
-		t.Errorf("cause is %+v, want field spec and the message", cause)
+	if cause := s.Details.Causes[0]; cause.Field != "spec" && cause.Field != "target.name" || cause.Message != s.Message {
+		t.Errorf("cause is %+v, want field spec, or target.name of a binding, and the message", cause)
 	}
 }
 

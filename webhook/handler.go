@@ -17,11 +17,14 @@ import (
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/utils/clock"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/workload"
 )
 
 const (
@@ -37,7 +40,7 @@ const (
 	maxTimeout     = 30 * time.Second
 )
 
-// Evaluator is what Handler needs from package fit: the decision on one pod against what is known now. It must answer from
+// Evaluator is what Handler needs from package fit: the decision on one pod or template against what is known now. It must answer from
 // memory and be safe for concurrent use.
 type Evaluator interface {
 	Evaluate(fit.Request) fit.Decision
@@ -56,6 +59,9 @@ type HandlerOptions struct {
 	Evaluator Evaluator
 	// NamespaceMode returns the value of a namespace's label headroom.dev/mode, "" for none. It must not do I/O.
 	NamespaceMode func(namespace string) string
+	// Templates says where objects of a kind that is not Kubernetes' own have their pod template, nil where nobody knows. It must
+	// not do I/O.
+	Templates func(schema.GroupVersionKind) *workload.Paths
 	// PolicyVersion returns a short text that changes with the policy in force, such as a hash. It must not do I/O.
 	PolicyVersion func() string
 	// Want is told which images lack a size, so that somebody finds it out. It must not block. Dry runs don't call it.
@@ -69,6 +75,8 @@ type HandlerOptions struct {
 	Tell func(Notice)
 	// Limits are what the handlers of one process share; nil for limits of a handler's own.
 	Limits *Limits
+	// Admitted is told about every pod that was judged and admitted. It must not block. Dry runs don't call it.
+	Admitted func(types.UID)
 	// Metrics counts the answers.
 	Metrics *Metrics
 	// Log gets denials and warnings at V(1), decisions at V(2), and what should never happen at V(0).
@@ -80,6 +88,8 @@ type HandlerOptions struct {
 // Handler answers the AdmissionReviews of one webhook. It is safe for concurrent use.
 type Handler struct {
 	HandlerOptions
+	// webhook is the label of the webhook in metrics and log lines.
+	webhook string
 	// review judges one request, under judge's recover. It may use the time until waitUntil for what it waits for.
 	review func(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome
 }
@@ -104,7 +114,7 @@ func NewLimits() *Limits {
 // NewPods returns a handler for the webhook pods.headroom.dev.
 func NewPods(o HandlerOptions) *Handler {
 	h := newHandler(o)
-	h.review = h.reviewPod
+	h.webhook, h.review = podsLabel, h.reviewPod
 	return h
 }
 
@@ -145,14 +155,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case h.Limits.large <- struct{}{}:
 			defer func() { <-h.Limits.large }()
 		case <-ctx.Done():
-			h.Metrics.undecided(TimedOut)
+			h.Metrics.undecided(h.webhook, TimedOut)
 			http.Error(w, "too many large requests at once: this one was not read", http.StatusServiceUnavailable)
 			return
 		}
 	}
 	req, version, err := readReview(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if err != nil {
-		h.Metrics.undecided(Unreadable)
+		h.Metrics.undecided(h.webhook, Unreadable)
 		// Not from the API server, most likely, and so nothing that anybody could fill the log with.
 		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", err.Error())
 		status := http.StatusBadRequest
@@ -188,7 +198,7 @@ func (h *Handler) write(w http.ResponseWriter, response *admissionv1.AdmissionRe
 		Response: response,
 	})
 	if err != nil {
-		h.Metrics.undecided(Unreadable)
+		h.Metrics.undecided(h.webhook, Unreadable)
 		h.Log.Error(err, "AdmissionReview can't be encoded")
 		http.Error(w, "internal error: the answer can't be encoded", http.StatusInternalServerError)
 		return

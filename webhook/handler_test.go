@@ -56,13 +56,18 @@ func TestFailsOpen(t *testing.T) {
 			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) { r.APIVersion = "" }), reason: "unknown-version",
 		},
 		"another resource": {
-			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) { r.Request.Resource.Resource = "secrets" }), reason: "not-a-pod-creation",
+			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) { r.Request.Resource.Resource = "secrets" }), reason: "unexpected-request",
 		},
-		"an update": {
-			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) { r.Request.Operation = admissionv1.Update }), reason: "not-a-pod-creation",
+		"an update that does not say what the pod was": {
+			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) { r.Request.Operation = admissionv1.Update }), reason: "undecodable",
 		},
-		"a subresource": {
-			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) { r.Request.SubResource = "binding" }), reason: "not-a-pod-creation",
+		"a deletion": {
+			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) { r.Request.Operation = admissionv1.Delete }), reason: "unexpected-request",
+		},
+		"a subresource of another kind": {
+			body: reviewOf(t, pod, func(r *admissionv1.AdmissionReview) {
+				r.Request.SubResource, r.Request.Kind.Kind = "checkpoint", "Checkpoint"
+			}), reason: "unexpected-request",
 		},
 		"a panic": {
 			evaluator: evaluatorFunc(func(fit.Request) fit.Decision { panic("line one\nline two") }), body: reviewOf(t, pod), reason: "panic",
@@ -84,7 +89,7 @@ func TestFailsOpen(t *testing.T) {
 			if r.AuditAnnotations["undecided"] != tc.reason || r.AuditAnnotations["error"] == "" {
 				t.Errorf("annotations are %v, want undecided: %s and an error", r.AuditAnnotations, tc.reason)
 			}
-			counted(t, m, 1, tc.reason)
+			counted(t, m, 1, "pods", tc.reason)
 			if got, want := testutil.ToFloat64(m.panics), strings.Count(tc.reason, "panic"); got != float64(want) {
 				t.Errorf("panics_total is %v, want %d", got, want)
 			}
@@ -119,7 +124,7 @@ func TestWhatIsNoReviewGetsAnHTTPError(t *testing.T) {
 			if tc.method == http.MethodGet {
 				want = 0
 			}
-			counted(t, m, want, "unreadable")
+			counted(t, m, want, "pods", "unreadable")
 		})
 	}
 }
@@ -145,7 +150,7 @@ func TestLargeRequestsAreBounded(t *testing.T) {
 		if w := send(bytes.NewReader(reviewOf(t, large))); w.Code != http.StatusServiceUnavailable || time.Since(start) >= 2*time.Second {
 			t.Errorf("HTTP status %d after %v for one more, want 503 within 2s", w.Code, time.Since(start))
 		}
-		counted(t, m, 1, "timeout")
+		counted(t, m, 1, "pods", "timeout")
 		if r := post(t, h, reviewOf(t, aPod())); r.Allowed {
 			t.Error("an ordinary request was not judged meanwhile")
 		}
@@ -173,7 +178,7 @@ func TestAnEvaluationThatHangsAdmitsInTime(t *testing.T) {
 		if took := time.Since(start); took != want {
 			t.Errorf("took %s, want %s: nine tenths of the API server's timeout each", took, want)
 		}
-		counted(t, m, float64(cap(h.Limits.slots)+1), "timeout")
+		counted(t, m, float64(cap(h.Limits.slots)+1), "pods", "timeout")
 		close(release)
 		synctest.Wait()
 	})
@@ -286,8 +291,8 @@ func TestMetricsAreClean(t *testing.T) {
 		t.Errorf("metrics: %v, %v", problems, err)
 	}
 	before := testutil.CollectAndCount(m.decisions)
-	m.decided(refuse)
-	m.decided(fit.Decision{Verdict: verdict.Fits, Mode: policy.Audit, Action: fit.Allow})
+	m.decided(podsLabel, refuse)
+	m.decided(workloadsLabel, fit.Decision{Verdict: verdict.Fits, Mode: policy.Audit, Action: fit.Allow})
 	if after := testutil.CollectAndCount(m.decisions); before != after || before == 0 {
 		t.Errorf("decisions_total had %d series and has %d after decisions: all should have been there", before, after)
 	}

@@ -16,17 +16,18 @@ import (
 
 // Reasons that arise here and not in package fit: labels and annotations like those.
 const (
-	Unreadable      fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400 or 413
-	UnknownVersion  fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
-	NotAPodCreation fit.Reason = "not-a-pod-creation" // the webhook's rules ask for more than they should
-	Undecodable     fit.Reason = "undecodable"        // the pod can't be decoded
-	TimedOut        fit.Reason = "timeout"            // no decision in the time that the API server gives
-	Panicked        fit.Reason = "panic"              // a mistake in the code that decides
-	Inconsistent    fit.Reason = "inconsistent"       // a decision whose action its own mode or verdict does not allow
-	otherReason     fit.Reason = "other"
+	Unreadable     fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400 or 413
+	UnknownVersion fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
+	Unexpected     fit.Reason = "unexpected-request" // the webhook's rules ask for more than they should
+	UnknownKind    fit.Reason = "unknown-kind"       // of these objects nobody knows where their pod template is
+	Undecodable    fit.Reason = "undecodable"        // the object can't be decoded
+	TimedOut       fit.Reason = "timeout"            // no decision in the time that the API server gives
+	Panicked       fit.Reason = "panic"              // a mistake in the code that decides
+	Inconsistent   fit.Reason = "inconsistent"       // a decision whose action its own mode or verdict does not allow
+	otherReason    fit.Reason = "other"
 )
 
-// Exemption is why a pod was not judged: a label and an annotation.
+// Exemption is why a request was not judged: a label and an annotation.
 type Exemption string
 
 // The exemptions.
@@ -34,8 +35,20 @@ const (
 	MirrorPod           Exemption = "mirror"
 	NamespaceExempt     Exemption = "namespace"
 	PriorityClassExempt Exemption = "priorityClass"
-	SwitchedOff         Exemption = "off" // the mode in force is Off
+	SwitchedOff         Exemption = "off"         // the mode in force is Off
+	Unchanged           Exemption = "unchanged"   // the update changes nothing that matters here
+	HarmlessSubresource Exemption = "subresource" // it brings no image to any node
+	NoTemplate          Exemption = "noTemplate"  // the workload has no pod template
 	otherExemption      Exemption = "other"
+)
+
+// Webhooks as labels: the first part of their names.
+const (
+	podsLabel      = "pods"
+	workloadsLabel = "workloads"
+	bindingsLabel  = "bindings"
+	policyLabel    = "policy"
+	otherLabel     = "other"
 )
 
 // How a wait for the size of an image can end.
@@ -43,6 +56,12 @@ const (
 	waitAnswered = "answered"
 	waitTimedOut = "timeout"
 	waitRefused  = "refused"
+)
+
+// What can become of a setting.
+const (
+	settingAdmitted = "admitted"
+	settingRefused  = "refused"
 )
 
 const (
@@ -53,9 +72,9 @@ const (
 
 // Metrics counts what the webhook answered. Label values are closed sets: a name from the cluster is never one.
 type Metrics struct {
-	decisions, undecidedBy, exemptedBy, sizeWaits *prometheus.CounterVec
-	panics                                        prometheus.Counter
-	duration                                      prometheus.Histogram
+	decisions, undecidedBy, exemptedBy, sizeWaits, bindings, settings *prometheus.CounterVec
+	panics                                                            prometheus.Counter
+	duration, whatIf                                                  prometheus.Histogram
 }
 
 // NewMetrics makes the webhook's metrics and registers them with r, which may be nil. It panics if they are registered
@@ -67,65 +86,89 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		decisions: counter("decisions_total",
-			"Pods judged, by verdict, mode in force for the pod (Audit, Warn, Enforce) and action (Allow, Warn, Deny).",
-			"verdict", "mode", "action"),
+			"Requests judged, by webhook (pods, workloads, bindings), verdict, mode in force for the object (Audit, Warn, Enforce) and action (Allow, Warn, Deny).",
+			"webhook", "verdict", "mode", "action"),
 		undecidedBy: counter("undecided_total",
-			"Pods admitted because no opinion, or no firmer one, could be reached, by reason.", "reason"),
+			"Requests admitted because no opinion, or no firmer one, could be reached, by webhook and reason.", "webhook", "reason"),
 		exemptedBy: counter("exempt_total",
-			"Pods admitted without judging them, by exemption.", "exemption"),
+			"Requests admitted without judging them, by webhook and exemption.", "webhook", "exemption"),
 		sizeWaits: counter("size_waits_total",
 			"Requests that waited for the size of an image, by outcome: answered, timeout, or refused because too many waited.", "outcome"),
+		bindings: newBindingCounter(f.NewCounterVec),
+		settings: counter("settings_total",
+			"Policies and labels of namespaces judged, by setting (policy, namespace) and answer (admitted, refused).", "setting", "answer"),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
-			Help: "Panics while judging a pod. The pod was admitted.",
+			Help: "Panics while judging a request. It was admitted.",
 		}),
 		duration: f.NewHistogram(prometheus.HistogramOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "evaluation_duration_seconds",
-			Help:    "Time to judge one pod against the ledger, without HTTP, JSON and waits.",
+			Help:    "Time to judge one pod or template against the ledger, without HTTP, JSON and waits.",
 			Buckets: prometheus.ExponentialBuckets(10e-6, 4, 9), // 10 microseconds to 0.66 seconds
+		}),
+		whatIf: f.NewHistogram(prometheus.HistogramOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "what_if_duration_seconds",
+			Help:    "Time to look at what a change of the policy or of a namespace's label would do to running workloads.",
+			Buckets: prometheus.ExponentialBuckets(1e-3, 2, 12), // 1 millisecond to 2 seconds
 		}),
 	}
 	m.initialize()
 	return m
 }
 
-// initialize creates every series that can come up, so that a rate over the first one is right.
+// initialize creates every series that can come up for pods and workloads, so that a rate over the first one is right.
 func (m *Metrics) initialize() {
-	for _, v := range verdict.All() {
-		for _, mode := range []policy.Mode{policy.Audit, policy.Warn, policy.Enforce} {
-			for _, action := range []fit.Action{fit.Allow, fit.Warn, fit.Deny} {
-				if heldToMode(fit.Decision{Verdict: v, Mode: mode, Action: action}) == action {
-					m.decisions.WithLabelValues(string(v), string(mode), string(action))
+	for _, webhook := range []string{podsLabel, workloadsLabel} {
+		for _, v := range verdict.All() {
+			for _, mode := range []policy.Mode{policy.Audit, policy.Warn, policy.Enforce} {
+				for _, action := range []fit.Action{fit.Allow, fit.Warn, fit.Deny} {
+					if heldToMode(fit.Decision{Verdict: v, Mode: mode, Action: action}, webhook == podsLabel) == action {
+						m.decisions.WithLabelValues(webhook, string(v), string(mode), string(action))
+					}
 				}
 			}
 		}
+		for _, reason := range reasons() {
+			m.undecidedBy.WithLabelValues(webhook, string(reason))
+		}
+		for _, e := range exemptions() {
+			m.exemptedBy.WithLabelValues(webhook, string(e))
+		}
 	}
-	for _, reason := range reasons() {
-		m.undecidedBy.WithLabelValues(string(reason))
-	}
-	for _, e := range exemptions() {
-		m.exemptedBy.WithLabelValues(string(e))
+	for _, setting := range []Setting{policySetting, namespaceSetting} {
+		m.settings.WithLabelValues(string(setting), settingAdmitted)
+		m.settings.WithLabelValues(string(setting), settingRefused)
 	}
 	for _, outcome := range []string{waitAnswered, waitTimedOut, waitRefused} {
 		m.sizeWaits.WithLabelValues(outcome)
 	}
 }
 
-func (m *Metrics) decided(d fit.Decision) {
-	m.decisions.WithLabelValues(verdictLabel(d.Verdict), modeLabel(d.Mode), string(d.Action)).Inc()
+func (m *Metrics) decided(webhook string, d fit.Decision) {
+	m.decisions.WithLabelValues(webhookLabel(webhook), verdictLabel(d.Verdict), modeLabel(d.Mode), string(d.Action)).Inc()
 	if d.Reason != "" && d.Reason != fit.NoImages && d.Reason != fit.NoReplicas {
-		m.undecided(d.Reason)
+		m.undecided(webhook, d.Reason)
 	}
 }
 
-func (m *Metrics) undecided(why fit.Reason) {
+func (m *Metrics) undecided(webhook string, why fit.Reason) {
 	if !slices.Contains(reasons(), why) {
 		why = otherReason
 	}
-	m.undecidedBy.WithLabelValues(string(why)).Inc()
+	m.undecidedBy.WithLabelValues(webhookLabel(webhook), string(why)).Inc()
 }
 
-func (m *Metrics) exempted(e Exemption) { m.exemptedBy.WithLabelValues(string(e)).Inc() }
+func (m *Metrics) exempted(webhook string, e Exemption) {
+	m.exemptedBy.WithLabelValues(webhookLabel(webhook), string(e)).Inc()
+}
+
+func (m *Metrics) set(s Setting, admitted bool) {
+	answer := settingRefused
+	if admitted {
+		answer = settingAdmitted
+	}
+	m.settings.WithLabelValues(string(s), answer).Inc()
+}
 
 func (m *Metrics) waited(outcome string) { m.sizeWaits.WithLabelValues(outcome).Inc() }
 
@@ -135,11 +178,11 @@ func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
 		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages || r == fit.NoReplicas
 	})
-	return append(all, Unreadable, UnknownVersion, NotAPodCreation, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
+	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
 }
 
 func exemptions() []Exemption {
-	return []Exemption{MirrorPod, NamespaceExempt, PriorityClassExempt, SwitchedOff}
+	return []Exemption{MirrorPod, NamespaceExempt, PriorityClassExempt, SwitchedOff, Unchanged, HarmlessSubresource, NoTemplate}
 }
 
 func exemptionOf(text string) Exemption {
@@ -147,6 +190,13 @@ func exemptionOf(text string) Exemption {
 		return e
 	}
 	return otherExemption
+}
+
+func webhookLabel(webhook string) string {
+	if !slices.Contains([]string{podsLabel, workloadsLabel, bindingsLabel, policyLabel}, webhook) {
+		return otherLabel
+	}
+	return webhook
 }
 
 func verdictLabel(v verdict.Verdict) string {

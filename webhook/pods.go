@@ -6,22 +6,38 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/placement"
+	"github.com/headroom-dev/headroom/workload"
 )
+
+// harmlessSubresources are those of pods that bring no image to a node. Any other one, such as ephemeralcontainers, is taken
+// for one through which a pod can be changed, as Pod Security Admission does: of those to come, nobody knows better.
+func harmlessSubresources() []string {
+	return []string{"attach", "binding", "eviction", "exec", "log", "portforward", "proxy", "resize", "status"}
+}
 
 // reviewPod judges a request about a pod.
 func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome {
-	if !isPodCreation(req) {
-		return undecided(req, NotAPodCreation, fmt.Errorf("%s of %s/%s is not judged: the webhook's rules should ask for CREATE of v1 pods only",
-			req.Operation, req.Resource.Resource, req.SubResource))
+	if req.Resource != (metav1.GroupVersionResource{Version: "v1", Resource: "pods"}) {
+		return unexpected(req)
 	}
-	var pod corev1.Pod
+	if slices.Contains(harmlessSubresources(), req.SubResource) {
+		return exempt(req, HarmlessSubresource)
+	}
+	changes := req.Operation == admissionv1.Update
+	if !changes && req.Operation != admissionv1.Create || req.Kind != (metav1.GroupVersionKind{Version: "v1", Kind: "Pod"}) {
+		return unexpected(req)
+	}
+	var pod, old corev1.Pod
 	if err := utiljson.Unmarshal(req.Object.Raw, &pod); err != nil {
 		return undecided(req, Undecodable, fmt.Errorf("the pod can't be decoded: %w", err))
 	}
@@ -29,11 +45,29 @@ func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionReque
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
 		return exempt(req, MirrorPod)
 	}
-	d, err := h.decide(ctx, h.requestOf(req, &pod), isDryRun(req), waitUntil)
+	if changes {
+		if err := utiljson.Unmarshal(req.OldObject.Raw, &old); err != nil {
+			return undecided(req, Undecodable, fmt.Errorf("the pod as it was can't be decoded: %w", err))
+		}
+		if !changesImagesOrNode(&pod, &old) {
+			return exempt(req, Unchanged)
+		}
+	}
+	r := h.requestOf(req, &pod)
+	if pod.Spec.NodeName != "" && pod.Spec.NodeName == old.Spec.NodeName {
+		r.Placement = thereAlready(pod.Spec.NodeName)
+	}
+	d, err := h.decide(ctx, r, isDryRun(req), waitUntil)
 	if err != nil {
 		return undecided(req, TimedOut, err)
 	}
-	return h.decided(req, &pod, d)
+	// The controller that makes a pod would only log the warning, once per replica. Whoever changes one later is somebody else.
+	made := !changes && metav1.GetControllerOfNoCopy(&pod) != nil
+	o := h.decided(req, subject{object: &pod, images: r.Images, refusable: true, unread: made}, d)
+	if h.Admitted != nil && !changes && o.response.Allowed && !isDryRun(req) {
+		h.Admitted(pod.UID)
+	}
+	return o
 }
 
 func (h *Handler) requestOf(req *admissionv1.AdmissionRequest, pod *corev1.Pod) fit.Request {
@@ -42,13 +76,32 @@ func (h *Handler) requestOf(req *admissionv1.AdmissionRequest, pod *corev1.Pod) 
 		pod.Namespace = req.Namespace
 	}
 	r := fit.RequestOf(pod)
-	if h.NamespaceMode != nil {
-		r.NamespaceMode = h.NamespaceMode(pod.Namespace)
-	}
+	r.NamespaceMode = h.modeOf(pod.Namespace)
 	return r
 }
 
-func isPodCreation(req *admissionv1.AdmissionRequest) bool {
-	return req.Operation == admissionv1.Create && req.Resource.Group == "" && req.Resource.Version == "v1" &&
-		req.Resource.Resource == "pods" && req.SubResource == ""
+// modeOf is the value of the label headroom.dev/mode of a namespace.
+func (h *Handler) modeOf(namespace string) string {
+	if h.NamespaceMode == nil {
+		return ""
+	}
+	return h.NamespaceMode(namespace)
+}
+
+// changesImagesOrNode reports whether an update changes what a pod pulls or where, or lets it be scheduled.
+func changesImagesOrNode(pod, old *corev1.Pod) bool {
+	return !workload.SameImages(&pod.Spec, &old.Spec) ||
+		pod.Spec.NodeName != old.Spec.NodeName ||
+		len(pod.Spec.SchedulingGates) == 0 && len(old.Spec.SchedulingGates) > 0
+}
+
+// thereAlready is the placement of a pod that is on its node: no taint and no want of room keeps it from there.
+func thereAlready(node string) *placement.Constraints {
+	return placement.Of(&corev1.PodSpec{NodeName: node, Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}})
+}
+
+// unexpected is the answer to a request that no rule of ours asks for.
+func unexpected(req *admissionv1.AdmissionRequest) outcome {
+	return undecided(req, Unexpected, fmt.Errorf("%s of %s %q is not judged here: the webhook's rules ask for more than they should",
+		req.Operation, req.Resource.Resource, req.SubResource))
 }

@@ -7,19 +7,27 @@ import (
 	"net/http"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/policy"
 )
 
 // fallbackMessage is shown should a decision come without a sentence.
 const fallbackMessage = "image storage: the pod's images do not fit on any eligible node"
 
-// decided turns a decision into a response. A refused pod gets no warning: the refusal says it already. A pod that a
-// controller made gets none either: the controller would only log it, once per replica.
-func (h *Handler) decided(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d fit.Decision) outcome {
+// subject is what a decision is about.
+type subject struct {
+	object metav1.Object
+	// images are those that were judged.
+	images []imageref.Image
+	// refusable is set for what may be refused at all, unread where nobody reads the warnings of the request.
+	refusable, unread bool
+}
+
+// decided turns a decision into a response. What is refused gets no warning: the refusal says it already.
+func (h *Handler) decided(req *admissionv1.AdmissionRequest, about subject, d fit.Decision) outcome {
 	switch d.Reason {
 	case fit.ExemptPod:
 		o := exempt(req, exemptionOf(d.Exemption))
@@ -32,7 +40,7 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d 
 	default:
 	}
 	asked := d.Action
-	d.Action = heldToMode(d)
+	d.Action = heldToMode(d, about.refusable)
 	if asked != d.Action {
 		d.Reason = Inconsistent
 	}
@@ -40,9 +48,9 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d 
 	switch d.Action {
 	case fit.Deny:
 		response.Allowed = false
-		response.Result = refusal(req, pod, d)
+		response.Result = refusal(req, about.object, d)
 	case fit.Warn:
-		if metav1.GetControllerOfNoCopy(pod) == nil {
+		if !about.unread {
 			response.Warnings = []string{sentence(d)}
 		}
 	case fit.Allow:
@@ -50,19 +58,19 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d 
 	}
 	o := outcome{response: response, decision: &d}
 	if d.Action != fit.Allow {
-		o.notice = noticeOf(&req.Kind, pod, d)
+		o.notice = noticeOf(req, about.object, about.images, d)
 	}
 	return o
 }
 
-// heldToMode is d's action unless d's own mode or verdict does not allow for it. A sound Evaluator never makes such a
-// decision; that a mistake there can't refuse a pod is worth the second look.
-func heldToMode(d fit.Decision) fit.Action {
+// heldToMode is d's action unless d's own mode or verdict, or what it is about, does not allow for it. A sound Evaluator never
+// makes such a decision; that a mistake there can't refuse anything is worth the second look.
+func heldToMode(d fit.Decision, refusable bool) fit.Action {
 	grounds := d.Verdict.Severity() > 0
 	switch {
-	case d.Action == fit.Deny && d.Mode == policy.Enforce && grounds:
+	case d.Action == fit.Deny && d.Mode == policy.Enforce && grounds && refusable:
 		return fit.Deny
-	case d.Action == fit.Warn && d.Mode.AtLeast(policy.Warn) && grounds:
+	case d.Action == fit.Deny && d.Mode == policy.Enforce && grounds, d.Action == fit.Warn && d.Mode.AtLeast(policy.Warn) && grounds:
 		return fit.Warn
 	default:
 		return fit.Allow
@@ -71,9 +79,9 @@ func heldToMode(d fit.Decision) fit.Action {
 
 // refusal is what the user reads: kubectl prints the message, programs find the reason code in details.causes. Kind is the
 // resource's name, as in every Forbidden of the API server (apierrors.NewForbidden).
-func refusal(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d fit.Decision) *metav1.Status {
+func refusal(req *admissionv1.AdmissionRequest, object metav1.Object, d fit.Decision) *metav1.Status {
 	name := req.Name
-	for _, other := range []string{pod.Name, pod.GenerateName} {
+	for _, other := range []string{object.GetName(), object.GetGenerateName()} {
 		if name == "" {
 			name = other
 		}
@@ -84,7 +92,7 @@ func refusal(req *admissionv1.AdmissionRequest, pod *corev1.Pod, d fit.Decision)
 		Reason:  metav1.StatusReasonForbidden,
 		Message: sentence(d),
 		Details: &metav1.StatusDetails{
-			Name: name, Kind: "pods", UID: pod.UID,
+			Name: name, Kind: req.Resource.Resource, UID: object.GetUID(),
 			Causes: []metav1.StatusCause{{
 				Type:    metav1.CauseType(oneLine(d.CauseCode)),
 				Message: sentence(d),
@@ -125,16 +133,25 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 	switch {
 	case o.decision != nil:
 		d := o.decision
-		h.Metrics.decided(*d)
+		h.Metrics.decided(h.webhook, *d)
 		if log := h.Log.V(verbosity(d.Action)); log.Enabled() {
-			log.Info("Judged a pod", "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID, "action", d.Action,
+			log.Info("Judged a request", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID, "action", d.Action,
 				"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)
 		}
+	case o.steering != nil:
+		h.countBinding(req, o)
 	case o.exemption != "":
-		h.Metrics.exempted(o.exemption)
+		h.Metrics.exempted(h.webhook, o.exemption)
+	case o.setting != "":
+		h.Metrics.set(o.setting, o.response.Allowed)
+		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", req.Name, "requestUID", req.UID, "dryRun", isDryRun(req),
+			"annotations", o.response.AuditAnnotations)
 	default:
-		h.Metrics.undecided(o.why)
-		h.Log.Info("Admitted a pod without judging it", "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,
+		h.Metrics.undecided(h.webhook, o.why)
+		if h.webhook == bindingsLabel {
+			h.Metrics.bound(bindingUndecided)
+		}
+		h.Log.Info("Admitted without judging", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,
 			"reason", o.why, "detail", o.err.Error())
 	}
 }

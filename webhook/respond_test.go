@@ -61,14 +61,23 @@ func TestEveryVerdictModeAndAction(t *testing.T) {
 					if mode == "" || mode == "Nonsense" {
 						modeLabel = "Unknown"
 					}
-					if got := testutil.ToFloat64(m.decisions.WithLabelValues(verdictLabel(v), modeLabel, string(want))); got != 1 {
+					if got := testutil.ToFloat64(m.decisions.WithLabelValues("pods", verdictLabel(v), modeLabel, string(want))); got != 1 {
 						t.Errorf("decisions_total counts %v, want 1", got)
 					}
 					inconsistent := 0.0
 					if action != want {
 						inconsistent = 1
 					}
-					counted(t, m, inconsistent, "inconsistent")
+					counted(t, m, inconsistent, "pods", "inconsistent")
+				})
+				t.Run(fmt.Sprintf("%s,%s,%s of a template", v, mode, action), func(t *testing.T) {
+					d := fit.Decision{Action: action, Verdict: v, Mode: mode, Message: sentenceForPeople, CauseCode: "ImagesEvictPods"}
+					h := NewWorkloads(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{d}}})
+					r := post(t, h, reviewOfObject(t, aDeployment(), deploymentKind, "deployments"))
+					wantWarn := v.Severity() > 0 && (action == fit.Warn && mode.AtLeast(policy.Warn) || action == fit.Deny && mode == policy.Enforce)
+					if !r.Allowed || (len(r.Warnings) == 1) != wantWarn {
+						t.Errorf("allowed is %v with warnings %q, want a warning: %v", r.Allowed, r.Warnings, wantWarn)
+					}
 				})
 			}
 		}
@@ -90,7 +99,7 @@ func TestAnnotations(t *testing.T) {
 			},
 			want: map[string]string{
 				"action": "Warn", "verdict": "EvictsPods", "need": "1/2/3", "projected": "-5/10/inf", "tier": "Measured",
-				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7",
+				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7", "message": "m",
 			},
 		},
 		"a decision about no node has no bytes": {
@@ -109,6 +118,21 @@ func TestAnnotations(t *testing.T) {
 			want: map[string]string{
 				"action": "Allow", "verdict": "Fits", "policy": "Enforce@v7", "candidates": "possible=0,likely=0,overloaded=0",
 				"modeIgnored": "label headroom.dev/mode=Warn is not followed: the policy's namespaceOverrides are None",
+			},
+		},
+		"an exception": {
+			decision: fit.Decision{Action: fit.Allow, Verdict: verdict.EvictsPods, Mode: policy.Enforce, Reason: fit.Excepted, Exception: "llm-move", Message: "m"},
+			want: map[string]string{
+				"action": "Allow", "verdict": "EvictsPods", "policy": "Enforce@v7", "candidates": "possible=0,likely=0,overloaded=0",
+				"undecided": "excepted", "exception": "llm-move", "message": "m",
+			},
+			counted: "excepted",
+		},
+		"an exception whose allowance is exceeded": {
+			decision: fit.Decision{Action: fit.Warn, Verdict: verdict.EvictsPods, Mode: policy.Warn, Exceeded: "llm-move", Message: "m"},
+			want: map[string]string{
+				"action": "Warn", "verdict": "EvictsPods", "policy": "Warn@v7", "candidates": "possible=0,likely=0,overloaded=0",
+				"exception": "llm-move (allowance exceeded)", "message": "m",
 			},
 		},
 		"an exempt namespace": {
@@ -151,10 +175,10 @@ func TestAnnotations(t *testing.T) {
 				t.Errorf("annotations (-want +got):\n%s", diff)
 			}
 			if tc.counted != "" {
-				counted(t, m, 1, tc.counted)
+				counted(t, m, 1, "pods", tc.counted)
 			}
 			if e := tc.want["exempt"]; e != "" {
-				if got := testutil.ToFloat64(m.exemptedBy.WithLabelValues(e)); got != 1 {
+				if got := testutil.ToFloat64(m.exemptedBy.WithLabelValues("pods", e)); got != 1 {
 					t.Errorf("exempt_total is %v, want 1", got)
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/policy"
 	"github.com/headroom-dev/headroom/verdict"
 )
 
@@ -48,8 +49,9 @@ func newCheckCommand() *cobra.Command {
 the same decision that the webhook makes. Nothing is created, and no webhook is
 needed.
 
-Exit code 0: everything fits. 1: something is at or past the policy's denyAt.
-2: it could not run, or could not read all of it.`,
+Exit code 0: everything fits, or an exception of the policy lets it through. 1:
+something is at or past the policy's denyAt. 2: it could not run, or could not
+read all of it.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if len(paths) == 0 {
@@ -59,10 +61,15 @@ Exit code 0: everything fits. 1: something is at or past the policy's denyAt.
 			for _, problem := range read.problems {
 				fmt.Fprintln(command.ErrOrStderr(), "error:", problem)
 			}
-			if len(read.pods) == 0 && len(read.problems) > 0 {
+			if len(read.pods)+len(read.custom) == 0 && len(read.problems) > 0 {
 				return &exitError{code: exitFailed}
 			}
-			live.images, live.namespaces = imagesOf(read.pods), namespacesOf(read.pods)
+			live.about = func(p *policy.Policy) ([]imageref.Ref, []string) {
+				for _, problem := range read.resolve(p) {
+					fmt.Fprintln(command.ErrOrStderr(), "error:", problem)
+				}
+				return imagesOf(read.pods), namespacesOf(read.pods)
+			}
 			cluster, err := live.look(command.Context(), command.ErrOrStderr())
 			if err != nil {
 				return err
@@ -92,8 +99,7 @@ Exit code 0: everything fits. 1: something is at or past the policy's denyAt.
 func imagesOf(pods []podSource) []imageref.Ref {
 	var refs []imageref.Ref
 	for _, p := range pods {
-		images, _ := imageref.OfPod(&p.pod.Spec)
-		for _, image := range images {
+		for _, image := range p.request.Images {
 			refs = append(refs, image.Ref)
 		}
 	}
@@ -110,11 +116,12 @@ func namespacesOf(pods []podSource) []string {
 
 func checkPods(cluster *liveCluster, pods []podSource) (report checkReport, overloads bool, invalid []error) {
 	report.Results = []checkResult{}
-	for _, p := range pods {
-		request := fit.RequestOf(p.pod)
+	for i := range pods {
+		p := &pods[i]
+		request := p.request
 		request.NamespaceMode = cluster.modes[p.namespace]
 		decision := fit.Evaluate(cluster.snapshot, request, cluster.policy, cluster.now)
-		overloads = overloads || decision.Verdict.AtLeast(cluster.policy.DenyAt)
+		overloads = overloads || decision.Exception == "" && decision.Verdict.AtLeast(cluster.policy.DenyAt)
 		for _, image := range decision.Invalid {
 			invalid = append(invalid, fmt.Errorf("%s %s/%s: %s: %w", p.kind, p.namespace, p.name, image.Field, image.Err))
 		}

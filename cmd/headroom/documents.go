@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/headroom-dev/headroom/policy"
 )
 
 // document is one YAML or JSON document and where it starts, for messages.
@@ -30,21 +32,52 @@ type document struct {
 type manifests struct {
 	pods     []podSource
 	problems []error
+	// custom are to be read once the policy is known, see resolve.
+	custom           []customDocument
+	defaultNamespace string
+}
+
+// customDocument is a customObject and the document it is in.
+type customDocument struct {
+	customObject
+
+	document document
 }
 
 // readManifests reads files, folders (every .yaml, .yml and .json below them) and "-" for stdin.
 func readManifests(paths []string, stdin io.Reader, defaultNamespace string) manifests {
-	var m manifests
+	m := manifests{defaultNamespace: defaultNamespace}
 	for _, path := range paths {
 		for _, d := range m.documentsOf(path, stdin) {
-			pods, err := podsOf(d.body, defaultNamespace)
+			found, err := contentOf(d.body, defaultNamespace)
 			if err != nil {
 				m.problems = append(m.problems, d.problem(err))
 			}
-			m.pods = append(m.pods, pods...)
+			m.pods = append(m.pods, found.pods...)
+			for _, c := range found.custom {
+				m.custom = append(m.custom, customDocument{customObject: c, document: d})
+			}
 		}
 	}
 	return m
+}
+
+// resolve reads the objects of which the policy knows that they make pods. The problems that come up are returned.
+func (m *manifests) resolve(p *policy.Policy) []error {
+	known := len(m.problems)
+	for _, c := range m.custom {
+		paths := pathsOf(p, c.kind)
+		if paths == nil {
+			continue
+		}
+		pods, err := workloadOf(c.kind, c.object, paths, m.defaultNamespace)
+		if err != nil {
+			m.problems = append(m.problems, c.document.problem(wrongType(err)))
+		}
+		m.pods = append(m.pods, pods...)
+	}
+	m.custom = nil
+	return m.problems[known:]
 }
 
 func (m *manifests) documentsOf(path string, stdin io.Reader) []document {

@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/headroom-dev/headroom/placement"
+	"github.com/headroom-dev/headroom/policy"
 )
 
 // readText reads manifests from stdin and says what was found, one line each.
@@ -21,9 +24,9 @@ func readText(text string) (found, problems []string) {
 
 func lines(m manifests) (found, problems []string) {
 	for _, p := range m.pods {
-		images := make([]string, 0, len(p.pod.Spec.Containers))
-		for i := range p.pod.Spec.Containers {
-			images = append(images, p.pod.Spec.Containers[i].Image)
+		images := make([]string, 0, len(p.request.Images))
+		for i := range p.request.Images {
+			images = append(images, strings.TrimSuffix(p.request.Images[i].Ref.Familiar(), ":latest"))
 		}
 		found = append(found, p.kind+" "+p.namespace+"/"+p.name+" "+strings.Join(images, ","))
 	}
@@ -129,9 +132,37 @@ spec:
 	if len(m.pods) != 1 {
 		t.Fatalf("%+v", m)
 	}
-	pod := m.pods[0].pod
-	if pod.Labels["app"] != "d" || pod.Spec.NodeSelector["disk"] != "big" || pod.Namespace != "team" {
-		t.Errorf("labels %v, selector %v, namespace %q", pod.Labels, pod.Spec.NodeSelector, pod.Namespace)
+	r := m.pods[0].request
+	selected := func(labels map[string]string) bool { return r.Placement.TiedTo(&placement.Node{Labels: labels}) }
+	if r.Labels["app"] != "d" || r.Namespace != "team" || !selected(map[string]string{"disk": "big"}) || selected(nil) {
+		t.Errorf("labels %v, namespace %q, placement %+v", r.Labels, r.Namespace, r.Placement)
+	}
+}
+
+// TestKindsOfOnesOwn: whether an object makes pods is in the policy, which is read after the files.
+func TestKindsOfOnesOwn(t *testing.T) {
+	const head = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r}\n"
+	m := readManifests([]string{"-"}, strings.NewReader(onePod+"---\n"+
+		head+"spec: {template: {spec: {containers: [{name: c, image: j}]}}}\n---\n"+
+		head+"spec: {template: {spec: {containers: 7}}}\n---\n"+
+		head+"spec: {workloadRef: {}}\n---\n"+
+		strings.Replace(head, "Rollout", "Experiment", 1)), "team")
+	if found, problems := lines(m); len(found) != 1 || problems != nil {
+		t.Errorf("without a policy: found %v, problems %v", found, problems)
+	}
+	p, _, err := policy.Load([]byte("apiVersion: headroom.dev/v1alpha1\nkind: Policy\n"+
+		"workloads: [{apiVersion: argoproj.io/v1alpha1, kind: Rollout, resource: rollouts}]\n"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := m.resolve(p)
+	found, problems := lines(m)
+	if diff := cmp.Diff([]string{"Pod team/a i", "Rollout team/r j"}, found); diff != "" {
+		t.Errorf("pods (-want +got):\n%s", diff)
+	}
+	want := []string{"stdin:11: spec.containers: a number does not fit here"}
+	if diff := cmp.Diff(want, problems); diff != "" || len(fresh) != 1 {
+		t.Errorf("new problems %v, problems (-want +got):\n%s", fresh, diff)
 	}
 }
 
@@ -178,7 +209,7 @@ func FuzzReadManifests(f *testing.F) {
 	f.Add("apiVersion: v1\nkind: List\nitems: [{a: b}]\n--- x\n...\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, p := range readManifests([]string{"-"}, strings.NewReader(text), "default").pods {
-			if p.pod == nil || p.namespace == "" || p.kind == "" {
+			if p.request.Placement == nil || p.namespace == "" || p.request.Namespace != p.namespace || p.kind == "" {
 				t.Errorf("%+v", p)
 			}
 		}

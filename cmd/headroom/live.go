@@ -33,13 +33,12 @@ type liveOptions struct {
 	connection connection
 	kubelets   kubeletOptions
 	registries registryOptions
-	// images are those that will be asked about: registries are asked for the
-	// layers of the ones whose layers are not known.
-	images []imageref.Ref
-	// listed says that they are asked for the layers of what nodes list, too.
+	// listed says that registries are asked for the layers of what nodes list, too.
 	listed bool
-	// namespaces are those of the objects that will be asked about.
-	namespaces []string
+	// about says, once the policy is known, which images will be asked about, and in
+	// which namespaces: registries are asked for the layers of the ones whose layers
+	// are not known. Nil is for none.
+	about func(*policy.Policy) (images []imageref.Ref, namespaces []string)
 }
 
 func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
@@ -86,17 +85,25 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 	if err != nil {
 		return nil, plain(err)
 	}
+	l.SetAutoscaler(readAutoscaler(ctx, client, notes))
 	l.MarkSynced()
-	p := readPolicy(ctx, client, notes)
-	modes := readModeLabels(ctx, client, p, o.namespaces, notes)
+	p := readPolicy(ctx, client, time.Now(), notes)
+	var (
+		images     []imageref.Ref
+		namespaces []string
+	)
+	if o.about != nil {
+		images, namespaces = o.about(p)
+	}
+	modes := readModeLabels(ctx, client, p, namespaces, notes)
 	if err := o.askKubelets(ctx, config, client, nodes, l, notes); err != nil {
 		return nil, err
 	}
-	if err := o.registries.resolve(ctx, l, p, o.images, notes); err != nil {
+	if err := o.registries.resolve(ctx, l, p, images, notes); err != nil {
 		return nil, err
 	}
 	if o.listed {
-		if len(o.images) > 0 {
+		if len(images) > 0 {
 			notes = io.Discard // What those lack makes the answer about the others wider, no more.
 		}
 		if err := o.registries.resolveListed(ctx, l, p, notes); err != nil {
@@ -128,7 +135,7 @@ func listInto(ctx context.Context, client kubernetes.Interface, l *ledger.Ledger
 	})
 }
 
-func readPolicy(ctx context.Context, client kubernetes.Interface, notes io.Writer) *policy.Policy {
+func readPolicy(ctx context.Context, client kubernetes.Interface, now time.Time, notes io.Writer) *policy.Policy {
 	configMap, err := client.CoreV1().ConfigMaps(policy.Namespace).Get(ctx, policy.ConfigMapName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return policy.Default()
@@ -137,13 +144,16 @@ func readPolicy(ctx context.Context, client kubernetes.Interface, notes io.Write
 		fmt.Fprintf(notes, "note: the policy can't be read, the defaults are used: %v\n", plain(err))
 		return policy.Default()
 	}
-	p, warnings, err := policy.Load([]byte(configMap.Data[policy.ConfigMapKey]), false)
+	p, warnings, err := policy.LoadConfigMap(configMap.Data, false)
 	for _, warning := range warnings {
 		fmt.Fprintf(notes, "note: policy: %s\n", warning)
 	}
 	if err != nil {
 		fmt.Fprintf(notes, "note: the policy is not valid, the defaults are used: %v\n", err)
 		return policy.Default()
+	}
+	for _, note := range p.Notes(now) {
+		fmt.Fprintf(notes, "note: policy: %s\n", note)
 	}
 	return p
 }

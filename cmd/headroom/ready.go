@@ -12,8 +12,8 @@ import (
 
 // readiness is what must hold before anybody is sent here, in a cluster by
 // /readyz, out of it by registering only then: an empty ledger has no opinion, and
-// as long as the policy or a namespace's label is not read, pods are admitted that
-// should not be.
+// as long as the policy or a namespace's label is not read, or nobody asked whether
+// there is an autoscaler, pods are admitted that should not be.
 func (p *parts) readiness() map[string]healthz.Checker {
 	return map[string]healthz.Checker{
 		"ledger": func(*http.Request) error {
@@ -24,6 +24,7 @@ func (p *parts) readiness() map[string]healthz.Checker {
 		},
 		"policy":     closed(p.policy.Synced(), "the policy has not been read yet"),
 		"namespaces": closed(p.namespaces.Synced(), "the labels of namespaces have not been read yet"),
+		"autoscaler": closed(p.autoscaler.Answered(), "whether there is a cluster-autoscaler has not been asked yet"),
 		"webhook":    p.webhook.Check,
 	}
 }

@@ -35,7 +35,7 @@ func inBackground(t *testing.T, start func(context.Context) error) {
 	})
 }
 
-func TestNobodyIsSentHereBeforePolicyAndNamespacesAreRead(t *testing.T) {
+func TestNobodyIsSentHereBeforeThereIsAnAnswerToAll(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,12 @@ func TestNobodyIsSentHereBeforePolicyAndNamespacesAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &parts{ledger: ledger.New(), policy: source, namespaces: namespaces, webhook: &webhook.Server{
+	l := ledger.New()
+	autoscaler, err := controller.NewAutoscalerStatus(fake.NewClientset(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &parts{ledger: l, policy: source, namespaces: namespaces, autoscaler: autoscaler, webhook: &webhook.Server{
 		Listener: listener, Handler: http.NotFoundHandler(),
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &tls.Certificate{}, nil },
 	}}
@@ -81,6 +86,11 @@ func TestNobodyIsSentHereBeforePolicyAndNamespacesAreRead(t *testing.T) {
 		t.Error("ready with namespaces that were not read")
 	}
 	inBackground(t, namespaces.Start)
+	<-namespaces.Synced()
+	if ca, err := register(300 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("before anybody asked for an autoscaler: registers with %q, error %v", ca, err)
+	}
+	inBackground(t, autoscaler.Start)
 	if ca, err := register(10 * time.Second); ca != "CA" || err != nil {
 		t.Errorf("once it was read: %q, error %v", ca, err)
 	}

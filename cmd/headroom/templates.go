@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,50 +13,71 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
-	psaadmission "k8s.io/pod-security-admission/admission"
 	"sigs.k8s.io/yaml"
+
+	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/workload"
 )
 
-// podSource is one pod, or one workload's pod template, out of a manifest.
+// podSource is one pod, or one object that makes pods, out of a manifest.
 type podSource struct {
 	kind, namespace, name string
-	pod                   *corev1.Pod
+	// request is what the webhook would ask about it.
+	request fit.Request
 }
 
-// podsOf reads one document. Kinds without a pod in them, and kinds this
-// program does not know, give none.
-func podsOf(body []byte, defaultNamespace string) ([]podSource, error) {
+// customObject is of a kind that is not Kubernetes' own. Whether it makes pods is
+// in the policy, which nobody has read yet.
+type customObject struct {
+	kind   schema.GroupVersionKind
+	object []byte
+}
+
+// content is what one document held.
+type content struct {
+	pods   []podSource
+	custom []customObject
+}
+
+func (c *content) add(more content) {
+	c.pods, c.custom = append(c.pods, more.pods...), append(c.custom, more.custom...)
+}
+
+// contentOf reads one document. Kinds without a pod in them give nothing.
+func contentOf(body []byte, defaultNamespace string) (content, error) {
 	asJSON, err := yaml.YAMLToJSON(body)
 	if err != nil {
-		return nil, err
+		return content{}, err
 	}
 	switch text := bytes.TrimSpace(asJSON); {
 	case bytes.Equal(text, []byte("null")):
-		return nil, nil
+		return content{}, nil
 	case !bytes.HasPrefix(text, []byte("{")):
-		return nil, errors.New("not a Kubernetes object: it has no fields; add apiVersion and kind")
+		return content{}, errors.New("not a Kubernetes object: it has no fields; add apiVersion and kind")
 	}
-	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(asJSON, nil, nil)
+	object, kind, err := scheme.Codecs.UniversalDeserializer().Decode(asJSON, nil, nil)
 	switch {
 	case runtime.IsNotRegisteredError(err):
-		return nil, nil
+		return content{custom: []customObject{{kind: *kind, object: asJSON}}}, nil
 	case runtime.IsMissingKind(err):
-		return nil, errors.New("not a Kubernetes object: it has no kind; add apiVersion and kind")
+		return content{}, errors.New("not a Kubernetes object: it has no kind; add apiVersion and kind")
 	case runtime.IsMissingVersion(err):
-		return nil, errors.New("not a Kubernetes object: it has no apiVersion; add one")
+		return content{}, errors.New("not a Kubernetes object: it has no apiVersion; add one")
 	case err != nil:
-		return nil, wrongType(err)
+		return content{}, wrongType(err)
 	}
 	if list, ok := object.(*corev1.List); ok {
-		return podsOfList(list, defaultNamespace)
+		return contentOfList(list, defaultNamespace)
 	}
 	if meta.IsListType(object) {
-		return podsOfTypedList(object, defaultNamespace)
+		return contentOfTypedList(*kind, asJSON, defaultNamespace)
 	}
-	return podOf(object, defaultNamespace), nil
+	return contentOfObject(*kind, asJSON, defaultNamespace)
 }
 
 // wrongType names the field that a value does not fit, without Go's types.
@@ -74,53 +96,76 @@ func wrongType(err error) error {
 
 var goType = regexp.MustCompile(`json: cannot unmarshal (\w+) into Go struct field (\S+) of type`)
 
-func podsOfList(list *corev1.List, defaultNamespace string) (all []podSource, err error) {
+func contentOfList(list *corev1.List, defaultNamespace string) (all content, err error) {
 	var problems []error
 	for i, item := range list.Items {
-		pods, err := podsOf(item.Raw, defaultNamespace)
+		found, err := contentOf(item.Raw, defaultNamespace)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("items[%d]: %w", i, err))
 		}
-		all = append(all, pods...)
+		all.add(found)
 	}
 	return all, errors.Join(problems...)
 }
 
-// podsOfTypedList reads a PodList, a DeploymentList and so on, whose items need no kind of their own.
-func podsOfTypedList(list runtime.Object, defaultNamespace string) (all []podSource, err error) {
-	err = meta.EachListItem(list, func(item runtime.Object) error {
-		if kinds, _, err := scheme.Scheme.ObjectKinds(item); err == nil {
-			item.GetObjectKind().SetGroupVersionKind(kinds[0])
+// contentOfTypedList reads a PodList, a DeploymentList and so on, whose items need no kind of their own.
+func contentOfTypedList(kind schema.GroupVersionKind, object []byte, defaultNamespace string) (all content, err error) {
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := utiljson.Unmarshal(object, &list); err != nil {
+		return content{}, err
+	}
+	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+	for _, item := range list.Items {
+		found, err := contentOfObject(kind, item, defaultNamespace)
+		if err != nil {
+			return all, err
 		}
-		all = append(all, podOf(item, defaultNamespace)...)
-		return nil
-	})
-	return all, err
+		all.add(found)
+	}
+	return all, nil
 }
 
-// podOf is the pod or the pod template in an object, none in a kind without one.
-func podOf(object runtime.Object, defaultNamespace string) []podSource {
-	template, spec, err := psaadmission.DefaultPodSpecExtractor{}.ExtractPodSpec(object)
-	accessor, named := object.(metav1.Object)
-	if err != nil || spec == nil || !named {
+// contentOfObject reads an object of a kind that Kubernetes has.
+func contentOfObject(kind schema.GroupVersionKind, object []byte, defaultNamespace string) (content, error) {
+	if kind == corev1.SchemeGroupVersion.WithKind("Pod") {
+		var pod corev1.Pod
+		if err := utiljson.Unmarshal(object, &pod); err != nil {
+			return content{}, err
+		}
+		if pod.Namespace == "" {
+			pod.Namespace = defaultNamespace
+		}
+		if pod.Name == "" {
+			pod.Name = pod.GenerateName
+		}
+		return content{pods: []podSource{{kind: kind.Kind, namespace: pod.Namespace, name: pod.Name, request: fit.RequestOf(&pod)}}}, nil
+	}
+	pods, err := workloadOf(kind, object, nil, defaultNamespace)
+	return content{pods: pods}, err
+}
+
+// workloadOf is the workload in an object, none in one that makes no pods.
+func workloadOf(kind schema.GroupVersionKind, object []byte, custom *workload.Paths, defaultNamespace string) ([]podSource, error) {
+	w, err := workload.Decode(kind, object, custom)
+	switch {
+	case errors.Is(err, workload.ErrUnknownKind), errors.Is(err, workload.ErrNoTemplate):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if w.Meta.Namespace == "" {
+		w.Meta.Namespace = defaultNamespace
+	}
+	return []podSource{{kind: w.Kind, namespace: w.Meta.Namespace, name: w.Name(), request: w.Request()}}, nil
+}
+
+// pathsOf says where objects of a kind have their template by the policy, nil where it does not say.
+func pathsOf(p *policy.Policy, kind schema.GroupVersionKind) *workload.Paths {
+	declared := p.WorkloadOf(kind.Group, kind.Version, kind.Kind)
+	if declared == nil {
 		return nil
 	}
-	source := podSource{
-		kind:      object.GetObjectKind().GroupVersionKind().Kind,
-		namespace: accessor.GetNamespace(),
-		name:      accessor.GetName(),
-	}
-	if source.namespace == "" {
-		source.namespace = defaultNamespace
-	}
-	if source.name == "" {
-		source.name = accessor.GetGenerateName()
-	}
-	pod := &corev1.Pod{Spec: *spec}
-	if template != nil {
-		pod.ObjectMeta = *template.DeepCopy()
-	}
-	pod.Namespace, pod.Name = source.namespace, source.name
-	source.pod = pod
-	return []podSource{source}
+	return &workload.Paths{Template: declared.Template, Replicas: declared.Replicas}
 }

@@ -1,0 +1,88 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// AutoscalerOf reads what a cluster-autoscaler tells of itself. That there is such a ConfigMap says that there is one, whatever
+// the text is; its node groups are those that can be read.
+func AutoscalerOf(c *corev1.ConfigMap) ledger.Autoscaler {
+	return ledger.Autoscaler{Present: true, Groups: nodeGroups(c.Data[autoscalerKey])}
+}
+
+func nodeGroups(status string) []ledger.NodeGroup {
+	if groups, is := groupsOfYAML(status); is {
+		return groups
+	}
+	return groupsOfText(status)
+}
+
+// autoscalerStatus is the status since cluster-autoscaler 1.30 (clusterstate/api.ClusterAutoscalerStatus), as far as it is
+// read here.
+type autoscalerStatus struct {
+	AutoscalerStatus string `json:"autoscalerStatus"`
+	NodeGroups       []struct {
+		Name   string `json:"name"`
+		Health struct {
+			NodeCounts struct {
+				Registered struct {
+					Total int `json:"total"`
+				} `json:"registered"`
+			} `json:"nodeCounts"`
+			MaxSize int `json:"maxSize"`
+		} `json:"health"`
+	} `json:"nodeGroups"`
+}
+
+func groupsOfYAML(text string) (groups []ledger.NodeGroup, is bool) {
+	var status autoscalerStatus
+	if err := yaml.Unmarshal([]byte(text), &status); err != nil || status.AutoscalerStatus == "" && len(status.NodeGroups) == 0 {
+		return nil, false
+	}
+	for _, g := range status.NodeGroups {
+		groups = append(groups, ledger.NodeGroup{Name: g.Name, Nodes: max(g.Health.NodeCounts.Registered.Total, 0), MaxNodes: max(g.Health.MaxSize, 0)})
+	}
+	return groups, true
+}
+
+// What is read of the status before cluster-autoscaler 1.30, which is written for people (clusterstate/api.GetReadableString):
+//
+//	NodeGroups:
+//	  Name:        pool-1
+//	  Health:      Healthy (ready=1 unready=0 ... registered=1 longUnregistered=0 cloudProviderTarget=1 (minSize=1, maxSize=3))
+var (
+	groupName       = regexp.MustCompile(`^\s*Name:\s+(\S+)\s*$`)
+	groupRegistered = regexp.MustCompile(`\bregistered=(\d{1,9})\b`)
+	groupMaxSize    = regexp.MustCompile(`\bmaxSize=(\d{1,9})\b`)
+)
+
+// groupsOfText reads a group where its name and its health line are there, in this order.
+func groupsOfText(text string) (groups []ledger.NodeGroup) {
+	name := ""
+	for line := range strings.Lines(text) {
+		if match := groupName.FindStringSubmatch(line); match != nil {
+			name = match[1]
+			continue
+		}
+		registered, most := groupRegistered.FindStringSubmatch(line), groupMaxSize.FindStringSubmatch(line)
+		if name == "" || registered == nil || most == nil {
+			continue
+		}
+		group := ledger.NodeGroup{Name: name}
+		// At most nine digits: they are numbers.
+		group.Nodes, _ = strconv.Atoi(registered[1])
+		group.MaxNodes, _ = strconv.Atoi(most[1])
+		groups, name = append(groups, group), ""
+	}
+	return groups
+}

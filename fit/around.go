@@ -1,0 +1,35 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"strings"
+
+	"github.com/headroom-dev/headroom/policy"
+)
+
+// What is said around a sentence of message.go, whatever that is about.
+
+// orNewNode adds what an autoscaler may do for a pod that is warned about. Where no figures may be told, neither may be
+// whether it is enough: that depends on a size that may be known because somebody else has the image.
+func (w sentences) orNewNode(said string, s *survey) string {
+	added := s.newNode(false)
+	switch full := s.snapshot.Autoscaler().Full(); {
+	case full, !s.grown():
+		return said
+	case !w.numbers:
+		return w.line("%s; an autoscaler may add nodes", strings.TrimPrefix(said, topic))
+	case !added.holds:
+		return said
+	case added.pool == nil:
+		return w.line("%s; a new node could take it", strings.TrimPrefix(said, topic))
+	default:
+		return w.line("%s; a new node of pool %s could take it", strings.TrimPrefix(said, topic), shown(added.pool.Name))
+	}
+}
+
+// excepted is for a pod that an exception lets through; otherwise is what would be said without it.
+func (w sentences) excepted(e *policy.Exception, otherwise string) string {
+	return w.line("allowed by exception %s until %s: %s", shown(e.Name), shown(e.UntilText), strings.TrimPrefix(otherwise, topic))
+}

@@ -1,0 +1,76 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// oneGroup is the status of a cluster-autoscaler with one group, whose nodes are there.
+const oneGroup = `autoscalerStatus: Running
+nodeGroups:
+- {name: asg-web, health: {status: Healthy, nodeCounts: {registered: {total: 2, ready: 2}}, cloudProviderTarget: 2, minSize: 1, maxSize: 5}}
+`
+
+// TestAutoscalerStatus: a pod that only a new node could take is refused in a
+// cluster of fixed size, and never hidden from an autoscaler.
+func TestAutoscalerStatus(t *testing.T) {
+	quiet(t)
+	setPolicyText(t, strings.Replace(policyText("mode: Enforce"), "elastic: false", "elastic: Auto", 1))
+	p := startHeadroom(t)
+	awaitMode(t, p, "Enforce")
+	namespace(t, "elastic")
+	awaitWebhook(t, p)
+	configMaps := shared.client.CoreV1().ConfigMaps("kube-system")
+	t.Cleanup(func() {
+		_ = configMaps.Delete(context.Background(), "cluster-autoscaler-status", metav1.DeleteOptions{})
+	})
+	told := func(status string) {
+		t.Helper()
+		c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "cluster-autoscaler-status"}, Data: map[string]string{"status": status}}
+		_ = configMaps.Delete(t.Context(), c.Name, metav1.DeleteOptions{})
+		if _, err := configMaps.Create(t.Context(), c, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const (
+		denied = "Error from server (Forbidden): error when creating \"STDIN\": admission webhook \"pods.headroom.dev\" denied the request: "
+		big    = "image storage: needs 7Gi on a node; none of 2 eligible nodes "
+		huge   = "image storage: needs 20Gi on a node; none of 2 eligible nodes "
+	)
+	says := func(about, image, want string) {
+		t.Helper()
+		var said string
+		eventually(t, 10*time.Second, about+": "+want, func() bool {
+			stderr, _ := dryRun(t, "elastic", podOf("app", image))
+			said = strings.TrimSpace(stderr)
+			return said == want
+		})
+		t.Logf("%s: %s", about, said)
+	}
+
+	says("nothing points to an autoscaler", "example.com/big:1", denied+big+"can hold that before pods are evicted (at best 6.5Gi)")
+
+	told(oneGroup)
+	says("an autoscaler tells of itself", "example.com/big:1", "Warning: "+big+"has that much before pods are evicted (most: 6.5Gi); a new node of pool all could take it")
+	says("an empty node could not hold it", "example.com/huge:1", denied+huge+"can hold that even on an empty disk (at best 8.5Gi), nor can a new one")
+	check := headroom(t, asJSON(t, podOf("app", "example.com/big:1")), "check", "-n", "elastic", "-f", "-", "--registry=off")
+	if !strings.Contains(check.stdout, "; a new node of pool all could take it") || check.code != 1 {
+		t.Errorf("check ends with %d and says\n%s%s", check.code, check.stdout, check.stderr)
+	}
+
+	told(oneGroup + "- {name: asg-gpu, health: {status: Healthy, nodeCounts: {registered: {total: 0}}, cloudProviderTarget: 0, minSize: 0, maxSize: 3}}\n")
+	says("nobody has seen a node of one group", "example.com/huge:1", "Warning: "+huge+"has that much even on an empty disk (most: 8.5Gi); a new node could take it")
+
+	if err := configMaps.Delete(t.Context(), "cluster-autoscaler-status", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	says("the autoscaler is gone", "example.com/big:1", denied+big+"can hold that before pods are evicted (at best 6.5Gi)")
+}
