@@ -36,21 +36,22 @@ func TestWorkloads(t *testing.T) {
 	p := startPair(t, "workloads")
 	onFull := fmt.Sprintf("{%s: %s}", corev1.LabelHostname, p.full.Name)
 	images := map[string]string{}
-	for _, name := range []string{"web-old", "web-new", "agent", "nightly", "debug"} {
+	for _, name := range []string{"web-new", "agent", "nightly", "debug"} {
 		images[name] = p.image(t, name)
 	}
 	p.apply(t, workload("Deployment", "web", "replicas: 2, selector: {matchLabels: {app: web}}, template: %s",
-		fmt.Sprintf(template, "web", "Always", onFull, images["web-old"])))
+		fmt.Sprintf(template, "web", "Always", onFull, p.image(t, "web-old"))))
 	kubectl(t, "rollout", "status", "-n", p.namespace, "deployment/web", "--timeout=120s")
 	p.fill(t)
 	setPolicy(t, "mode: Enforce", randomPool)
 	startHeadroom(t)
+	p.askForSizes(t, images)
 	before, available := p.running(t, "web"), p.available(t)
 
 	t.Run("a CronJob: warned about when it is applied", func(t *testing.T) {
 		stderr := p.apply(t, workload("CronJob", "nightly", "schedule: '* * * * *', jobTemplate: {spec: {template: %s}}",
 			fmt.Sprintf(template, "nightly", "Never", onFull, images["nightly"])))
-		wantOneWarning(t, stderr, `needs .* its pods would be refused$`)
+		wantOneWarning(t, stderr, `needs .*; the only eligible node has room for .*; its pods would be refused$`)
 	})
 	t.Run("a DaemonSet: told how many nodes can't take it, and runs on the one that can", func(t *testing.T) {
 		stderr := p.apply(t, workload("DaemonSet", "agent", "selector: {matchLabels: {app: agent}}, template: %s",
@@ -66,7 +67,7 @@ func TestWorkloads(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stderr)
 		}
-		wantOneWarning(t, stderr, `needs .* its pods would be refused$`)
+		wantOneWarning(t, stderr, `needs .*; the only eligible node has room for .*; its pods would be refused$`)
 		p.awaitRefusal(t, "ReplicaSet", "web-")
 		p.awaitSaid(t, "Deployment", "web", "ImageStorageRefused")
 	})
@@ -99,11 +100,22 @@ func TestWorkloads(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stderr)
 		}
-		wantOneWarning(t, stderr, `needs .* pods would be evicted`)
+		wantOneWarning(t, stderr, `needs \S+; the only eligible node has \S+ before pods are evicted$`)
 		if more := podNow(t, p.namespace, before[0].Name).Spec.EphemeralContainers; len(more) != 1 {
 			t.Errorf("ephemeral containers %v, want one", more)
 		}
 	})
+}
+
+// askForSizes has the sizes of images be known: only requests for pods wait for them.
+func (p *pair) askForSizes(t *testing.T, images map[string]string) {
+	t.Helper()
+	for name, image := range images {
+		stderr, err := create(t, podOptions{namespace: p.namespace, name: "asks-" + name, image: image, node: p.full.Name})
+		if err == nil || !forbidden(stderr) {
+			t.Fatalf("kubectl said %v %q, want a refusal", err, stderr)
+		}
+	}
 }
 
 // apply returns what kubectl says besides that it has done so.
