@@ -28,6 +28,8 @@ type CollectorOptions struct {
 	Registries func() registry.Stats
 	Learner    *Learner
 	Pulled     *PulledSizes
+	Taints     *NodeTaints
+	Election   *Election
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -42,7 +44,7 @@ type Collector struct {
 	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
 	policyInfo, policyValid, policyLoads, policyExceptions                 *prometheus.Desc
 	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
-	poolsLearned, pulledImages                                             *prometheus.Desc
+	poolsLearned, pulledImages, taintedNodes, leader                       *prometheus.Desc
 }
 
 // NewCollector returns a collector. It registers nothing.
@@ -86,6 +88,9 @@ func NewCollector(o CollectorOptions) *Collector {
 
 		poolsLearned: desc("pools_learned", "Node pools of which pulls have taught something, by what: kept, how much of compressed layers stays on the disk; reported, bytes on disk for each reported byte; lazy, that disks hold less than their images need, so that no low bound is believed there.", "what"),
 		pulledImages: desc("pulled_images", "Images of which the size is remembered that a kubelet's event told."),
+
+		taintedNodes: desc("steering_tainted_nodes", "Nodes that have the soft taint which asks the scheduler to prefer others."),
+		leader:       desc("leader", "Whether this replica is the one that does what only one should: 1 or 0."),
 	}
 }
 
@@ -95,7 +100,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 		c.synced, c.nodes, c.capacity, c.available, c.pending, c.reclaimable, c.age, c.inodes, c.inodesFree,
 		c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
 		c.policyInfo, c.policyValid, c.policyLoads, c.policyExceptions, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
-		c.poolsLearned, c.pulledImages,
+		c.poolsLearned, c.pulledImages, c.taintedNodes, c.leader,
 	} {
 		ch <- d
 	}
@@ -126,6 +131,12 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	if p := c.options.Pulled; p != nil {
 		out.gauge(c.pulledImages, float64(p.Len()))
+	}
+	if t := c.options.Taints; t != nil {
+		out.gauge(c.taintedNodes, float64(t.Tainted()))
+	}
+	if e := c.options.Election; e != nil {
+		out.truth(c.leader, e.Leading())
 	}
 	if c.options.Registries != nil {
 		stats := c.options.Registries()

@@ -22,19 +22,23 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 		Name:              p.Name,
 		NodeName:          p.Spec.NodeName,
 		NominatedNodeName: p.Status.NominatedNodeName,
-		Finished:          p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
+		Finished:          finished(p),
 		Deleting:          p.DeletionTimestamp != nil,
 		Images:            podImages(p),
 		Requests:          placement.RequestsOf(&p.Spec),
 	}
 	if row.NodeName == "" {
-		row.Placement = placement.Of(&p.Spec)
+		row.Placement, row.PriorityClass, row.Labels = placement.Of(&p.Spec), p.Spec.PriorityClassName, p.Labels
 		// The gates themselves and not the condition's reason SchedulingGated, which stays for a moment after the last one
 		// is gone.
 		row.Gated = len(p.Spec.SchedulingGates) > 0
 		row.Unschedulable = unschedulable(p)
 	}
 	return row
+}
+
+func finished(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 func unschedulable(p *corev1.Pod) bool {

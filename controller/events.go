@@ -26,6 +26,8 @@ const (
 	eventRetry    = 2 * time.Second
 	// maxEventMessage is the API server's limit (core validation, legacy Events have none; events.k8s.io has 1024).
 	maxEventMessage = 1024
+	// eventComponent is the source of all of them.
+	eventComponent = "headroom"
 )
 
 // EventSink takes an Event without waiting for the API server.
@@ -76,25 +78,22 @@ func (s *Events) Dropped() uint64 { return s.dropped.Load() }
 
 // Start writes until ctx ends.
 func (s *Events) Start(ctx context.Context) error {
-	var lastProblem string
+	var failing problem
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case e := <-s.queue:
 			err := s.write(ctx, e)
-			problem := ""
-			if err != nil && ctx.Err() == nil {
-				s.dropped.Add(1)
-				problem = string(apierrors.ReasonForError(err))
-				if sentence, missing := MissingPermission(err); missing {
-					problem = sentence
-				}
-				if problem != lastProblem {
-					klog.FromContext(ctx).Error(err, "Event not written", "about", e.About.Name, "event", e.Reason, "reason", problem)
-				}
+			if ctx.Err() != nil {
+				err = nil // Lost with the process, which is nobody's problem.
 			}
-			lastProblem = problem
+			if err != nil {
+				s.dropped.Add(1)
+			}
+			if what, isNew := failing.occurred(err); isNew {
+				klog.FromContext(ctx).Error(err, "Event not written", "about", e.About.Name, "event", e.Reason, "reason", what)
+			}
 		}
 	}
 }
@@ -104,8 +103,8 @@ func (s *Events) write(ctx context.Context, e Event) error {
 	for attempt := 1; ; attempt++ {
 		_, err := s.client.CoreV1().Events(object.Namespace).Create(ctx, object, metav1.CreateOptions{})
 		switch {
-		case err == nil, apierrors.IsAlreadyExists(err):
-			return nil
+		case err == nil, apierrors.IsAlreadyExists(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+			return nil // of a namespace that ends, nobody reads Events any more
 		case attempt == eventAttempts, apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
 			return err
 		}
@@ -135,7 +134,7 @@ func eventObject(e Event) *corev1.Event {
 		InvolvedObject:      e.About,
 		Reason:              e.Reason,
 		Message:             oneLine(e.Message, maxEventMessage),
-		Source:              corev1.EventSource{Component: "headroom"},
+		Source:              corev1.EventSource{Component: eventComponent},
 		ReportingController: "headroom.dev/headroom",
 		FirstTimestamp:      at,
 		LastTimestamp:       at,

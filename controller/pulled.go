@@ -5,14 +5,10 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/headroom-dev/headroom/imageref"
@@ -23,14 +19,10 @@ import (
 const (
 	// maxPulledImages bounds the images whose size is remembered from an event.
 	maxPulledImages = 10_000
-	// pulledPage is how many events are listed at a time: an hour of them is never whole in memory.
-	pulledPage = 500
 	// pulledSelector finds the events of pulls: of one that ended, and of images that were there.
 	pulledSelector = "reason=Pulled"
-	// watchSeconds is how long one watch lasts, so that a connection that died unnoticed does not last for ever.
-	watchSeconds = 600
-	// Waits before the next try: after the end of a watch, doubled at each failure, and where a permission is missing.
-	pulledRetry, maxPulledRetry, pulledForbidden = time.Second, time.Minute, 5 * time.Minute
+	// pulledSynced is how often it is looked whether the ledger knows the nodes.
+	pulledSynced = 250 * time.Millisecond
 )
 
 // PulledLedger is the part of the ledger that sizes from events go to. *ledger.Ledger is one.
@@ -42,9 +34,8 @@ type PulledLedger interface {
 // PulledSizes follows the events by which kubelets say that a pull has ended. They tell the size also of images that a
 // node's list leaves out, and before the list has them. Nothing of an event is kept but that size.
 type PulledSizes struct {
-	client kubernetes.Interface
 	ledger PulledLedger
-	state  watchState
+	feed   eventFeed
 
 	mu    sync.Mutex // guards sizes
 	sizes *recent[pulledKey, int64]
@@ -58,12 +49,12 @@ type pulledKey struct {
 
 // NewPulledSizes returns one that asks nothing before Start.
 func NewPulledSizes(client kubernetes.Interface, l PulledLedger) *PulledSizes {
-	return &PulledSizes{
-		client: client, ledger: l, state: watchState{resource: "events"},
-		sizes: newRecent[pulledKey, int64](maxPulledImages, func(key pulledKey) {
-			l.SetPulled(key.ref, key.runtime, key.platform, 0)
-		}),
-	}
+	p := &PulledSizes{ledger: l}
+	p.feed = eventFeed{client: client, selector: pulledSelector, take: p.take, state: watchState{resource: "events"}}
+	p.sizes = newRecent[pulledKey, int64](maxPulledImages, func(key pulledKey) {
+		l.SetPulled(key.ref, key.runtime, key.platform, 0)
+	})
+	return p
 }
 
 // Len returns of how many images the size is remembered.
@@ -77,94 +68,10 @@ func (p *PulledSizes) Len() int {
 // not know is nobody's. Events that can't be had are logged once, and nothing else depends on them.
 func (p *PulledSizes) Start(ctx context.Context) error {
 	for !p.ledger.Snapshot().Synced() && ctx.Err() == nil {
-		sleep(ctx, pulledRetry/4)
+		sleep(ctx, pulledSynced)
 	}
-	version, wait := "", pulledRetry
-	for ctx.Err() == nil {
-		version, wait = p.round(ctx, version, wait)
-		sleep(ctx, wait)
-	}
+	p.feed.run(ctx)
 	return nil
-}
-
-// round follows events from a version until that ends, and returns the version to go on from and how long to wait before.
-func (p *PulledSizes) round(ctx context.Context, version string, wait time.Duration) (string, time.Duration) {
-	next, err := p.follow(ctx, version)
-	if ctx.Err() != nil {
-		return next, 0
-	}
-	p.state.handle(ctx, nil, err)
-	_, missing := MissingPermission(err)
-	switch {
-	case missing:
-		return next, pulledForbidden
-	case next != version:
-		return next, pulledRetry
-	default:
-		return next, min(2*wait, maxPulledRetry)
-	}
-}
-
-// follow lists, where there is no version to watch from, and watches until that ends. It returns the version to go on from.
-func (p *PulledSizes) follow(ctx context.Context, version string) (next string, err error) {
-	if version == "" {
-		if version, err = p.list(ctx); err != nil {
-			return "", err
-		}
-	}
-	return p.watch(ctx, version)
-}
-
-// list takes in the events that there are, page by page, and returns the version to watch from.
-func (p *PulledSizes) list(ctx context.Context) (version string, err error) {
-	for options := (metav1.ListOptions{FieldSelector: pulledSelector, Limit: pulledPage}); ; {
-		page, err := p.client.CoreV1().Events(metav1.NamespaceAll).List(ctx, options)
-		if err != nil {
-			return "", err
-		}
-		for i := range page.Items {
-			p.take(&page.Items[i])
-		}
-		if page.Continue == "" {
-			return page.ResourceVersion, nil
-		}
-		options.Continue = page.Continue
-	}
-}
-
-// watch takes in events until the watch ends, and returns the version to watch from next, "" to list again.
-func (p *PulledSizes) watch(ctx context.Context, version string) (next string, err error) {
-	w, err := p.client.CoreV1().Events(metav1.NamespaceAll).Watch(ctx, metav1.ListOptions{
-		FieldSelector: pulledSelector, ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: new(int64(watchSeconds)),
-	})
-	if err != nil {
-		return fromStart(version, err), err
-	}
-	defer w.Stop()
-	p.state.recovered()
-	for change := range w.ResultChan() {
-		if change.Type == watch.Error {
-			err := apierrors.FromObject(change.Object)
-			return fromStart(version, err), err
-		}
-		event, is := change.Object.(*corev1.Event)
-		if !is {
-			return version, fmt.Errorf("watch events: got a %T", change.Object)
-		}
-		version = event.ResourceVersion
-		if change.Type == watch.Added || change.Type == watch.Modified {
-			p.take(event)
-		}
-	}
-	return version, nil
-}
-
-// fromStart returns "" where the API server does not have the version any more.
-func fromStart(version string, err error) string {
-	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-		return ""
-	}
-	return version
 }
 
 // take writes the size that an event of a kubelet tells.
@@ -188,14 +95,5 @@ func (p *PulledSizes) take(e *corev1.Event) {
 	p.sizes.set(key, bytes)
 	if before != bytes {
 		p.ledger.SetPulled(ref, key.runtime, key.platform, bytes)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

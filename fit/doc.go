@@ -5,8 +5,8 @@
 // door: the webhook, the audit and the command line call [Evaluate] on a snapshot and get the same answer for it.
 //
 // Contract: Evaluate is pure, total and deterministic. Equal arguments give equal decisions, no input makes it panic, and
-// whatever it does not know leads to admission. Every sentence that a person reads is written in message.go and message_template.go. All sizes are
-// bytes.
+// whatever it does not know leads to admission. Every sentence that a person reads is written in the files that message.go
+// names. All sizes are bytes.
 //
 // # Two rules
 //

@@ -21,6 +21,7 @@ type situation struct {
 	nodes    []node
 	registry map[string]int64
 	pod      func(*corev1.Pod)
+	workload *Workload // what makes such pods
 	request  func(*Request)
 	policy   func(*policy.Policy)
 	ledger   func(*ledger.Ledger)
@@ -45,6 +46,9 @@ func (s *situation) evaluate(t *testing.T) Decision {
 		s.pod(pod)
 	}
 	r := RequestOf(pod)
+	if s.workload != nil {
+		r = RequestOfTemplate(pod, *s.workload)
+	}
 	if s.request != nil {
 		s.request(&r)
 	}

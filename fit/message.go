@@ -83,10 +83,7 @@ func (w sentences) warning(s *survey) string {
 
 // inodes is for a pod whose nodes are past the threshold because their inodes are short, whatever it needs.
 func (w sentences) inodes(t *tally, unready bool) string {
-	harm := "disk pressure keeps pods away"
-	if t.inodes.free >= t.inodes.line {
-		harm = harms[verdict.PressuresDisk.Severity()]
-	}
+	harm := t.inodes.harm()
 	switch {
 	case t.nodes == 1:
 		return w.line("%s %s: %s", w.single(t, unready), t.inodes.lack(), harm)
@@ -94,6 +91,19 @@ func (w sentences) inodes(t *tally, unready bool) string {
 		return w.line("all %d eligible nodes%s %s: %s", t.nodes, aside(unready), t.inodes.lacks(), harm)
 	default:
 		return w.line("%d of %d eligible nodes%s %s: %s there", t.past, t.nodes, aside(unready), t.inodes.lacks(), harm)
+	}
+}
+
+// sentBack is for a binding that is sent back from the one node that t has.
+func (w sentences) sentBack(t *tally) string {
+	node := w.nodeOf(t.best.Node, "the chosen node")
+	switch v := t.pastBest.verdict; {
+	case !w.numbers:
+		return w.line("the pod's images are too much for %s: %s; another node would do", node, harms[v.Severity()])
+	case t.shortOfInodes():
+		return w.line("%s %s: %s; another node would do", node, t.inodes.lack(), t.inodes.harm())
+	default:
+		return w.line("needs %s; %s has %s %s%s; another node would do", t.needs(), node, t.rooms[v.Severity()].orNo(), t.limit(), t.cause())
 	}
 }
 
@@ -187,15 +197,15 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 		return w.line("no opinion: %s is not known", w.nodeOf(r.nodeName(), "the pod's node"))
 	case NoCandidate:
 		return w.line("no opinion: no node can take the pod")
-	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted:
+	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, UnknownPod, Tolerates, NoOtherNode:
 	}
 	return w.line("no opinion")
 }
 
 // line returns one line that starts with what it is about.
-func (w sentences) line(format string, args ...any) string {
-	return cut(clean(topic+fmt.Sprintf(format, args...)), maxRunes)
-}
+func (w sentences) line(format string, args ...any) string { return line(fmt.Sprintf(format, args...)) }
+
+func line(text string) string { return cut(clean(topic+text), maxRunes) }
 
 // single names the only node of t.
 func (w sentences) single(t *tally, unready bool) string {

@@ -86,9 +86,10 @@ func (t *tally) harmsOf(from verdict.Verdict) string {
 	var parts []string
 	for _, v := range verdict.All()[max(from.Severity(), 1):len(harms)] {
 		n := t.counts.Of(v)
-		switch harm := harms[v.Severity()]; {
-		case n == 0:
-		case n == t.nodes:
+		harm := harms[v.Severity()]
+		switch n {
+		case 0:
+		case t.nodes:
 			return harm
 		default:
 			parts = append(parts, fmt.Sprintf("on %d %s", n, harm))

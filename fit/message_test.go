@@ -117,6 +117,10 @@ func TestSentences(t *testing.T) {
 		show(string(v)+": denied, one node", denial(one, fixed))
 		show(string(v)+": denied, the need differs by node", denial(uneven, fixed))
 		show(string(v)+": denied, an elastic pool", denial(several, grows))
+		if spokenFor := several; v != verdict.NeverFits {
+			spokenFor.spokenFor = true
+			show(string(v)+": denied, for pods that wait", denial(spokenFor, fixed))
+		}
 		show(string(v)+": warned, several nodes", func(w sentences) string { return w.warning(&survey{ready: several}) })
 		show(string(v)+": warned, several nodes, no doubt", func(w sentences) string { return w.warning(&survey{ready: exact}) })
 		show(string(v)+": warned, one node", func(w sentences) string { return w.warning(&survey{ready: one}) })
@@ -127,6 +131,7 @@ func TestSentences(t *testing.T) {
 		show(string(v)+": warned, most nodes and none could take it now", func(w sentences) string { return w.warning(&survey{ever: part}) })
 		show(string(v)+": allowed", func(w sentences) string { return w.allowed(&several, false) })
 		show(string(v)+": allowed, one node", func(w sentences) string { return w.allowed(&one, false) })
+		show(string(v)+": sent back", func(w sentences) string { return w.sentBack(&one) })
 	}
 	causes(show)
 	fits, single := scopeOf(verdict.Fits, 3, 0, false, false), scopeOf(verdict.Fits, 1, 0, false, false)
@@ -167,6 +172,7 @@ func causes(show func(what string, sentence func(sentences) string)) {
 		show(c.what+": warned, no node could take it now", func(w sentences) string { return w.warning(&survey{ever: several}) })
 		show(c.what+": allowed", func(w sentences) string { return w.allowed(&several, false) })
 		show(c.what+": allowed, one node", func(w sentences) string { return w.allowed(&one, false) })
+		show(c.what+": sent back", func(w sentences) string { return w.sentBack(&one) })
 	}
 	roomy := causeOf(verdict.Fits, 1, 0, func(_ int, f *figures, _ *NodeResult) { f.gcLine, f.evictionLine, f.evictionTarget = 0, 0, 0 })
 	show("no line at all: fits", func(w sentences) string { return w.allowed(&roomy, false) })

@@ -4,7 +4,7 @@
 package fit
 
 // Reason says why there is no opinion, or why a stronger action was not taken.
-// It is a metric label and an audit annotation: a closed set, see [Reasons].
+// It is a metric label and an audit annotation: a closed set, see [Reasons] and [SteeringReasons].
 type Reason string
 
 // The reasons.
@@ -24,10 +24,24 @@ const (
 	InvalidImages Reason = "invalid-image" // an image name that does not parse: left out of the sum
 )
 
+// The reasons that only bindings have.
+const (
+	UnknownPod  Reason = "unknown-pod"   // no pod of that UID and name waits to be bound, as far as the ledger knows
+	Tolerates   Reason = "tolerates"     // the pod tolerates the taint that would send it elsewhere
+	NoOtherNode Reason = "no-other-node" // no other node would do
+)
+
 // Reasons returns every reason. The caller owns the slice.
 func Reasons() []Reason {
 	return []Reason{
 		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, ExemptPod, ModeOff, NoImages,
 		NoReplicas, InvalidImages,
+	}
+}
+
+// SteeringReasons returns every reason that a Steering can have. The caller owns the slice.
+func SteeringReasons() []Reason {
+	return []Reason{
+		NotSynced, UnknownNode, UnknownSize, NotMeasured, StaleSample, ExemptPod, ModeOff, NoImages, Excepted, UnknownPod, Tolerates, NoOtherNode,
 	}
 }

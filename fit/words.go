@@ -54,10 +54,14 @@ func (t *tally) runsDry() bool {
 
 // cause ends a sentence about the nodes past the threshold with why nothing helps there.
 func (t *tally) cause() string {
-	if !t.runsDry() {
+	switch {
+	case t.spokenFor:
+		return "; waiting pods take the rest"
+	case t.runsDry():
+		return noLine(t.past == 1)
+	default:
 		return ""
 	}
-	return noLine(t.past == 1)
 }
 
 func noLine(one bool) string {
@@ -88,6 +92,14 @@ func (i inodes) lack() string { return i.sentence("is", "") }
 
 // lacks says what is the matter with those of several; i is the one with most of them left.
 func (i inodes) lacks() string { return i.sentence("are", "at most ") }
+
+// harm says what comes of too few inodes.
+func (i inodes) harm() string {
+	if i.free >= i.line {
+		return harms[verdict.PressuresDisk.Severity()]
+	}
+	return "disk pressure keeps pods away"
+}
 
 func (i inodes) sentence(verb, bound string) string {
 	if i.free >= i.line {

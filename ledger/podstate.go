@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -100,7 +101,8 @@ func samePod(a, b *Pod) bool {
 		a.NodeName == b.NodeName && a.NominatedNodeName == b.NominatedNodeName &&
 		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
 		slices.EqualFunc(a.Images, b.Images, samePodImage) &&
-		a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement)
+		a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement) &&
+		a.PriorityClass == b.PriorityClass && maps.Equal(a.Labels, b.Labels)
 }
 
 func samePodImage(a, b PodImage) bool {

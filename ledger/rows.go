@@ -75,9 +75,11 @@ type Pod struct {
 	// Gated: scheduling gates hold it. Unschedulable: the scheduler said so.
 	Gated, Unschedulable bool
 	Images               []PodImage
-	// Placement is set for every pod that is not bound.
-	Placement *placement.Constraints
-	Requests  placement.Resources
+	// Placement, PriorityClass and Labels are of pods that are not bound.
+	Placement     *placement.Constraints
+	PriorityClass string
+	Labels        map[string]string
+	Requests      placement.Resources
 }
 
 // PodImage is one distinct image of a pod and how far the node is with it.

@@ -146,6 +146,17 @@ func (s *Snapshot) UnboundPod(uid types.UID) (*Pod, bool) {
 	return u.pod, found
 }
 
+// UnboundPodNamed returns the pod of that name if it waits to be bound, and looks at all that do.
+func (s *Snapshot) UnboundPodNamed(namespace, name string) (*Pod, bool) {
+	var found *Pod
+	s.unbound.each(func(_ types.UID, u unboundPod) {
+		if u.pod.Name == name && u.pod.Namespace == namespace {
+			found = u.pod
+		}
+	})
+	return found, found != nil
+}
+
 // reportedAtLeast returns the least size, in the unit of the node's runtime, that
 // anybody knows for the image; 0 for unknown.
 func (s *Snapshot) reportedAtLeast(ref imageref.Ref, n *Node) int64 {

@@ -5,6 +5,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -120,6 +121,14 @@ func (p *Policy) Steers(m Mode) bool {
 	default:
 		return false
 	}
+}
+
+// SteersSomewhere reports whether bindings are judged in any namespace, for what their labels may ask for.
+func (p *Policy) SteersSomewhere() bool {
+	return slices.ContainsFunc(Modes(), func(m Mode) bool {
+		inForce, _ := p.ModeFor(string(m))
+		return p.Steers(inForce)
+	})
 }
 
 // alternatives returns "A, B, C" for an error that says what is allowed.

@@ -101,6 +101,27 @@ func TestSteers(t *testing.T) {
 	}
 }
 
+func TestSteersSomewhere(t *testing.T) {
+	cases := map[string]struct {
+		policy Policy
+		want   bool
+	}{
+		"off":                                {Policy{Mode: Enforce, Steer: SteerOff, NamespaceOverrides: OverridesAny}, false},
+		"the mode is Off":                    {Policy{Mode: Off, Steer: SteerOn, NamespaceOverrides: OverridesAny}, false},
+		"on":                                 {Policy{Mode: Audit, Steer: SteerOn, NamespaceOverrides: OverridesNone}, true},
+		"Auto in Enforce":                    {Policy{Mode: Enforce, Steer: SteerAuto, NamespaceOverrides: OverridesNone}, true},
+		"Auto in Warn":                       {Policy{Mode: Warn, Steer: SteerAuto, NamespaceOverrides: OverridesNone}, false},
+		"Auto where a namespace may tighten": {Policy{Mode: Warn, Steer: SteerAuto, NamespaceOverrides: OverridesTighten}, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := c.policy.SteersSomewhere(); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
 func TestExempt(t *testing.T) {
 	tests := map[string]struct{ namespace, class, want string }{
 		"a system namespace":      {"kube-system", "", "namespace"},

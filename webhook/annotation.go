@@ -15,11 +15,14 @@ import (
 	"github.com/headroom-dev/headroom/policy"
 )
 
-// Audit annotations. The API server writes each as "pods.headroom.dev/<key>" into its audit events, at level Metadata and
-// above. Values are one line of text:
+// Audit annotations. The API server writes each as "pods.headroom.dev/<key>", or with the name of another webhook, into its
+// audit events, at level Metadata and above. Values are one line of text:
 //
-//	action      Allow, Warn or Deny: always there
+//	action      Allow, Warn or Deny; for bindings Allow or SendBack: always there
+//	node        of bindings only: the node that was chosen, which all else is about
 //	verdict     the verdict that explains the action
+//	message     the sentence for people, also where nobody was shown it, as in mode Audit; missing where the verdict is Fits or
+//	            Unknown
 //	need        bytes that the pod's images need on the node the verdict is about, as an interval
 //	projected   bytes that stay available there after the pull, as an interval; negative where they don't fit
 //	candidates  "possible=3,likely=2,overloaded=1": nodes the pod could ever land on, could land on now, and how many of the
@@ -27,6 +30,8 @@ import (
 //	tier        Measured, Declared, Assumed or None: the worst data the decision rests on
 //	policy      the mode in force for the pod, then "@" and the version of the policy if that is known: "Warn@3f2a9c1d"
 //	modeIgnored why the namespace's label headroom.dev/mode was not followed
+//	exception   the policy's exception that lets the pod through, or would in a stricter mode; with "(allowance exceeded)" one
+//	            that does not for that alone
 //	undecided   why there is no opinion, or why not a firmer one: a reason of package fit or of this package
 //	exempt      why the pod was not judged: mirror, namespace, priorityClass or off
 //	error       one sentence, with undecided, where something went wrong
@@ -35,7 +40,9 @@ import (
 // "inf" as high that there is no upper one. need and projected are missing where there is no node to speak about.
 const (
 	actionKey     = "action"
+	nodeKey       = "node"
 	verdictKey    = "verdict"
+	messageKey    = "message"
 	needKey       = "need"
 	projectedKey  = "projected"
 	candidatesKey = "candidates"
@@ -43,6 +50,7 @@ const (
 	policyKey     = "policy"
 
 	modeIgnoredKey = "modeIgnored"
+	exceptionKey   = "exception"
 	undecidedKey   = "undecided"
 	exemptKey      = "exempt"
 	errorKey       = "error"
@@ -58,6 +66,9 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 		candidatesKey: fmt.Sprintf("possible=%d,likely=%d,overloaded=%d", d.Possible, d.Likely, d.Overloaded),
 		policyKey:     h.policyText(d.Mode),
 	}
+	if d.Verdict.Severity() > 0 {
+		annotations[messageKey] = sentence(d)
+	}
 	if d.Best.Node != "" {
 		annotations[needKey] = interval(d.Need)
 		annotations[projectedKey] = interval(d.Best.Projected)
@@ -67,6 +78,12 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 	}
 	if d.ModeIgnored != "" {
 		annotations[modeIgnoredKey] = oneLine(d.ModeIgnored)
+	}
+	switch {
+	case d.Exception != "":
+		annotations[exceptionKey] = oneLine(d.Exception)
+	case d.Exceeded != "":
+		annotations[exceptionKey] = oneLine(d.Exceeded + " (allowance exceeded)")
 	}
 	if d.Reason != "" {
 		annotations[undecidedKey] = oneLine(string(d.Reason))
@@ -97,12 +114,15 @@ func interval(b estimate.Bytes) string {
 
 // oneLine makes s a text that the API server lets through: it drops warnings with a control character or with invalid UTF-8
 // (apimachinery NewWarningHeader). Each is replaced by a space, and s cut to maxTextRunes.
-func oneLine(s string) string {
+func oneLine(s string) string { return clipped(s, maxTextRunes) }
+
+// clipped is oneLine with another limit.
+func clipped(s string, limit int) string {
 	s = strings.ToValidUTF8(s, " ")
 	var b strings.Builder
 	runes := 0
 	for _, r := range s {
-		if runes++; runes > maxTextRunes {
+		if runes++; runes > limit {
 			break
 		}
 		// Besides control characters, what a terminal could take for one: line separators and marks that reverse text.

@@ -5,18 +5,126 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/policy"
 )
 
-// NewBindings returns a handler for the webhook bindings.headroom.dev.
-func NewBindings(o HandlerOptions) *Handler {
-	h := newHandler(o)
-	h.webhook, h.review = bindingsLabel, h.reviewBinding
-	return h
+// Bindings is what a handler of bindings works with.
+type Bindings struct {
+	// Steer judges a binding against what is known now. It must answer from memory and be safe for concurrent use.
+	Steer func(fit.Binding) fit.Steering
+	// SendBack is asked before a binding is sent back, and sees to all that belongs to it but the answer. It returns an empty
+	// reason, or why the binding is let through nevertheless: LimitReached, NotReady or Busy. It must not block.
+	SendBack func(SendBack) fit.Reason
 }
 
-func (h *Handler) reviewBinding(_ context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
-	return exempt(req, SwitchedOff)
+// SendBack is a binding that should be sent back.
+type SendBack struct {
+	Namespace, Name string
+	UID             types.UID
+	// Node is the one that the pod should not go to.
+	Node string
+	// Request is the UID of the review.
+	Request types.UID
+	// Message is the sentence about it.
+	Message string
+	// DryRun asks what would be answered, and must leave no trace.
+	DryRun bool
+}
+
+// NewBindings returns a handler for the webhook bindings.headroom.dev.
+func NewBindings(o HandlerOptions, b Bindings) *Handler {
+	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turn: make(chan struct{}, 1)}
+	r.webhook, r.review = bindingsLabel, r.reviewBinding
+	return r.Handler
+}
+
+// bindingReviews judges bindings, one after the other, so that each knows of those before it.
+type bindingReviews struct {
+	Bindings
+	*Handler
+
+	// turn is held by the one that is judged.
+	turn   chan struct{}
+	recent recentBindings
+}
+
+// reviewBinding judges the choice of a node for a pod. It refuses nothing for good: what it sends back comes again.
+func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
+	if !isBinding(req) {
+		return unexpected(req)
+	}
+	binding, err := bindingOf(req)
+	if err != nil {
+		return undecided(req, Undecodable, err)
+	}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return undecided(req, TimedOut, errBusy)
+	}
+	now := r.Clock.Now()
+	asked := fit.Binding{
+		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
+		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
+	}
+	if r.NamespaceMode != nil {
+		asked.NamespaceMode = r.NamespaceMode(binding.Namespace)
+	}
+	d := r.Steer(asked)
+	r.holdBack(req, binding, &d)
+	if !d.SendBack && d.Pod != "" && !isDryRun(req) {
+		r.recent.add(asked.Node, d.Pod, now)
+	}
+	return r.steered(req, binding, d)
+}
+
+// holdBack lets through what should be sent back but can't be.
+func (r *bindingReviews) holdBack(req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
+	if !d.SendBack {
+		return
+	}
+	if d.Verdict.Severity() <= 0 || d.Mode == policy.Off || d.Pod == "" {
+		d.Reason = Inconsistent // A sound Steer does not say so.
+	} else {
+		d.Reason = r.SendBack(SendBack{
+			Namespace: binding.Namespace, Name: binding.Name, UID: d.Pod, Node: binding.Target.Name,
+			Request: req.UID, Message: oneLine(d.Message), DryRun: isDryRun(req),
+		})
+	}
+	d.SendBack = d.Reason == ""
+}
+
+// bindingOf decodes the binding. The request names the namespace and the pod that count; in the object they may be missing.
+func bindingOf(req *admissionv1.AdmissionRequest) (*corev1.Binding, error) {
+	var b corev1.Binding
+	if err := utiljson.Unmarshal(req.Object.Raw, &b); err != nil {
+		return nil, fmt.Errorf("the binding can't be decoded: %w", err)
+	}
+	if b.Target.Kind != "" && b.Target.Kind != "Node" {
+		return nil, fmt.Errorf("the binding's target is of kind %q: only nodes are known", b.Target.Kind)
+	}
+	if req.Namespace != "" {
+		b.Namespace = req.Namespace
+	}
+	if req.Name != "" {
+		b.Name = req.Name
+	}
+	return &b, nil
+}
+
+// isBinding reports whether req is one of the two ways in which a scheduler names a pod's node.
+func isBinding(req *admissionv1.AdmissionRequest) bool {
+	subresource := req.Resource.Resource == "pods" && req.SubResource == "binding"
+	legacy := req.Resource.Resource == "bindings" && req.SubResource == ""
+	return req.Operation == admissionv1.Create && req.Resource.Group == "" && req.Resource.Version == "v1" && (subresource || legacy)
 }

@@ -200,8 +200,8 @@ func verifyRefusal(t testing.TB, r *admissionv1.AdmissionResponse) {
 	if s.Details == nil || s.Details.Kind != "pods" || s.Details.Name == "" || len(s.Details.Causes) != 1 {
 		t.Fatalf("details are %+v, want kind, name and one cause", s.Details)
 	}
-	if cause := s.Details.Causes[0]; cause.Field != "spec" || cause.Message != s.Message {
-		t.Errorf("cause is %+v, want field spec and the message", cause)
+	if cause := s.Details.Causes[0]; cause.Field != "spec" && cause.Field != "target.name" || cause.Message != s.Message {
+		t.Errorf("cause is %+v, want field spec, or target.name of a binding, and the message", cause)
 	}
 }
 

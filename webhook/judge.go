@@ -15,14 +15,17 @@ import (
 	"github.com/headroom-dev/headroom/policy"
 )
 
-// outcome is what became of a request: exactly one of decision, exemption and why is set.
+// outcome is what became of a request: exactly one of decision, steering, exemption, setting and why is set.
 type outcome struct {
 	response *admissionv1.AdmissionResponse
 	decision *fit.Decision
+	steering *fit.Steering
 	// notice is set with a decision that somebody should hear of.
 	notice *Notice
 	// exemption is why the request was not judged.
 	exemption Exemption
+	// setting is what was judged where it is no pod but what an admin set.
+	setting Setting
 	// why there is no decision, and what happened.
 	why fit.Reason
 	err error
@@ -74,17 +77,25 @@ func (h *Handler) decide(ctx context.Context, r fit.Request, dryRun bool, waitUn
 
 var errBusy = errors.New("no processor was free to decide in time")
 
-func (h *Handler) evaluate(ctx context.Context, r fit.Request) (fit.Decision, error) {
+func (h *Handler) evaluate(ctx context.Context, r fit.Request) (d fit.Decision, err error) {
+	err = h.inSlot(ctx, func() {
+		start := h.Clock.Now()
+		d = h.Evaluator.Evaluate(r)
+		h.Metrics.duration.Observe(h.Clock.Since(start).Seconds())
+	})
+	return d, err
+}
+
+// inSlot decides when a processor is free to, or returns an error when ctx is done.
+func (h *Handler) inSlot(ctx context.Context, decide func()) error {
 	select {
 	case h.Limits.slots <- struct{}{}:
 	case <-ctx.Done():
-		return fit.Decision{}, errBusy
+		return errBusy
 	}
 	defer func() { <-h.Limits.slots }()
-	start := h.Clock.Now()
-	d := h.Evaluator.Evaluate(r)
-	h.Metrics.duration.Observe(h.Clock.Since(start).Seconds())
-	return d, nil
+	decide()
+	return nil
 }
 
 func isDryRun(req *admissionv1.AdmissionRequest) bool { return req.DryRun != nil && *req.DryRun }

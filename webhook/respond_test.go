@@ -99,7 +99,7 @@ func TestAnnotations(t *testing.T) {
 			},
 			want: map[string]string{
 				"action": "Warn", "verdict": "EvictsPods", "need": "1/2/3", "projected": "-5/10/inf", "tier": "Measured",
-				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7",
+				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7", "message": "m",
 			},
 		},
 		"a decision about no node has no bytes": {
@@ -118,6 +118,21 @@ func TestAnnotations(t *testing.T) {
 			want: map[string]string{
 				"action": "Allow", "verdict": "Fits", "policy": "Enforce@v7", "candidates": "possible=0,likely=0,overloaded=0",
 				"modeIgnored": "label headroom.dev/mode=Warn is not followed: the policy's namespaceOverrides are None",
+			},
+		},
+		"an exception": {
+			decision: fit.Decision{Action: fit.Allow, Verdict: verdict.EvictsPods, Mode: policy.Enforce, Reason: fit.Excepted, Exception: "llm-move", Message: "m"},
+			want: map[string]string{
+				"action": "Allow", "verdict": "EvictsPods", "policy": "Enforce@v7", "candidates": "possible=0,likely=0,overloaded=0",
+				"undecided": "excepted", "exception": "llm-move", "message": "m",
+			},
+			counted: "excepted",
+		},
+		"an exception whose allowance is exceeded": {
+			decision: fit.Decision{Action: fit.Warn, Verdict: verdict.EvictsPods, Mode: policy.Warn, Exceeded: "llm-move", Message: "m"},
+			want: map[string]string{
+				"action": "Warn", "verdict": "EvictsPods", "policy": "Warn@v7", "candidates": "possible=0,likely=0,overloaded=0",
+				"exception": "llm-move (allowance exceeded)", "message": "m",
 			},
 		},
 		"an exempt namespace": {

@@ -49,8 +49,9 @@ func newCheckCommand() *cobra.Command {
 the same decision that the webhook makes. Nothing is created, and no webhook is
 needed.
 
-Exit code 0: everything fits. 1: something is at or past the policy's denyAt.
-2: it could not run, or could not read all of it.`,
+Exit code 0: everything fits, or an exception of the policy lets it through. 1:
+something is at or past the policy's denyAt. 2: it could not run, or could not
+read all of it.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if len(paths) == 0 {
@@ -120,7 +121,7 @@ func checkPods(cluster *liveCluster, pods []podSource) (report checkReport, over
 		request := p.request
 		request.NamespaceMode = cluster.modes[p.namespace]
 		decision := fit.Evaluate(cluster.snapshot, request, cluster.policy, cluster.now)
-		overloads = overloads || decision.Verdict.AtLeast(cluster.policy.DenyAt)
+		overloads = overloads || decision.Exception == "" && decision.Verdict.AtLeast(cluster.policy.DenyAt)
 		for _, image := range decision.Invalid {
 			invalid = append(invalid, fmt.Errorf("%s %s/%s: %s: %w", p.kind, p.namespace, p.name, image.Field, image.Err))
 		}

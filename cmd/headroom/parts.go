@@ -23,23 +23,29 @@ import (
 	"github.com/headroom-dev/headroom/webhook"
 )
 
-// parts are what a process is made of. Every replica runs all of them; they
-// meet in the ledger only.
+// parts are what a process is made of. Every replica runs all of them, but for
+// what the election gives to one; they meet in the ledger only.
 type parts struct {
 	ledger     *ledger.Ledger
 	policy     *controller.PolicySource
 	namespaces *controller.Namespaces
 	autoscaler *controller.AutoscalerStatus
+	informers  *controller.Informers
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
+	delay      *controller.InformerDelay
+	taints     *controller.NodeTaints
+	steering   *controller.Steering
+	election   *controller.Election
 	collector  *controller.Collector
+	notices    *controller.Notices
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
 	runnables, finishing []manager.Runnable
 }
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
-	p := &parts{ledger: ledger.New()}
+	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry)}
 	events := controller.NewEvents(client)
 	alert := controller.NewAlert(log)
 	lines := controller.NewLineWatch(events)
@@ -54,8 +60,14 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
 		return nil, err
 	}
-	nodes := []controller.NodeListener{alert, lines}
-	var pods []controller.PodListener
+	if p.notices, err = newNotices(config, events, log); err != nil {
+		return nil, err
+	}
+	if err := p.addSteering(o, log, config, client, events); err != nil {
+		return nil, err
+	}
+	nodes := []controller.NodeListener{alert, lines, p.taints}
+	pods := []controller.PodListener{p.delay}
 
 	p.learner = p.newLearner(metrics.Registry)
 	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines, p.learner)
@@ -82,13 +94,13 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		nodes, pods = append(nodes, wants), append(pods, wants)
 		p.runnables = append(p.runnables, wants, manager.RunnableFunc(resolver.Run))
 	}
-	informers, err := controller.NewInformers(client, p.ledger, controller.InformerOptions{
+	p.informers, err = controller.NewInformers(client, p.ledger, controller.InformerOptions{
 		ResyncPeriod: o.resyncPeriod, SyncTimeout: o.syncTimeout, Nodes: nodes, Pods: pods,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.autoscaler, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }
@@ -120,7 +132,7 @@ func newCollector(o *serveOptions, p *parts, poller *controller.Poller, alert *c
 			return fit.Now(s, row, p.policy.Policy(), now).Account
 		},
 		PerNode: o.nodeMetrics, Poller: poller, Policy: p.policy, Alert: alert, Events: events,
-		Learner: p.learner, Pulled: p.pulled,
+		Learner: p.learner, Pulled: p.pulled, Taints: p.taints, Election: p.election,
 	}
 	if resolver != nil {
 		options.Registries = resolver.Stats

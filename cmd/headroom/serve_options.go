@@ -31,6 +31,7 @@ type serveOptions struct {
 	healthAddress     string
 	metricsAddress    string
 	nodeMetrics       bool
+	leaderElect       bool
 
 	kubeletInterval, kubeletPendingInterval time.Duration
 	pulledEvents                            bool
@@ -43,7 +44,7 @@ type serveOptions struct {
 func newServeOptions() *serveOptions {
 	return &serveOptions{
 		kubelets: newKubeletOptions(), registries: newRegistryOptions(),
-		webhookAddress: ":9443", healthAddress: ":8081", metricsAddress: ":8080", nodeMetrics: true,
+		webhookAddress: ":9443", healthAddress: ":8081", metricsAddress: ":8080", nodeMetrics: true, leaderElect: true,
 		kubeletInterval: 30 * time.Second, kubeletPendingInterval: 10 * time.Second, pulledEvents: true,
 		resyncPeriod: 10 * time.Hour, syncTimeout: 2 * time.Minute,
 		sizeWait: 500 * time.Millisecond, sizeWaiters: 64,
@@ -69,6 +70,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.healthAddress, "health-address", o.healthAddress, `Address of /healthz and /readyz. "0" switches them off.`)
 	flags.StringVar(&o.metricsAddress, "metrics-address", o.metricsAddress, `Address of /metrics. "0" switches it off.`)
 	flags.BoolVar(&o.nodeMetrics, "node-metrics", o.nodeMetrics, "Whether /metrics has gauges with a series for each node.")
+	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Whether replicas agree on one, by a Lease in headroom-system, that takes soft taints from nodes again. Without, each replica does so. All else is done by every replica.")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", o.shutdownDelay, "After SIGTERM, how long requests are still taken: API servers need a moment to learn that this replica goes away.")
 	o.logs.addFlags(flags)
 }

@@ -32,7 +32,8 @@ func startNode(t *testing.T, spec simnode.NodeSpec) *simnode.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fleet, err := simnode.Start(t.Context(), simnode.Options{
+	// It ends with the cleanup below, so that its pods do when a namespace is deleted before.
+	fleet, err := simnode.Start(context.WithoutCancel(t.Context()), simnode.Options{
 		Config: config, Speed: 10, ListenAddress: "auto", ServingCACertPEM: ca, ServingCAKeyPEM: key, ClientCAPEM: ca,
 		AuthCacheTTL: -1, Nodes: []simnode.NodeSpec{spec},
 	})

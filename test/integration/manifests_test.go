@@ -54,7 +54,7 @@ func TestManifestsRender(t *testing.T) {
 	identity := []string{
 		"Namespace headroom-system", "ServiceAccount headroom-system/headroom", "ServiceAccount headroom-system/headroom-kubelet-reader",
 		"ClusterRole headroom", "ClusterRole headroom-kubelet-reader", "ClusterRoleBinding headroom", "ClusterRoleBinding headroom-kubelet-reader",
-		"Role default/headroom-events", "RoleBinding default/headroom-events", "Role headroom-system/headroom", "RoleBinding headroom-system/headroom",
+		"Role headroom-system/headroom", "RoleBinding headroom-system/headroom",
 		"Role kube-system/headroom-autoscaler", "RoleBinding kube-system/headroom-autoscaler",
 	}
 	for folder, more := range map[string][]string{

@@ -21,6 +21,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/headroom-dev/headroom/controller"
 	"github.com/headroom-dev/headroom/test/serve"
 	"github.com/headroom-dev/headroom/test/simnode"
 )
@@ -120,6 +121,7 @@ func (r right) covers(u right) bool {
 func TestRightsAreThoseThatAreUsed(t *testing.T) {
 	start := len(auditEvents(t))
 	kubectl(t, "delete", "secret", "-n", "headroom-system", "headroom-ca", "--ignore-not-found")
+	kubectl(t, "delete", "lease", "-n", "headroom-system", controller.LeaseName, "--ignore-not-found")
 	full := tenGi()
 	full.OtherUsedBytes = 9 << 30
 	startNode(t, simnode.NodeSpec{Name: "sim-full", Config: full}) // an Event about a node
@@ -159,6 +161,15 @@ func outOfCluster(t *testing.T) {
 		events, err := shared.client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=sim-full,reason=ImageStorageBelowEvictionLine"})
 		return err == nil && len(events.Items) > 0
 	})
+	oldTaint(t, "sim-full")
+	eventually(t, 20*time.Second, "the old taint is gone", func() bool { return !hasTaint(t, "sim-full") })
+	setPolicy(t, "mode: Warn")
+	awaitMode(t, p, "Warn")
+	namespace(t, "spoken-up")
+	create(t, "spoken-up", heldDeployment(2, "example.com/big:1"))
+	create(t, "spoken-up", heldCronJob("example.com/big:1"))
+	runNow(t, "spoken-up", "one")
+	eventually(t, 20*time.Second, "Events on the Deployment and the CronJob", func() bool { return len(saidIn(t, "spoken-up")) == 2 })
 	before := bundle(t, configurationName)
 	// The authority writes a new CA into a Secret that lacks one; the configuration then has to trust that, too.
 	kubectl(t, "patch", "secret", "-n", "headroom-system", "headroom-ca", "--type=merge", "-p", `{"data":{"ca.crt":"","tls.crt":"","tls.key":""}}`)
@@ -263,28 +274,38 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			rule("-n=headroom-system role/headroom", 0), nil,
 			`error: .*cannot list configmaps in namespace "headroom-system": ServiceAccount headroom-system/headroom needs list on configmaps`,
 		},
-		"events in its namespace: those about the policy are lost, and counted": {rule("-n=headroom-system role/headroom", 1), func(t *testing.T, p *serve.Process) {
-			setPolicyText(t, "mode: Sometimes")
-			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
-			logged(t, p.Log, "Event not written", "cannot create events", "headroom-system")
-		}, ""},
-		"tokens: nothing is measured": {rule("-n=headroom-system role/headroom", 2), func(t *testing.T, p *serve.Process) {
+		"tokens: nothing is measured": {rule("-n=headroom-system role/headroom", 1), func(t *testing.T, p *serve.Process) {
 			eventually(t, 20*time.Second, "no kubelet is asked", func() bool {
 				return p.Metric(t, "headroom_kubelet_poll_errors_total") > 0 && p.Metric(t, "headroom_ledger_nodes", "tier=Measured") == 0
 			})
 		}, ""},
-		"making the Secret: never ready":  {rule("-n=headroom-system role/headroom", 3), neverReady, ""},
-		"reading the Secret: never ready": {rule("-n=headroom-system role/headroom", 4), neverReady, ""},
+		"making the Secret: never ready":  {rule("-n=headroom-system role/headroom", 2), neverReady, ""},
+		"reading the Secret: never ready": {rule("-n=headroom-system role/headroom", 3), neverReady, ""},
 		"the autoscaler's status: pools count as elastic, and all else works": {rule("-n=kube-system role/headroom-autoscaler", 0), func(t *testing.T, p *serve.Process) {
 			logged(t, p.Log, "Watch failed", "cannot list configmaps in namespace", "kube-system", "ServiceAccount headroom-system/headroom needs list on configmaps")
 			eventually(t, 20*time.Second, "it is ready", p.Ready)
 		}, ""},
-		"events about nodes are lost, and counted": {rule("-n=default role/headroom-events", 0), func(t *testing.T, p *serve.Process) {
-			full := tenGi()
-			full.OtherUsedBytes = 9 << 30
-			startNode(t, simnode.NodeSpec{Name: "sim-event", Config: full})
+		"making events: they are lost, and counted": {rule("clusterrole/headroom", 3), func(t *testing.T, p *serve.Process) {
+			setPolicyText(t, "mode: Sometimes")
 			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
+			logged(t, p.Log, "Event not written", "cannot create events", "headroom-system")
 		}, ""},
+		"replicasets: their pods' warnings are said on them": {rule("clusterrole/headroom", 5), func(t *testing.T, p *serve.Process) {
+			warnedOwner(t, p, "ReplicaSet", "cannot get replicasets.apps", func(ns string) { create(t, ns, heldDeployment(1, "example.com/big:1")) })
+		}, ""},
+		"jobs: their pods' warnings are said on them": {rule("clusterrole/headroom", 6), func(t *testing.T, p *serve.Process) {
+			warnedOwner(t, p, "Job", "cannot get jobs.batch", func(ns string) {
+				create(t, ns, heldCronJob("example.com/big:1"))
+				runNow(t, ns, "one")
+			})
+		}, ""},
+		"patching nodes: a taint stays, and that is counted": {rule("clusterrole/headroom", 4), func(t *testing.T, p *serve.Process) {
+			oldTaint(t, "sim-1")
+			eventually(t, 20*time.Second, "a taint can't be taken away", func() bool { return p.Metric(t, "headroom_steering_taints_total", "outcome=failed") > 0 })
+			logged(t, p.Log, "Taints of a node not written", "cannot patch nodes at cluster scope: ServiceAccount headroom-system/headroom needs patch on nodes")
+		}, ""},
+		"making the Lease: nobody leads":  {rule("-n=headroom-system role/headroom", 4), nobodyLeads("create"), ""},
+		"reading the Lease: nobody leads": {rule("-n=headroom-system role/headroom", 5), nobodyLeads("get"), ""},
 		"making the registration: it ends and says what is missing": {
 			rule("clusterrole/headroom-out-of-cluster", 0), nil,
 			`error: .*cannot create validatingwebhookconfigurations.admissionregistration.k8s.io at cluster scope: ServiceAccount headroom-system/headroom needs create on .*`,
@@ -293,6 +314,7 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			kubectl(t, "delete", "secret", "-n", "headroom-system", "headroom-ca", "--ignore-not-found")
+			kubectl(t, "delete", "lease", "-n", "headroom-system", controller.LeaseName, "--ignore-not-found")
 			setPolicy(t, "mode: Warn")
 			without(t, tc.without[0], tc.without[1])
 			p := startUnmeasured(t, serve.Options{NotReady: true, Args: []string{"--sync-timeout", "3s"}})
@@ -327,6 +349,17 @@ func neverReady(t *testing.T, p *serve.Process) {
 			t.Fatal("it is ready")
 		}
 		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func nobodyLeads(verb string) func(*testing.T, *serve.Process) {
+	return func(t *testing.T, p *serve.Process) {
+		t.Helper()
+		logged(t, p.Log, "Leader election fails", "cannot "+verb+" leases.coordination.k8s.io")
+		if p.Metric(t, "headroom_leader") != 0 {
+			t.Error("it leads")
+		}
+		eventually(t, 20*time.Second, "it is ready nevertheless", p.Ready)
 	}
 }
 

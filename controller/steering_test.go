@@ -1,0 +1,190 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+// replica is one Headroom of several that share an API server.
+type replica struct {
+	*Steering
+	*tainter
+	stop func() error
+}
+
+func newReplica(t *testing.T, client *fake.Clientset) *replica {
+	t.Helper()
+	k := newTainter(t, steering(), tainted("n"))
+	events := NewEvents(client)
+	r := &replica{Steering: NewSteering(client, k.NodeTaints, events, nil), tainter: k}
+	start(t, events.Start)
+	r.stop = start(t, r.Start)
+	return r
+}
+
+// sentBack is the n-th binding of a pod.
+func sentBack(pod string, n int) SendBack {
+	return SendBack{
+		Namespace: "ns", Name: pod, UID: types.UID("uid-" + pod), Node: "n", Request: types.UID(fmt.Sprint(pod, n)), Message: "the node is too full",
+	}
+}
+
+func (r *replica) answers(t *testing.T, b SendBack, want SendBackAnswer) {
+	t.Helper()
+	if got := r.SendBack(b); got != want {
+		t.Errorf("binding %s is answered %q, want %q", b.Request, got, want)
+	}
+}
+
+func eventsOf(t *testing.T, client *fake.Clientset) []corev1.Event {
+	t.Helper()
+	list, err := client.CoreV1().Events(metav1.NamespaceAll).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+func TestSendBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		a := newReplica(t, client)
+		a.answers(t, sentBack("early", 1), SendBackNotReady)
+		synctest.Wait()
+
+		dry := sentBack("web", 0)
+		dry.DryRun = true
+		a.answers(t, dry, SendBackAgreed)
+		synctest.Wait()
+		if n := len(eventsOf(t, client)); n != 0 {
+			t.Errorf("a dry run leaves %d events", n)
+		}
+		a.expect(t, "after a dry run", "n")
+
+		a.answers(t, sentBack("web", 1), SendBackAgreed)
+		a.answers(t, sentBack("web", 1), SendBackAgreed) // The same binding, asked about twice.
+		a.answers(t, sentBack("web", 2), SendBackAgreed)
+		a.answers(t, sentBack("web", 3), SendBackAgreed)
+		a.answers(t, sentBack("web", 4), SendBackLimited)
+		dry.Request = "5"
+		a.answers(t, dry, SendBackLimited)
+		a.answers(t, sentBack("other", 1), SendBackAgreed)
+		gone := sentBack("third", 1)
+		gone.Node = "nobody"
+		a.answers(t, gone, SendBackNotReady)
+		synctest.Wait()
+		a.expect(t, "after all", "n", youngText)
+		events := eventsOf(t, client)
+		if len(events) != 4 {
+			t.Fatalf("%d events, want one for each that was sent back", len(events))
+		}
+		e := events[0]
+		if e.Reason != "SentBack" || e.Type != corev1.EventTypeNormal || e.Message != "the node is too full" || e.InvolvedObject.Kind != "Pod" ||
+			e.Namespace != "ns" || e.InvolvedObject.UID == "" {
+			t.Errorf("event %+v", e)
+		}
+		if err := a.stop(); err != nil {
+			t.Error(err)
+		}
+		a.answers(t, sentBack("late", 1), SendBackNotReady)
+	})
+}
+
+// Replicas, and whoever comes after them, share the count.
+func TestSendBacksAreCountedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		a, b := newReplica(t, client), newReplica(t, client)
+		synctest.Wait()
+		a.answers(t, sentBack("web", 1), SendBackAgreed)
+		synctest.Wait()
+		b.answers(t, sentBack("web", 2), SendBackAgreed)
+		synctest.Wait()
+		later := newReplica(t, client)
+		synctest.Wait()
+		later.answers(t, sentBack("web", 3), SendBackAgreed)
+		synctest.Wait()
+		for _, r := range []*replica{a, b, later, newReplica(t, client)} {
+			synctest.Wait()
+			r.answers(t, sentBack("web", 4), SendBackLimited)
+		}
+	})
+}
+
+// Nobody's Events but Headroom's count, and those of another namespace don't for this one's pods.
+func TestForgedSendBacks(t *testing.T) {
+	c := newSendBackCounts(nil)
+	pod := sentBackPod{"ns", "1"}
+	event := func(i int, change func(*corev1.Event)) *corev1.Event {
+		e := &corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: fmt.Sprint("e", i)}, Reason: SentBackReason,
+			Source: corev1.EventSource{Component: "headroom"}, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "ns", Name: "p", UID: "1"},
+		}
+		change(e)
+		return e
+	}
+	for i, forge := range []func(*corev1.Event){
+		func(e *corev1.Event) { e.Source.Component = "me" },
+		func(e *corev1.Event) { e.Reason = "Sent" },
+		func(e *corev1.Event) { e.InvolvedObject.Kind = "Node" },
+		func(e *corev1.Event) { e.InvolvedObject.Namespace = "another" },
+		func(e *corev1.Event) { e.InvolvedObject.UID = "2" },
+	} {
+		for n := range SendBackLimit {
+			c.take(event(10*i+n, forge))
+		}
+		if !c.add(pod, "", false) {
+			t.Errorf("forgery %d counts", i)
+		}
+	}
+	for range SendBackLimit {
+		c.take(event(1, func(*corev1.Event) {}))
+	}
+	if !c.add(pod, "", false) {
+		t.Error("one event that is told three times counts three times")
+	}
+	for i := range maxSentBackPods {
+		c.add(sentBackPod{"ns", types.UID(fmt.Sprint("pod", i))}, "e", true)
+	}
+	if n := c.pods.len(); n != maxSentBackPods {
+		t.Errorf("%d pods are remembered, want %d", n, maxSentBackPods)
+	}
+}
+
+// While nobody knows what the others do, nothing is sent back.
+func TestSendBackNeedsTheEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		var failing atomic.Bool
+		failing.Store(true)
+		client.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
+			if failing.Load() {
+				return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", errors.New("no"))
+			}
+			return false, nil, nil
+		})
+		a := newReplica(t, client)
+		synctest.Wait()
+		a.answers(t, sentBack("web", 1), SendBackNotReady)
+		failing.Store(false)
+		time.Sleep(feedForbidden)
+		synctest.Wait()
+		a.answers(t, sentBack("web", 1), SendBackAgreed)
+	})
+}
