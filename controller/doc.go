@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package controller feeds the ledger: it turns what the API server, the kubelets and the policy's ConfigMap say into
-// ledger rows, and shows the result as metrics, log lines and Events.
+// ledger rows, and shows the result as metrics, log lines and Events. It also repeats to the owners of pods what admission
+// said about them.
 //
 // Contract: it decides nothing about a pod. Every write is a whole row made from one object or one sample, so that an
 // event that comes twice, late or out of order leaves the ledger as it would have been. Everything here runs on every

@@ -312,7 +312,8 @@ func TestTaintPatch(t *testing.T) {
 		"the first one": {nil, []corev1.Taint{taint}, uid + `{"op":"test","path":"/spec/taints","value":null},{"op":"add","path":"/spec/taints","value":[` + softJSON + `]}]`},
 		"one more": {
 			[]corev1.Taint{other},
-			[]corev1.Taint{other, taint}, uid + `{"op":"test","path":"/spec/taints","value":[` + otherJSON + `]},{"op":"add","path":"/spec/taints","value":[` + otherJSON + `,` + softJSON + `]}]`,
+			[]corev1.Taint{other, taint},
+			uid + `{"op":"test","path":"/spec/taints","value":[` + otherJSON + `]},{"op":"add","path":"/spec/taints","value":[` + otherJSON + `,` + softJSON + `]}]`,
 		},
 		"the last one gone": {[]corev1.Taint{taint}, []corev1.Taint{}, uid + `{"op":"test","path":"/spec/taints","value":[` + softJSON + `]},{"op":"remove","path":"/spec/taints"}]`},
 	} {

@@ -26,6 +26,8 @@ type oracle struct {
 	now time.Time
 	// pinnedByHost says that the pod selects a host name.
 	pinnedByHost bool
+	// waiting is what those who wait take of each node besides, where they decide.
+	waiting map[string]int64
 }
 
 type opinion struct {
@@ -66,7 +68,7 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 	for _, image := range o.r.Images {
 		refs = append(refs, image.Ref)
 	}
-	return o.s.Account(row, ledger.View{
+	a := o.s.Account(row, ledger.View{
 		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: func(row *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size { return o.size(row, ref) }, MaxStaleness: o.p.MaxStaleness,
 		DeclaredBytes: func(row *ledger.NodeRow) int64 {
 			if pool := o.p.PoolOf(row.Labels); pool != nil {
@@ -75,6 +77,13 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 			return 0
 		},
 	})
+	if more := o.waiting[row.Name]; more > 0 {
+		a.Reserved.Low += more
+		a.Reserved.Likely = max(a.Reserved.Likely, a.Reserved.Low)
+		a.Available.Likely = a.Measured.Likely - a.Settled.Likely - a.Pending.Likely - a.Reserved.Likely
+		a.Available.High = a.Measured.High - a.Settled.Low - a.Pending.Low - a.Reserved.Low
+	}
+	return a
 }
 
 // need returns the three sums, and whether some size is unknown, for a node or for an empty one. huge stands for the low
@@ -263,6 +272,9 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 func (o oracle) decide(mode policy.Mode) opinion {
 	const huge = 1 << 60
 	all := o.judge(0)
+	if o.waiting = o.reserved(all); o.waiting != nil {
+		all = o.judge(0)
+	}
 	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
 	if len(all) == 0 {
 		op.reason = NoCandidate

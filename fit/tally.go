@@ -13,6 +13,8 @@ import (
 // value. Nodes are not kept, so that a decision costs the same memory in a cluster of any size.
 type tally struct {
 	threshold verdict.Verdict
+	// spokenFor says that there is so little room because pods wait that need it.
+	spokenFor bool
 
 	nodes, past, unknown int
 	// stale, unmeasured and unsized say why nodes are unknown.

@@ -31,9 +31,12 @@ type coming struct {
 // snapshot.
 func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref, before []imageref.Ref) imagesize.Size {
 	c := a.on(row)
-	ahead := c.ahead
+	if len(before) == 0 {
+		return c.pull(ref, c.ahead)
+	}
+	ahead := slices.Grow(slices.Clip(c.ahead), len(before))
 	for _, earlier := range before {
-		ahead = append(slices.Clip(ahead), coming{ref: earlier, known: a.s.layersOf(earlier, c.kind.platform), certain: true})
+		ahead = append(ahead, coming{ref: earlier, known: a.s.layersOf(earlier, c.kind.platform), certain: true})
 	}
 	return c.pull(ref, ahead)
 }
@@ -48,6 +51,9 @@ func (a *Accounts) Missing(row *NodeRow, ref imageref.Ref) (imagesize.Stored, bo
 	}
 	return k.Missing(c.there(ref, c.ahead).Likely), true
 }
+
+// Pulling is [Account.Pulling] of the node. The row must be of the same snapshot.
+func (a *Accounts) Pulling(row *NodeRow) []imageref.Ref { return a.on(row).result.Pulling }
 
 // on is the accountant of a node.
 func (a *Accounts) on(row *NodeRow) *accountant {

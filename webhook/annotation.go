@@ -21,6 +21,8 @@ import (
 //	action      Allow, Warn or Deny; for bindings Allow or SendBack: always there
 //	node        of bindings only: the node that was chosen, which all else is about
 //	verdict     the verdict that explains the action
+//	message     the sentence for people, also where nobody was shown it, as in mode Audit; missing where the verdict is Fits or
+//	            Unknown
 //	need        bytes that the pod's images need on the node the verdict is about, as an interval
 //	projected   bytes that stay available there after the pull, as an interval; negative where they don't fit
 //	candidates  "possible=3,likely=2,overloaded=1": nodes the pod could ever land on, could land on now, and how many of the
@@ -37,14 +39,16 @@ import (
 // An interval is "low/likely/high": three whole numbers of bytes, where "-inf" as low means that there is no lower bound and
 // "inf" as high that there is no upper one. need and projected are missing where there is no node to speak about.
 const (
-	actionKey      = "action"
-	nodeKey        = "node"
-	verdictKey     = "verdict"
-	needKey        = "need"
-	projectedKey   = "projected"
-	candidatesKey  = "candidates"
-	tierKey        = "tier"
-	policyKey      = "policy"
+	actionKey     = "action"
+	nodeKey       = "node"
+	verdictKey    = "verdict"
+	messageKey    = "message"
+	needKey       = "need"
+	projectedKey  = "projected"
+	candidatesKey = "candidates"
+	tierKey       = "tier"
+	policyKey     = "policy"
+
 	modeIgnoredKey = "modeIgnored"
 	exceptionKey   = "exception"
 	undecidedKey   = "undecided"
@@ -61,6 +65,9 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 		verdictKey:    verdictLabel(d.Verdict),
 		candidatesKey: fmt.Sprintf("possible=%d,likely=%d,overloaded=%d", d.Possible, d.Likely, d.Overloaded),
 		policyKey:     h.policyText(d.Mode),
+	}
+	if d.Verdict.Severity() > 0 {
+		annotations[messageKey] = sentence(d)
 	}
 	if d.Best.Node != "" {
 		annotations[needKey] = interval(d.Need)

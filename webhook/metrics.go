@@ -94,9 +94,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Requests admitted without judging them, by webhook and exemption.", "webhook", "exemption"),
 		sizeWaits: counter("size_waits_total",
 			"Requests that waited for the size of an image, by outcome: answered, timeout, or refused because too many waited.", "outcome"),
+		bindings: newBindingCounter(f.NewCounterVec),
 		settings: counter("settings_total",
 			"Policies and labels of namespaces judged, by setting (policy, namespace) and answer (admitted, refused).", "setting", "answer"),
-		bindings: newBindingCounter(f.NewCounterVec),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a request. It was admitted.",

@@ -29,21 +29,23 @@ type parts struct {
 	ledger     *ledger.Ledger
 	policy     *controller.PolicySource
 	namespaces *controller.Namespaces
-	informers  *controller.Informers
 	autoscaler *controller.AutoscalerStatus
+	informers  *controller.Informers
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
+	delay      *controller.InformerDelay
 	taints     *controller.NodeTaints
 	steering   *controller.Steering
 	election   *controller.Election
 	collector  *controller.Collector
+	notices    *controller.Notices
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
 	runnables, finishing []manager.Runnable
 }
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
-	p := &parts{ledger: ledger.New()}
+	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry)}
 	events := controller.NewEvents(client)
 	alert := controller.NewAlert(log)
 	lines := controller.NewLineWatch(events)
@@ -58,11 +60,14 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
 		return nil, err
 	}
+	if p.notices, err = newNotices(config, events, log); err != nil {
+		return nil, err
+	}
 	if err := p.addSteering(o, log, config, client, events); err != nil {
 		return nil, err
 	}
 	nodes := []controller.NodeListener{alert, lines, p.taints}
-	var pods []controller.PodListener
+	pods := []controller.PodListener{p.delay}
 
 	p.learner = p.newLearner(metrics.Registry)
 	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines, p.learner)
@@ -95,7 +100,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }

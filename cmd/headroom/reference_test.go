@@ -100,7 +100,9 @@ func TestMetricsReference(t *testing.T) {
 	var registered captor
 	webhook.NewMetrics(&registered)
 	controller.NewPullMetrics(&registered)
+	controller.NewInformerDelay(&registered)
 	controller.NewSteeringMetrics(&registered)
+	controller.NewNoticeMetrics(&registered)
 	l := ledger.New()
 	source, err := controller.NewPolicySource(fake.NewClientset(), controller.PolicySourceOptions{})
 	if err != nil {
