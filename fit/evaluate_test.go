@@ -179,7 +179,9 @@ func TestReasonsWithoutLookingAtNodes(t *testing.T) {
 
 // TestAFrozenEvaluator decides by what was known when it was frozen, whatever comes after.
 func TestAFrozenEvaluator(t *testing.T) {
-	now := world(available(0)...).Snapshot()
+	l := world(available(0)...)
+	registry(t, l, map[string]int64{"app": 100})
+	now := l.Snapshot()
 	e := Evaluator{Snapshot: func() *ledger.Snapshot { return now }, Policy: policy.Default, Clock: func() time.Time { return epoch }}
 	decide := e.Freeze()
 	now = world().Snapshot()
