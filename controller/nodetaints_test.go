@@ -245,7 +245,11 @@ func TestTaintThatCannotBeWritten(t *testing.T) {
 		if n := strings.Count(k.log.String(), sentence); n != 1 {
 			t.Errorf("logged %d times, want once:\n%s", n, k.log)
 		}
-		if !k.put("a") {
+		if k.ready("a") {
+			t.Error("ready although nodes can't be written")
+		}
+		time.Sleep(taintForbidden)
+		if !k.ready("a") || !k.put("a") {
 			t.Error("a node whose taint could not be written never gets one")
 		}
 	})

@@ -63,6 +63,10 @@ func TestWhatIsKeptOfAPodsTemplate(t *testing.T) {
 			},
 			template{map[string]string{"app": "web"}, kept("ReplicaSet"), map[string]string{"pool": "a"}, "high"},
 		},
+		"one of a StatefulSet that is not bound, with it": {
+			func(p *corev1.Pod) { p.Spec.NodeName, p.Labels["apps.kubernetes.io/pod-index"] = "", "3" },
+			template{map[string]string{"app": "web", "apps.kubernetes.io/pod-index": "3"}, kept("ReplicaSet"), map[string]string{"pool": "a"}, "high"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := base()

@@ -4,11 +4,6 @@
 package controller
 
 import (
-	"maps"
-	"slices"
-
-	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -78,10 +73,11 @@ func SlimNode(obj any) (any, error) {
 //   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
 //     of each image volume its source: what is pulled, and what the scheduler reserves;
 //   - overhead and the pod's own resources, for the same sum;
-//   - until it has finished: its controller, node selector, required node affinity, tolerations and operating system, and,
-//     but for what belongs to this one pod of its set, labels: what it would be if it were created again, and where it could
-//     land. A pod of a DaemonSet, or a static one, can't land elsewhere: once it is bound only its controller is kept;
-//   - until it is bound: scheduling gates, and all labels and the priority class: what exempts it;
+//   - until it has finished: its controller, node selector, required node affinity, tolerations, operating system, labels and
+//     priority class: what it would be if it were created again, where it could land and what exempts it. Once it is bound, that
+//     is without the labels that only this one pod of its set has, and with nothing but the controller for a pod of a DaemonSet
+//     or a static one: they can't land elsewhere;
+//   - until it is bound: scheduling gates;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
@@ -131,55 +127,17 @@ func SlimPod(obj any) (any, error) {
 	return slim, nil
 }
 
-// keepUnbound copies what nobody asks once the pod is bound.
+// keepUnbound copies what is asked about this very pod until it is bound.
 func keepUnbound(slim, p *corev1.Pod) {
 	keepPlacement(slim, p)
-	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
 	slim.Labels = p.Labels
+	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {
 			slim.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason}}
 		}
 	}
-}
-
-// keepTemplate copies what the pod would be made of again.
-func keepTemplate(slim, p *corev1.Pod) {
-	owner := metav1.GetControllerOfNoCopy(p)
-	if owner != nil {
-		slim.OwnerReferences = []metav1.OwnerReference{{
-			APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name, UID: owner.UID, Controller: isController,
-		}}
-	}
-	if tiedToNode(owner) {
-		return
-	}
-	keepPlacement(slim, p)
-	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
-	slim.Labels = templateLabels(p.Labels)
-}
-
-// isController is one for all, so that references can be compared.
-var isController = new(true)
-
-// tiedToNode reports whether a controller's pods are each made for one node: those of a DaemonSet, and static ones, whose
-// controller is the Node.
-func tiedToNode(owner *metav1.OwnerReference) bool {
-	return owner != nil && (owner.Kind == "DaemonSet" && owner.APIVersion == appsv1.SchemeGroupVersion.String() || owner.Kind == "Node")
-}
-
-// templateLabels leaves out the labels by which controllers number their pods. The rest is the same for all of them.
-func templateLabels(labels map[string]string) map[string]string {
-	numbered := []string{appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel, batchv1.JobCompletionIndexAnnotation}
-	if !slices.ContainsFunc(numbered, func(key string) bool { _, found := labels[key]; return found }) {
-		return labels
-	}
-	kept := maps.Clone(labels)
-	for _, key := range numbered {
-		delete(kept, key)
-	}
-	return kept
 }
 
 // keepPlacement copies what says where a pod may land.

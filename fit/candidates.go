@@ -27,6 +27,9 @@ type survey struct {
 	possible, ever, ready tally
 	// pastIfHuge counts the possible nodes past denyAt if every unsized image were larger than any disk.
 	pastIfHuge int
+	// total is of the possible nodes. left is what pods that wait leave of it, nil as long as that is not what decides.
+	total total
+	left  *int64
 	// mostNeeded is the likely need on the possible node where the pod needs most.
 	mostNeeded int64
 	// objects is set where the pod would be warned about or refused, in a mode that does so.
@@ -63,13 +66,18 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 	from := view(v.sizes, p, now)
 	from.Pod, from.Namespace, from.Images = r.UID, r.Namespace, refs
 	v.accounts = s.Accounts(from)
-	v.possible.threshold = p.DenyAt
-	v.ready.threshold = warnAt(p)
-	v.ever.threshold = v.ready.threshold
-	if v.everyNode() {
-		v.ever.worst, v.ready.worst = new(ranked), new(ranked)
-	}
+	v.begin()
 	return v
+}
+
+// begin makes the survey one that has seen no node.
+func (s *survey) begin() {
+	s.possible, s.ready = tally{threshold: s.policy.DenyAt}, tally{threshold: warnAt(s.policy)}
+	s.ever = s.ready
+	s.total, s.pastIfHuge, s.held = total{need: unbounded}, 0, 0
+	if s.everyNode() {
+		s.ever.worst, s.ready.worst = new(ranked), new(ranked)
+	}
 }
 
 // view is how this package looks at nodes, for no pod yet.
@@ -88,8 +96,17 @@ func warnAt(p *policy.Policy) verdict.Verdict {
 	return p.WarnAt
 }
 
-// run looks at every candidate. It reports whether the node that the request names, if any, is there.
+// run looks at every candidate, and once more where pods that wait decide. It reports whether the node that the request
+// names, if any, is there.
 func (s *survey) run() bool {
+	known := s.look()
+	if s.spokenFor() {
+		s.look()
+	}
+	return known
+}
+
+func (s *survey) look() bool {
 	startup := startupTaints(s.policy)
 	if name := s.request.nodeName(); name != "" {
 		row, known := s.snapshot.Node(name)
@@ -143,7 +160,9 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 
 	account := result.Account
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
-	s.possible.add(&result, result.Optimistic, optimistic(d, &account), exact)
+	best := optimistic(d, &account)
+	s.total.add(best, s.policy.DenyAt)
+	s.possible.add(&result, result.Optimistic, best, exact)
 	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
@@ -161,6 +180,7 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (NodeResult, demand, figures) {
 	account := s.accounts.Of(row)
 	d := s.demand(row, &account, c)
+	s.squeeze(&account, optimistic(d, &account))
 	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
 	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)

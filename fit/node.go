@@ -107,13 +107,21 @@ func (f figures) shortOfInodes() bool {
 // room returns how many bytes a pod may need before v happens here. For Fits, which is nothing that happens, it is the room
 // before TriggersGC. It may be negative.
 func (f figures) room(v verdict.Verdict) int64 {
+	// More than an empty disk holds is an error of the estimates.
+	empty := estimate.SaturatingSub(f.capacity, f.evictionLine)
+	if v == verdict.NeverFits || v == verdict.Unknown {
+		return empty
+	}
+	return min(f.open(v), empty)
+}
+
+// open is the room by what is available, whatever the disk's size.
+func (f figures) open(v verdict.Verdict) int64 {
 	full, pressure := f.full(), f.full()
 	seen := estimate.SaturatingSub(f.available, f.noticed)
 	if !f.lineless() {
 		pressure = estimate.SaturatingSub(seen, f.evictionLine)
 	}
-	// More than an empty disk holds is an error of the estimates.
-	empty := estimate.SaturatingSub(f.capacity, f.evictionLine)
 	room := full
 	switch v {
 	case verdict.Fits, verdict.TriggersGC:
@@ -125,14 +133,12 @@ func (f figures) room(v verdict.Verdict) int64 {
 			// Where a reclaim would not even make up for its minimum, the line is what counts.
 			room = max(pressure, estimate.SaturatingSub(estimate.SaturatingAdd(seen, f.reclaimable), f.evictionTarget))
 		}
-	case verdict.FillsDisk:
-	case verdict.NeverFits, verdict.Unknown:
-		return empty
+	case verdict.FillsDisk, verdict.NeverFits, verdict.Unknown:
 	}
 	if f.shortOfInodes() && verdict.PressuresDisk.AtLeast(v) {
 		room = min(room, 0)
 	}
-	return min(room, full, empty)
+	return min(room, full)
 }
 
 // blind returns why there is no opinion about a node with this account, empty when there can be one.

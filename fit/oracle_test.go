@@ -26,6 +26,8 @@ type oracle struct {
 	now time.Time
 	// pinnedByHost says that the pod selects a host name.
 	pinnedByHost bool
+	// waiting is what those who wait take of each node besides, where they decide.
+	waiting map[string]int64
 }
 
 type opinion struct {
@@ -33,6 +35,7 @@ type opinion struct {
 	verdict                      verdict.Verdict
 	reason                       Reason
 	possible, likely, overloaded int
+	canTake                      int
 	waits                        bool
 }
 
@@ -40,6 +43,7 @@ type judged struct {
 	row                *ledger.NodeRow
 	account            ledger.Account
 	optimistic, likely verdict.Verdict
+	need               int64 // likely
 	ready              bool
 	why                Reason
 }
@@ -66,7 +70,7 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 	for _, image := range o.r.Images {
 		refs = append(refs, image.Ref)
 	}
-	return o.s.Account(row, ledger.View{
+	a := o.s.Account(row, ledger.View{
 		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: func(row *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size { return o.size(row, ref) }, MaxStaleness: o.p.MaxStaleness,
 		DeclaredBytes: func(row *ledger.NodeRow) int64 {
 			if pool := o.p.PoolOf(row.Labels); pool != nil {
@@ -75,6 +79,13 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 			return 0
 		},
 	})
+	if more := o.waiting[row.Name]; more > 0 {
+		a.Reserved.Low += more
+		a.Reserved.Likely = max(a.Reserved.Likely, a.Reserved.Low)
+		a.Available.Likely = a.Measured.Likely - a.Settled.Likely - a.Pending.Likely - a.Reserved.Likely
+		a.Available.High = a.Measured.High - a.Settled.Low - a.Pending.Low - a.Reserved.Low
+	}
+	return a
 }
 
 // need returns the three sums, and whether some size is unknown, for a node or for an empty one. huge stands for the low
@@ -189,7 +200,7 @@ func (o oracle) judge(huge int64) []judged {
 		}
 		a := o.account(row)
 		low, likely, high, unknown := o.need(row, a, false, huge)
-		j := judged{row: row, account: a, ready: o.r.Placement.Likely(&row.Node.Node, row.Free())}
+		j := judged{row: row, account: a, need: likely, ready: o.r.Placement.Likely(&row.Node.Node, o.free(row))}
 		usable := !a.Stale && a.CapacityBytes > 0 && (a.Tier == ledger.Measured || a.Tier == ledger.Declared)
 		switch {
 		case high == 0 && !unknown:
@@ -263,7 +274,18 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 func (o oracle) decide(mode policy.Mode) opinion {
 	const huge = 1 << 60
 	all := o.judge(0)
+	// Each node gets a pod of a DaemonSet, however much those who wait leave elsewhere.
+	everyNode := o.r.Workload != nil && o.r.Workload.EveryNode
+	if !everyNode {
+		o.waiting = o.reserved(all)
+	}
+	if o.waiting != nil {
+		all = o.judge(0)
+	}
 	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
+	if w := o.r.Workload; w != nil && !w.EveryNode && w.Replicas <= 0 {
+		return opinion{action: Allow, verdict: verdict.Fits, reason: NoReplicas}
+	}
 	if len(all) == 0 {
 		op.reason = NoCandidate
 		return op
@@ -299,16 +321,23 @@ func (o oracle) decide(mode policy.Mode) opinion {
 			}
 		}
 	}
+	op.canTake = o.canTake(scope)
+	if everyNode {
+		return o.everyNode(op, scope, mode)
+	}
 	switch {
 	case denies && !elastic && mode == policy.Enforce:
 		op.action, op.verdict = Deny, verdict.NeverFits
+		if o.r.Workload != nil {
+			op.action = Warn
+		}
 		for _, j := range all {
 			if j.optimistic.Severity() < op.verdict.Severity() {
 				op.verdict = j.optimistic
 			}
 		}
 		return op
-	case 2*op.overloaded > len(scope):
+	case 2*op.overloaded > len(scope), o.crowds(op, all, scope):
 		op.verdict = bestPast
 		if mode == policy.Warn || mode == policy.Enforce {
 			op.action = Warn
@@ -323,7 +352,7 @@ func (o oracle) decide(mode policy.Mode) opinion {
 	if op.reason == "" && hugeDenies {
 		op.reason = UnknownSize
 	}
-	op.waits = mode == policy.Enforce && hugeDenies
+	op.waits = mode == policy.Enforce && hugeDenies && o.r.Workload == nil
 	return op
 }
 

@@ -113,6 +113,11 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 		}
 		bind(l, name, pick(c, nodes...).name, epoch, imageOf(c.IntN(6)))
 	}
+	if c.oneIn(3) {
+		for i := range c.IntN(6) {
+			l.SetPod(c.waiting(fmt.Sprintf("w%d", i)), epoch)
+		}
+	}
 	return l
 }
 
@@ -188,6 +193,10 @@ func (c chance) request() (r Request, byHost bool) {
 
 const worlds = 12_000
 
+func opinionOf(d *Decision) opinion {
+	return opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, d.CanTake, len(d.WaitFor) > 0}
+}
+
 // What sentences say of these causes.
 const (
 	noEvictionLine = "no eviction threshold"
@@ -203,8 +212,8 @@ func TestOracleAgrees(t *testing.T) {
 		r, byHost := c.request()
 		s := l.Snapshot()
 		d := Evaluate(s, r, p, epoch)
-		got := opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, len(d.WaitFor) > 0}
-		if want := (oracle{s, r, p, epoch, byHost}).decide(p.Mode); got != want {
+		got := opinionOf(&d)
+		if want := (oracle{s: s, r: r, p: p, now: epoch, pinnedByHost: byHost}).decide(p.Mode); got != want {
 			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
 		}
 		seen[fmt.Sprint(d.Action)]++

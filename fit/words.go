@@ -54,10 +54,14 @@ func (t *tally) runsDry() bool {
 
 // cause ends a sentence about the nodes past the threshold with why nothing helps there.
 func (t *tally) cause() string {
-	if !t.runsDry() {
+	switch {
+	case t.spokenFor:
+		return "; waiting pods take the rest"
+	case t.runsDry():
+		return noLine(t.past == 1)
+	default:
 		return ""
 	}
-	return noLine(t.past == 1)
 }
 
 func noLine(one bool) string {

@@ -41,8 +41,9 @@ type View struct {
 	Now time.Time
 	// Pod, Namespace and Images are of the pod being judged, empty for none. What
 	// the pod has pending or reserved is left out, and so are reservations of its
-	// images by others: its need counts them in full. Sizes that only a registry
-	// tells, and only pods of other namespaces ask for, have no low bound.
+	// images by others: its need counts them in full. What only pods of other
+	// namespaces ask for has no low bound before they are bound, and where only a
+	// registry tells its size, none at all: nobody else is refused for it.
 	Pod       types.UID
 	Namespace string
 	Images    []imageref.Ref
@@ -85,7 +86,8 @@ type View struct {
 //	          0: all its pods deleted since   cost - its share  cost
 //	          the sample held was taken
 //	reserved  0                             cost x min(1, pods / candidates)  cost
-//	          cost: a pod can't go to any   as above, at least cost.low       cost
+//	          cost: a pod of the view's     as above, at least cost.low       cost
+//	          namespace can't go to any
 //	          other node, or is nominated
 //	          0: gated or unschedulable       0                 cost
 //

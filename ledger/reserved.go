@@ -17,10 +17,9 @@ type demand struct {
 	any bool
 	// expected is how many of them will likely land here.
 	expected float64
-	// bound says that one of them can't land anywhere else, or is planned here.
-	bound bool
-	// own says that one of them is of the view's namespace.
-	own bool
+	// certain says that one of them, of the view's namespace, can't land anywhere
+	// else, or is planned here.
+	certain bool
 }
 
 // planned is what one image of unbound pods adds to nodes that lack it.
@@ -100,7 +99,7 @@ func (a *accountant) newPlan() []planned {
 		weight := min(d.expected, 1)
 		likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
 		p := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
-		if d.bound && (d.own || !size.Claimed) {
+		if d.certain {
 			p.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
 		}
 		plan = append(plan, p)
@@ -135,35 +134,39 @@ func (a *accountant) underWay(p *planned) bool {
 // is left out.
 func (a *accountant) demand(r *reservation) demand {
 	var d demand
-	judged := a.judged
 	for i := range r.wants {
 		w := &r.wants[i]
-		eager, held := w.eager, w.held
-		if judged != nil && w.ofPod(judged.pod, judged.group) && wantsImage(judged.pod, r.ref) {
-			if judged.pod.Gated || judged.pod.Unschedulable {
-				held--
-			} else {
-				eager--
-			}
-		}
+		eager, held := a.waitFor(w, r.ref)
 		set := a.s.candidates[w.group]
 		nominated := w.nominated != "" && w.nominated == a.node.Name
 		if eager+held <= 0 || !nominated && !set.possible.has(a.row.slot) {
 			continue
 		}
 		d.any = true
-		d.own = d.own || w.namespace == a.view.Namespace
+		own := w.namespace == a.view.Namespace
 		switch {
 		case nominated:
 			// Pods that wait for their victims to go are unschedulable until then.
 			d.expected += float64(eager + held)
-			d.bound = true
+			d.certain = d.certain || own
 		case eager > 0:
 			d.expected += float64(eager) / float64(set.possibleCount)
-			d.bound = d.bound || set.tiedCount == 1
+			d.certain = d.certain || own && set.tiedCount == 1
 		}
 	}
 	return d
+}
+
+// waitFor is how many pods want the image, but for the one judged.
+func (a *Accounts) waitFor(w *want, ref imageref.Ref) (eager, held int) {
+	judged := a.judged
+	if judged == nil || !w.ofPod(judged.pod, judged.group) || !wantsImage(judged.pod, ref) {
+		return w.eager, w.held
+	}
+	if judged.pod.Gated || judged.pod.Unschedulable {
+		return w.eager, w.held - 1
+	}
+	return w.eager - 1, w.held
 }
 
 func wantsImage(p *Pod, ref imageref.Ref) bool {

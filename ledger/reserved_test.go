@@ -109,11 +109,20 @@ func TestAccountOfUnboundPods(t *testing.T) {
 			view: func(v *ledger.View) { v.Pod = "p" },
 			a:    between(0, 30, 120), b: between(0, 30, 120), d: between(0, 30, 120),
 		},
-		"what only a registry tells of another namespace's image has no low bound": {
+		"pods of another namespace have no low bound, wherever they are tied to": {
+			build: func(w *lt.World) {
+				w.Node("c", lt.Disk(1000, 900), lt.Label("zone=1"), lt.Lists("x=120")) // no claim
+				w.Pod("p", lt.Wants("x"), lt.Selects("kubernetes.io/hostname=a"), lt.In("other"))
+				w.Pod("q", lt.Wants("y"), lt.Nominated("b"), lt.Unschedulable(), lt.In("other"))
+			},
+			a: between(0, 120, 160), b: between(0, 40, 40), d: between(0, 0, 40),
+		},
+		"nor do they get one from a pod of ours that may go elsewhere": {
 			build: func(w *lt.World) {
 				w.Pod("p", lt.Wants("x"), lt.Selects("kubernetes.io/hostname=a"), lt.In("other"))
+				w.Pod("q", lt.Wants("x"), lt.Selects("zone=1"))
 			},
-			a: between(0, 120, 120),
+			a: between(0, 120, 120), b: between(0, 40, 120),
 		},
 		"a pod that was bound reserves nothing": {
 			build: func(w *lt.World) {

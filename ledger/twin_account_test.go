@@ -220,7 +220,7 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 		if slices.Contains(v.Images, ref) || waiting[ref] || t.presence(name, ref) == ledger.Present {
 			continue
 		}
-		wanted, bound, own, expected := false, false, false, 0.0
+		wanted, certain, expected := false, false, 0.0
 		// Pods with the same candidates share one fraction, as sums of
 		// fractions depend on their order.
 		shares := map[int]int{}
@@ -231,13 +231,13 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 			if !wants || pod.NodeName != "" || pod.Finished || pod.Deleting || pod.UID == v.Pod || !possible[name] && !nominated {
 				continue
 			}
-			wanted, own = true, own || pod.Namespace == v.Namespace
+			wanted = true
 			switch {
 			case nominated:
-				bound = true
+				certain = certain || pod.Namespace == v.Namespace
 				shares[1]++
 			case !pod.Gated && !pod.Unschedulable:
-				bound = bound || len(tied) == 1
+				certain = certain || len(tied) == 1 && pod.Namespace == v.Namespace
 				shares[len(possible)]++
 			}
 		}
@@ -248,7 +248,7 @@ func (t *twin) reserved(name string, v ledger.View, waiting map[imageref.Ref]boo
 			continue
 		}
 		size, low := t.size(name, ref), int64(0)
-		if bound && (own || !size.Claimed) && t.absent(name, ref, size.Disk.Low, a) {
+		if certain && t.absent(name, ref, size.Disk.Low, a) {
 			low = t.pull(name, ref, v, a, ahead).Disk.Low
 			if size.Disk.Low > 0 {
 				ahead = append(ahead, bringing{m: t.layers(name, ref)})

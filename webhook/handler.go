@@ -18,6 +18,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/utils/clock"
 
@@ -74,6 +75,8 @@ type HandlerOptions struct {
 	Tell func(Notice)
 	// Limits are what the handlers of one process share; nil for limits of a handler's own.
 	Limits *Limits
+	// Admitted is told about every pod that was judged and admitted. It must not block. Dry runs don't call it.
+	Admitted func(types.UID)
 	// Metrics counts the answers.
 	Metrics *Metrics
 	// Log gets denials and warnings at V(1), decisions at V(2), and what should never happen at V(0).

@@ -83,3 +83,25 @@ func TestSameImages(t *testing.T) {
 		}
 	}
 }
+
+// TestTemplatesThatAreTold: a Deployment and its pods are told of as one thing.
+func TestTemplatesThatAreTold(t *testing.T) {
+	warn := fit.Decision{Action: fit.Warn, Mode: policy.Enforce, Verdict: verdict.EvictsPods, Message: sentenceForPeople}
+	var told []Notice
+	options := HandlerOptions{Evaluator: &script{decisions: []fit.Decision{warn}}, Tell: func(n Notice) { told = append(told, n) }}
+	other := aDeployment()
+	other.Spec.Template.Spec.Containers = []corev1.Container{{Name: "c", Image: "nginx"}}
+	post(t, NewWorkloads(options), reviewOfObject(t, aDeployment(), deploymentKind, "deployments", updateOf(t, other)))
+	post(t, NewPods(options), reviewOf(t, aPod()))
+	if len(told) != 2 || told[0].Images != told[1].Images {
+		t.Fatalf("told %+v, want two with the same images", told)
+	}
+	want := Notice{
+		APIVersion: "apps/v1", Kind: "Deployment", Namespace: "team-a", Name: "llm", UID: aDeployment().UID,
+		Operation: admissionv1.Update, Action: fit.Warn, Mode: policy.Enforce, Verdict: verdict.EvictsPods,
+		Images: told[1].Images, Message: sentenceForPeople,
+	}
+	if diff := cmp.Diff(want, told[0]); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}

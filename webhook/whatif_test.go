@@ -21,8 +21,8 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
-// aWorkload has an image by which byImage judges its pods.
-func aWorkload(kind, namespace, name, image string, pods int, nodes ...string) Workload {
+// running has an image by which byImage judges its pods.
+func running(kind, namespace, name, image string, pods int, nodes ...string) Workload {
 	w := Workload{Kind: kind, Namespace: namespace, Name: name, Pods: pods, Nodes: map[string]bool{}}
 	for _, node := range nodes {
 		w.Nodes[node] = true
@@ -68,19 +68,19 @@ func clusterOf(p *policy.Policy, decide func(fit.Request, *policy.Policy) fit.De
 
 func TestWhatIf(t *testing.T) {
 	mode := func(value string) string { return policy.ModeLabel + "=" + value }
-	running := []Workload{
-		aWorkload("Deployment", "team-a", "web", "big:1", 12, "n1", "n2"), aWorkload("Deployment", "team-a", "small", "small:1", 3),
-		aWorkload("Job", "team-b", "train", "big:1", 2), aWorkload("Deployment", "kube-public", "exempt", "big:1", 1),
-		aWorkload("Deployment", "kube-system", "dns", "big:1", 2), aWorkload("Deployment", "headroom-system", "headroom", "big:1", 2),
+	all := []Workload{
+		running("Deployment", "team-a", "web", "big:1", 12, "n1", "n2"), running("Deployment", "team-a", "small", "small:1", 3),
+		running("Job", "team-b", "train", "big:1", 2), running("Deployment", "kube-public", "exempt", "big:1", 1),
+		running("Deployment", "kube-system", "dns", "big:1", 2), running("Deployment", "headroom-system", "headroom", "big:1", 2),
 	}
-	critical := aWorkload("Deployment", "team-b", "critical", "big:1", 5)
+	critical := running("Deployment", "team-b", "critical", "big:1", 5)
 	critical.Pod.Spec.PriorityClassName = "system-cluster-critical"
-	running = append(running, critical)
+	all = append(all, critical)
 	const (
 		web   = "image storage: deployment team-a/web (12 pods) would be "
 		needs = ": needs 7Gi"
 		inA   = "image storage: looked at 2 of 2 workloads in namespace team-a as if created again on another node"
-		all   = "image storage: looked at 3 of 3 workloads in the cluster as if created again on another node"
+		every = "image storage: looked at 3 of 3 workloads in the cluster as if created again on another node"
 		none  = ": none of them would newly be refused or warned about"
 	)
 	for name, test := range map[string]struct {
@@ -104,20 +104,20 @@ func TestWhatIf(t *testing.T) {
 		"one without pods":                {body: setting(t, namespaceOf("empty"), namespaceOf("empty", mode("Enforce")))},
 		"one that is exempt":              {body: setting(t, namespaceOf("kube-public"), namespaceOf("kube-public", mode("Enforce"))), want: []string{"image storage: label headroom.dev/mode does nothing: pods of namespace kube-public are never judged"}},
 		"one where nothing is too big":    {body: setting(t, namespaceOf("team-c"), namespaceOf("team-c", mode("Enforce"))), want: []string{"image storage: looked at 1 of 1 workloads in namespace team-c as if created again on another node" + none}, stricter: "0"},
-		"a policy that gets stricter":     {body: setting(t, nil, policyMap(policyHead+"mode: Enforce\n")), want: []string{"image storage: deployment team-a/web (12 pods) and 1 other workload (2 pods) would be refused" + needs, all}, stricter: "2"},
-		"where a namespace was so before": {body: setting(t, nil, policyMap(policyHead+"mode: Enforce\n")), labels: map[string]string{"team-b": "Enforce"}, want: []string{web + "refused" + needs, all}, stricter: "1"},
+		"a policy that gets stricter":     {body: setting(t, nil, policyMap(policyHead+"mode: Enforce\n")), want: []string{"image storage: deployment team-a/web (12 pods) and 1 other workload (2 pods) would be refused" + needs, every}, stricter: "2"},
+		"where a namespace was so before": {body: setting(t, nil, policyMap(policyHead+"mode: Enforce\n")), labels: map[string]string{"team-b": "Enforce"}, want: []string{web + "refused" + needs, every}, stricter: "1"},
 		"where a namespace stays as it is": {
 			body: setting(t, nil, policyMap(policyHead+"mode: Enforce\nnamespaceOverrides: Any\n")), labels: map[string]string{"team-b": "Audit"},
-			want: []string{web + "refused" + needs, all}, stricter: "1",
+			want: []string{web + "refused" + needs, every}, stricter: "1",
 		},
-		"another policy that changes nothing for anybody": {body: setting(t, nil, policyMap(policyHead+"maxStaleness: 80s\n")), want: []string{all + none}, stricter: "0"},
+		"another policy that changes nothing for anybody": {body: setting(t, nil, policyMap(policyHead+"maxStaleness: 80s\n")), want: []string{every + none}, stricter: "0"},
 		"the same policy":       {body: setting(t, nil, policyMap(policyHead+"mode: Warn\n"))},
 		"one that tells nobody": {body: setting(t, nil, policyMap(policyHead+"mode: Audit\n"))},
 		"the policy deleted": {
 			inForce: withMode(policy.Audit), body: setting(t, policyMap(""), nil), stricter: "2",
 			want: []string{
 				"image storage: without the ConfigMap headroom-policy the defaults are in force, mode Warn",
-				"image storage: deployment team-a/web (12 pods) and 1 other workload (2 pods) would be warned about" + needs, all,
+				"image storage: deployment team-a/web (12 pods) and 1 other workload (2 pods) would be warned about" + needs, every,
 			},
 		},
 	} {
@@ -125,9 +125,9 @@ func TestWhatIf(t *testing.T) {
 			if test.inForce == nil {
 				test.inForce = policy.Default()
 			}
-			workloads := slices.Clone(running)
+			workloads := slices.Clone(all)
 			if name == "one where nothing is too big" {
-				workloads = append(workloads, aWorkload("Deployment", "team-c", "small", "small:1", 1))
+				workloads = append(workloads, running("Deployment", "team-c", "small", "small:1", 1))
 			}
 			h := NewPolicy(HandlerOptions{NamespaceMode: func(n string) string { return test.labels[n] }}, clusterOf(test.inForce, byImage, workloads...))
 			r := postSetting(t, h, test.body, "2s")
@@ -151,7 +151,7 @@ func TestAPodThatIsCreatedAgain(t *testing.T) {
 		asked = append(asked, r)
 		return byImage(r, p)
 	}
-	w := aWorkload("Deployment", "team-a", "web", "big:1", 2, "n1", "n2")
+	w := running("Deployment", "team-a", "web", "big:1", 2, "n1", "n2")
 	h := NewPolicy(HandlerOptions{}, clusterOf(policy.Default(), decide, w))
 	postSetting(t, h, setting(t, namespaceOf("team-a"), namespaceOf("team-a", policy.ModeLabel+"=Enforce")), "2s")
 	if len(asked) != 2 || asked[0].NamespaceMode != "Enforce" || asked[1].NamespaceMode != "" {
@@ -175,7 +175,7 @@ func TestTheLookEndsInTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var workloads []Workload
 				for i := range 10_000 {
-					workloads = append(workloads, aWorkload("Deployment", "team-a", fmt.Sprint("web-", i), "small:1", 1+i%7))
+					workloads = append(workloads, running("Deployment", "team-a", fmt.Sprint("web-", i), "small:1", 1+i%7))
 				}
 				decide := func(r fit.Request, p *policy.Policy) fit.Decision {
 					time.Sleep(each)
@@ -212,7 +212,7 @@ func TestLooksAndPodsDoNotWaitForEachOther(t *testing.T) {
 			return byImage(r, p)
 		}
 		limits := NewLimits()
-		h := NewPolicy(HandlerOptions{Limits: limits}, clusterOf(policy.Default(), hangs, aWorkload("Deployment", "team-a", "web", "big:1", 1)))
+		h := NewPolicy(HandlerOptions{Limits: limits}, clusterOf(policy.Default(), hangs, running("Deployment", "team-a", "web", "big:1", 1)))
 		pods := NewPods(HandlerOptions{Limits: limits, Evaluator: evaluatorFunc(func(r fit.Request) fit.Decision { return byImage(r, withMode(policy.Enforce)) })})
 		body := setting(t, namespaceOf("team-a"), namespaceOf("team-a", policy.ModeLabel+"=Enforce"))
 		var first, second *time.Duration
@@ -262,7 +262,7 @@ func TestAPanicWhileLookingAdmits(t *testing.T) {
 		}
 		return byImage(r, p)
 	}
-	h := NewPolicy(HandlerOptions{Metrics: m}, clusterOf(policy.Default(), decide, aWorkload("Deployment", "team-a", "web", "bad:1", 1)))
+	h := NewPolicy(HandlerOptions{Metrics: m}, clusterOf(policy.Default(), decide, running("Deployment", "team-a", "web", "bad:1", 1)))
 	r := postSetting(t, h, setting(t, nil, policyMap(policyHead+"mode: Enforce\n")), "2s")
 	if !r.Allowed || r.AuditAnnotations["looked"] != "0/1" {
 		t.Errorf("response is %+v, want admitted and 0 of 1 looked at", r)
@@ -277,7 +277,7 @@ func TestNothingIsClaimedBeforeTheFirstLists(t *testing.T) {
 	decide := func(fit.Request, *policy.Policy) fit.Decision {
 		return fit.Decision{Action: fit.Allow, Reason: fit.NotSynced}
 	}
-	h := NewPolicy(HandlerOptions{}, clusterOf(policy.Default(), decide, aWorkload("Deployment", "team-a", "web", "big:1", 1)))
+	h := NewPolicy(HandlerOptions{}, clusterOf(policy.Default(), decide, running("Deployment", "team-a", "web", "big:1", 1)))
 	r := postSetting(t, h, setting(t, nil, policyMap(policyHead+"mode: Enforce\n")), "2s")
 	if r.AuditAnnotations["looked"] != "0/1" {
 		t.Errorf("annotations %v, want 0 of 1 looked at", r.AuditAnnotations)
@@ -285,9 +285,9 @@ func TestNothingIsClaimedBeforeTheFirstLists(t *testing.T) {
 }
 
 func TestWhatIsLookedAtFirst(t *testing.T) {
-	second := aWorkload("Deployment", "team-a", "web", "big:1", 9)
+	second := running("Deployment", "team-a", "web", "big:1", 9)
 	workloads := []Workload{
-		aWorkload("Deployment", "team-a", "small", "big:1", 1), second, aWorkload("Deployment", "team-a", "web", "big:1", 10), aWorkload("Job", "team-b", "web", "big:1", 3),
+		running("Deployment", "team-a", "small", "big:1", 1), second, running("Deployment", "team-a", "web", "big:1", 10), running("Job", "team-b", "web", "big:1", 3),
 	}
 	inOrder(workloads)
 	var got []string

@@ -33,6 +33,7 @@ type parts struct {
 	informers  *controller.Informers
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
+	delay      *controller.InformerDelay
 	taints     *controller.NodeTaints
 	steering   *controller.Steering
 	election   *controller.Election
@@ -44,7 +45,7 @@ type parts struct {
 }
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
-	p := &parts{ledger: ledger.New()}
+	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry)}
 	events := controller.NewEvents(client)
 	alert := controller.NewAlert(log)
 	lines := controller.NewLineWatch(events)
@@ -66,7 +67,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		return nil, err
 	}
 	nodes := []controller.NodeListener{alert, lines, p.taints}
-	var pods []controller.PodListener
+	pods := []controller.PodListener{p.delay}
 
 	p.learner = p.newLearner(metrics.Registry)
 	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines, p.learner)

@@ -100,6 +100,7 @@ func TestMetricsReference(t *testing.T) {
 	var registered captor
 	webhook.NewMetrics(&registered)
 	controller.NewPullMetrics(&registered)
+	controller.NewInformerDelay(&registered)
 	controller.NewSteeringMetrics(&registered)
 	controller.NewNoticeMetrics(&registered)
 	l := ledger.New()

@@ -107,6 +107,7 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 		NamespaceMode: p.namespaces.Mode,
 		Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(p.policy.Policy(), kind) },
 		PolicyVersion: func() string { return p.policy.State().Version },
+		Admitted:      p.delay.Admitted,
 		Limits:        webhook.NewLimits(),
 		Tell:          p.tell,
 		Metrics:       webhook.NewMetrics(metrics.Registry),

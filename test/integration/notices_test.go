@@ -105,10 +105,8 @@ func sent(t *testing.T, namespace string) map[int]int {
 	return codes
 }
 
-const (
-	warnedSentence  = "image storage: needs 7Gi on a node; none of 2 eligible nodes has that much before pods are evicted (most: 6.5Gi)"
-	refusedSentence = "image storage: needs 7Gi on a node; none of 2 eligible nodes can hold that before pods are evicted (at best 6.5Gi)"
-)
+// warnedSentence is that of a pod that needs 7Gi.
+const warnedSentence = "image storage: needs 7Gi on a node; none of 2 eligible nodes has that much before pods are evicted (most: 6.5Gi)"
 
 // TestOwnersAreToldOnce: whatever makes the pods, however many there are, and with two replicas of Headroom that are both asked
 // about each, people find one Event, on the object that they know.
@@ -132,7 +130,10 @@ func TestOwnersAreToldOnce(t *testing.T) {
 		"a Deployment whose pods are refused, again and again": {
 			"Enforce", func(t *testing.T, ns string) { create(t, ns, heldDeployment(40, "example.com/big:1")) },
 			"Deny", 5,
-			[]string{"Deployment web ImageStorageRefused: " + refusedSentence},
+			[]string{
+				"Deployment web ImageStorageRefused: " + enforced,
+				"Deployment web ImageStorageWarning: " + enforced + "; its pods would be refused", // whoever applied it was warned
+			},
 		},
 		"two runs of a CronJob": {
 			"Warn", func(t *testing.T, ns string) {
@@ -155,7 +156,7 @@ func TestOwnersAreToldOnce(t *testing.T) {
 		"a bare pod that is refused: kubectl has said it, and the log has it": {
 			"Enforce", func(t *testing.T, ns string) {
 				_, stderr, err := shared.plane.KubectlInput(t.Context(), asJSON(t, podOf("app", "example.com/big:1")), "create", "-n", ns, "-f", "-")
-				if err == nil || !strings.Contains(stderr, refusedSentence) {
+				if err == nil || !strings.Contains(stderr, enforced) {
 					t.Errorf("kubectl said %v %q", err, stderr)
 				}
 			},

@@ -1,0 +1,154 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/placement"
+	"github.com/headroom-dev/headroom/policy"
+)
+
+// waiting is a pod that is not bound.
+func (c chance) waiting(name string) ledger.Pod {
+	var spec corev1.PodSpec
+	switch c.IntN(8) {
+	case 0:
+		spec.NodeSelector = map[string]string{corev1.LabelHostname: pick(c, "n0", "n1")}
+	case 1, 2:
+		spec.NodeSelector = map[string]string{"pool": pick(c, "x", "y", "z")}
+	case 3:
+		spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+	}
+	pod := ledger.Pod{
+		UID: types.UID(name), Namespace: pick(c, "team", "team", "team", "other"), Name: name, Placement: placement.Of(&spec),
+		Gated: c.oneIn(10), Unschedulable: c.oneIn(10),
+	}
+	for _, i := range c.Perm(6)[:1+c.IntN(2)] {
+		pod.Images = append(pod.Images, ledger.PodImage{Ref: imageOf(i), PullPolicy: pick(c, corev1.PullIfNotPresent, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)})
+	}
+	if c.oneIn(15) {
+		pod.NominatedNodeName = pick(c, "n0", "n1")
+	}
+	return pod
+}
+
+// queue is a world in which pods wait for about as much as the nodes have room for.
+func (c chance) queue() *ledger.Ledger {
+	var nodes []node
+	for i := range 1 + c.IntN(4) {
+		n := node{name: fmt.Sprintf("n%d", i), capacity: 1000, available: 150 + c.Int64N(300), labels: map[string]string{"pool": pick(c, "x", "y", "z")}}
+		n.images = map[string]int64{imageOf(6).String(): c.Int64N(100)} // could be reclaimed
+		if c.oneIn(8) {
+			n.images[imageOf(c.IntN(6)).String()] = c.Int64N(100)
+		}
+		if c.oneIn(8) {
+			n.taints = []corev1.Taint{{Key: "own", Effect: corev1.TaintEffectNoSchedule}}
+		}
+		n.unmeasured = c.oneIn(30)
+		nodes = append(nodes, n)
+	}
+	l := world(nodes...)
+	for i := range 6 {
+		l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: 20 + c.Int64N(150)})
+	}
+	for i := range c.IntN(9) {
+		l.SetPod(c.waiting(fmt.Sprintf("w%d", i)), epoch)
+	}
+	if c.oneIn(3) {
+		bind(l, "bound", pick(c, nodes...).name, epoch, imageOf(c.IntN(6)))
+	}
+	return l
+}
+
+// othersWait is what sentences say where pods that wait decide.
+const othersWait = "waiting pods take the rest"
+
+// The naive oracle agrees where pods wait, too, and what would be refused is warned about.
+func TestOracleAgreesWherePodsWait(t *testing.T) {
+	decided := 0
+	for seed := range uint64(worlds) {
+		c := chanceOf(seed)
+		s, p := c.queue().Snapshot(), c.policy()
+		r, byHost := c.request()
+		r.Images = r.Images[:1]
+		d := Evaluate(s, r, p, epoch)
+		if got, want := opinionOf(&d), (oracle{s: s, r: r, p: p, now: epoch, pinnedByHost: byHost}).decide(p.Mode); got != want {
+			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
+		}
+		checkMessage(t, &d, p, &r)
+		if strings.Contains(d.Message, othersWait) {
+			decided++
+		}
+		if p.Mode = policy.Warn; d.Action == Deny && Evaluate(s, r, p, epoch).Action != Warn {
+			t.Fatalf("seed %d: refused without a warning: %s", seed, d.Message)
+		}
+	}
+	if decided < worlds/200 {
+		t.Errorf("only %d decisions by pods that wait", decided)
+	}
+}
+
+// Whatever pods of another namespace want that are not bound, and whatever registries claim of images that only they have,
+// bound or not: nobody is refused for it who would not be refused without.
+func TestOtherNamespacesReserveNothing(t *testing.T) {
+	admitted, full := 0, 0
+	for seed := range uint64(worlds) {
+		c := chanceOf(seed)
+		l, p := c.queue(), c.policy()
+		if c.oneIn(2) {
+			l = c.ledger(c.nodes())
+		}
+		r, _ := c.request()
+		before := Evaluate(l.Snapshot(), r, p, epoch)
+		if before.Action == Deny {
+			continue
+		}
+		admitted++
+		c.besiege(l)
+		after := Evaluate(l.Snapshot(), r, p, epoch)
+		if after.Action == Deny {
+			t.Fatalf("seed %d: %s; with pods of another namespace: %s", seed, before.Message, after.Message)
+		}
+		if after.Overloaded > before.Overloaded {
+			full++
+		}
+	}
+	if admitted < worlds/2 || full < worlds/20 {
+		t.Errorf("only %d admissions, of which others' pods made %d worse", admitted, full)
+	}
+}
+
+// besiege has another namespace want as much as it can without taking any.
+func (c chance) besiege(l *ledger.Ledger) {
+	var names []string
+	for row := range l.Snapshot().Nodes() {
+		names = append(names, row.Name)
+	}
+	for i := 7; i < 10; i++ {
+		l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: pick(c, 100, 1000, c.Int64N(1<<62))})
+	}
+	for i := range 2 + c.IntN(10) {
+		pod := c.waiting(fmt.Sprintf("siege%d", i))
+		pod.Namespace = "other"
+		if c.oneIn(2) && len(names) > 0 {
+			// One for each node, of an image that may be known well.
+			pod.Placement = placement.Of(&corev1.PodSpec{NodeSelector: map[string]string{corev1.LabelHostname: names[i%len(names)]}})
+		}
+		if c.oneIn(2) {
+			pod.Images[0].Ref = imageOf(7 + c.IntN(3))
+			if pod.Images = pod.Images[:1]; c.oneIn(2) && len(names) > 0 {
+				pod.NodeName = names[i%len(names)] // it may even be bound
+			}
+		}
+		l.SetPod(pod, epoch)
+	}
+}
