@@ -112,6 +112,7 @@ func TestBindingSentBack(t *testing.T) {
 	}
 	annotations := map[string]string{
 		"action": "SendBack", "node": "worker-1", "verdict": "EvictsPods", "policy": "Enforce@v1", "need": "7/7/7", "projected": "-5/-4/-3", "tier": "Measured",
+		"message": "the node is too full",
 	}
 	if diff := cmp.Diff(annotations, r.AuditAnnotations); diff != "" {
 		t.Errorf("annotations (-want +got):\n%s", diff)
