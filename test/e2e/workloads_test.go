@@ -95,6 +95,9 @@ func TestWorkloads(t *testing.T) {
 		p.checkUntouched(t)
 	})
 	t.Run("kubectl debug in mode Warn: one warning", func(t *testing.T) {
+		// What has been refused would come now, and take the room.
+		kubectl(t, "delete", "-n", p.namespace, "cronjob/nightly", "daemonset/agent")
+		kubectl(t, "rollout", "undo", "-n", p.namespace, "deployment/web")
 		changePolicy(t, p.namespace, "mode: Warn", randomPool)
 		stderr, err := p.debug(t, before[0].Name, images["debug"])
 		if err != nil {
