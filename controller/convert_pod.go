@@ -22,7 +22,7 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 		Name:              p.Name,
 		NodeName:          p.Spec.NodeName,
 		NominatedNodeName: p.Status.NominatedNodeName,
-		Finished:          p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
+		Finished:          finished(p),
 		Deleting:          p.DeletionTimestamp != nil,
 		Images:            podImages(p),
 		Requests:          placement.RequestsOf(&p.Spec),
@@ -35,6 +35,10 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 		row.Unschedulable = unschedulable(p)
 	}
 	return row
+}
+
+func finished(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 func unschedulable(p *corev1.Pod) bool {

@@ -86,7 +86,7 @@ func (s *Events) Start(ctx context.Context) error {
 		case e := <-s.queue:
 			err := s.write(ctx, e)
 			if ctx.Err() != nil {
-				return nil
+				err = nil // Lost with the process, which is nobody's problem.
 			}
 			if err != nil {
 				s.dropped.Add(1)
@@ -103,8 +103,8 @@ func (s *Events) write(ctx context.Context, e Event) error {
 	for attempt := 1; ; attempt++ {
 		_, err := s.client.CoreV1().Events(object.Namespace).Create(ctx, object, metav1.CreateOptions{})
 		switch {
-		case err == nil, apierrors.IsAlreadyExists(err):
-			return nil
+		case err == nil, apierrors.IsAlreadyExists(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+			return nil // of a namespace that ends, nobody reads Events any more
 		case attempt == eventAttempts, apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
 			return err
 		}

@@ -113,6 +113,19 @@ func TestEventsThatCannotBeWritten(t *testing.T) {
 	})
 }
 
+// TestEventsOfANamespaceThatEnds: nobody reads them any more, and no permission is missing.
+func TestEventsOfANamespaceThatEnds(t *testing.T) {
+	client := fake.NewClientset()
+	client.PrependReactor("create", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
+		err := apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", errors.New("unable to create new content in namespace team-a because it is being terminated"))
+		err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
+		return true, nil, err
+	})
+	if err := NewEvents(client).write(t.Context(), nodeEvent("1")); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+}
+
 func TestEventNamesAndMessagesFit(t *testing.T) {
 	e := nodeEvent("1")
 	e.About.Name = strings.Repeat("n", 190) + strings.Repeat(".x", 31)

@@ -91,7 +91,7 @@ func NewInformers(client kubernetes.Interface, l ObjectWriter, o InformerOptions
 	err := errors.Join(
 		i.nodes.SetTransform(SlimNode),
 		i.nodes.SetWatchErrorHandlerWithContext(i.problems["nodes"].handle),
-		i.pods.SetTransform(SlimPod),
+		i.pods.SetTransform(newPodSharing().transform),
 		i.pods.SetWatchErrorHandlerWithContext(i.problems["pods"].handle),
 	)
 	if err != nil {

@@ -31,6 +31,8 @@ const (
 	// taintWorkers write at a time, so that one node that can't be written does not make all others late: the taint has to be
 	// there when the scheduler tries again, which is after a second.
 	taintWorkers = 4
+	// taintForbidden is for how long nothing is promised after the API server has refused.
+	taintForbidden = time.Minute
 )
 
 // NodeTaintsOptions are the settings of NodeTaints.
@@ -55,6 +57,8 @@ type NodeTaints struct {
 	mu      sync.Mutex // guards the rest; it is held to look something up, never for a request
 	nodes   map[string]*nodeTaints
 	running bool
+	// forbiddenUntil is until when nothing is promised, because the right to write is missing.
+	forbiddenUntil time.Time
 }
 
 // nodeTaints is what is known of one node.
@@ -119,7 +123,13 @@ func (t *NodeTaints) Tainted() int {
 func (t *NodeTaints) ready(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running && t.nodes[name] != nil
+	return t.running && t.nodes[name] != nil && !t.options.Now().Before(t.forbiddenUntil)
+}
+
+func (t *NodeTaints) forbidden() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forbiddenUntil = t.options.Now().Add(taintForbidden)
 }
 
 // put has a node get the taint soon, and reports whether it has it or will.

@@ -245,7 +245,11 @@ func TestTaintThatCannotBeWritten(t *testing.T) {
 		if n := strings.Count(k.log.String(), sentence); n != 1 {
 			t.Errorf("logged %d times, want once:\n%s", n, k.log)
 		}
-		if !k.put("a") {
+		if k.ready("a") {
+			t.Error("ready although nodes can't be written")
+		}
+		time.Sleep(taintForbidden)
+		if !k.ready("a") || !k.put("a") {
 			t.Error("a node whose taint could not be written never gets one")
 		}
 	})
@@ -312,7 +316,8 @@ func TestTaintPatch(t *testing.T) {
 		"the first one": {nil, []corev1.Taint{taint}, uid + `{"op":"test","path":"/spec/taints","value":null},{"op":"add","path":"/spec/taints","value":[` + softJSON + `]}]`},
 		"one more": {
 			[]corev1.Taint{other},
-			[]corev1.Taint{other, taint}, uid + `{"op":"test","path":"/spec/taints","value":[` + otherJSON + `]},{"op":"add","path":"/spec/taints","value":[` + otherJSON + `,` + softJSON + `]}]`,
+			[]corev1.Taint{other, taint},
+			uid + `{"op":"test","path":"/spec/taints","value":[` + otherJSON + `]},{"op":"add","path":"/spec/taints","value":[` + otherJSON + `,` + softJSON + `]}]`,
 		},
 		"the last one gone": {[]corev1.Taint{taint}, []corev1.Taint{}, uid + `{"op":"test","path":"/spec/taints","value":[` + softJSON + `]},{"op":"remove","path":"/spec/taints"}]`},
 	} {

@@ -131,7 +131,7 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	}
 	s.last = c
 	before := s.inForce.Load()
-	p, warnings, err := loadConfigMap(c, before.state.keepable())
+	p, warnings, err := policy.LoadConfigMap(c.Data, before.state.keepable())
 	if err != nil {
 		s.counts.Invalid++
 		s.invalid(c, before, err)

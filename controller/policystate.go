@@ -6,7 +6,6 @@ package controller
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -67,16 +66,6 @@ func auditDefaults(source PolicyOrigin, problem string) *loaded {
 	p := policy.Default()
 	p.Mode = policy.Audit
 	return &loaded{policy: p, state: PolicyState{Source: source, Version: string(source), Problem: problem}}
-}
-
-// loadConfigMap reads the text that a ConfigMap holds. One without the key is not valid: a misspelt key must not look
-// like a wish for the defaults.
-func loadConfigMap(c *corev1.ConfigMap, strict bool) (*policy.Policy, []string, error) {
-	text, found := c.Data[policy.ConfigMapKey]
-	if !found {
-		return nil, nil, fmt.Errorf("the ConfigMap has no key %q: put the policy there, or delete the ConfigMap for the defaults", policy.ConfigMapKey)
-	}
-	return policy.Load([]byte(text), strict)
 }
 
 func sameText(a, b *corev1.ConfigMap) bool {

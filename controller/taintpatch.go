@@ -44,6 +44,9 @@ func (t *NodeTaints) edit(ctx context.Context, name string, change func([]corev1
 		case ctx.Err() != nil:
 			return false
 		case attempt == taintAttempts, apierrors.IsForbidden(err):
+			if apierrors.IsForbidden(err) {
+				t.forbidden()
+			}
 			t.options.Metrics.taint(taintFailed)
 			if what, isNew := t.problem.occurred(err); isNew {
 				t.options.Log.Error(err, "Taints of a node not written", "node", name, "reason", what)

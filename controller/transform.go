@@ -73,13 +73,16 @@ func SlimNode(obj any) (any, error) {
 //   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
 //     of each image volume its source: what is pulled, and what the scheduler reserves;
 //   - overhead and the pod's own resources, for the same sum;
-//   - until it is bound: scheduling gates, node selector, required node affinity, tolerations, operating system: where it may
-//     land; labels and priority class: what exempts it;
+//   - until it has finished: its controller, node selector, required node affinity, tolerations, operating system, labels and
+//     priority class: what it would be if it were created again, where it could land and what exempts it. Once it is bound, that
+//     is without the labels that only this one pod of its set has, and with nothing but the controller for a pod of a DaemonSet
+//     or a static one: they can't land elsewhere;
+//   - until it is bound: scheduling gates;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
-// Environment, commands, probes, other volumes, annotations, owners and managed fields go: nine tenths of most pods. What is
-// not a Pod passes unchanged.
+// Environment, commands, probes, other volumes, annotations and managed fields go: nine tenths of most pods. What is not a
+// Pod passes unchanged.
 func SlimPod(obj any) (any, error) {
 	p, ok := obj.(*corev1.Pod)
 	if !ok {
@@ -115,28 +118,36 @@ func SlimPod(obj any) (any, error) {
 			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy},
 		})
 	}
+	if !finished(p) {
+		keepTemplate(slim, p)
+	}
 	if p.Spec.NodeName == "" {
-		keepPlacement(slim, p)
+		keepUnbound(slim, p)
 	}
 	return slim, nil
 }
 
-// keepPlacement copies what says where a pod may land, which nobody asks once it is bound.
-func keepPlacement(slim, p *corev1.Pod) {
-	slim.Spec.NodeSelector = p.Spec.NodeSelector
-	slim.Spec.Tolerations = p.Spec.Tolerations
-	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
-	slim.Spec.OS = p.Spec.OS
+// keepUnbound copies what is asked about this very pod until it is bound.
+func keepUnbound(slim, p *corev1.Pod) {
+	keepPlacement(slim, p)
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
 	slim.Labels = p.Labels
-	if p.Spec.Affinity != nil && p.Spec.Affinity.NodeAffinity != nil {
-		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
-		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}
-	}
+	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {
 			slim.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason}}
 		}
+	}
+}
+
+// keepPlacement copies what says where a pod may land.
+func keepPlacement(slim, p *corev1.Pod) {
+	slim.Spec.NodeSelector = p.Spec.NodeSelector
+	slim.Spec.Tolerations = p.Spec.Tolerations
+	slim.Spec.OS = p.Spec.OS
+	if p.Spec.Affinity != nil && p.Spec.Affinity.NodeAffinity != nil {
+		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}
 	}
 }
 

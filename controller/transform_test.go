@@ -6,13 +6,16 @@ package controller
 import (
 	"math/rand"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/headroom-dev/headroom/ledger"
@@ -53,9 +56,14 @@ func TestTransformsKeepEveryFieldThatIsRead(t *testing.T) {
 			t.Fatalf("kubelet of a node: %v %q, slim %v %q", whole, wholeReason, target, reason)
 		}
 	}
-	for _, p := range pods {
-		if diff := cmp.Diff(PodOf(p), PodOf(slimmed(t, SlimPod, p)), refs, placements); diff != "" {
-			t.Fatalf("row of a pod (-whole +slim):\n%s", diff)
+	sharing := newPodSharing()
+	for i, object := range pods {
+		p := decoded(t, object)
+		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", UID: types.UID(strconv.Itoa(i % 3)), Controller: new(true)}}
+		for about, transform := range map[string]func(any) (any, error){"alone": SlimPod, "with what it shares": sharing.transform} {
+			if diff := cmp.Diff(PodOf(p), PodOf(slimmed(t, transform, p)), refs, placements); diff != "" {
+				t.Fatalf("row of a pod, %s (-whole +slim):\n%s", about, diff)
+			}
 		}
 	}
 }

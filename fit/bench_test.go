@@ -125,3 +125,24 @@ func BenchmarkEvaluateWaiting100Nodes(b *testing.B) {
 func BenchmarkEvaluate100Nodes(b *testing.B)  { benchmark(b, 100) }
 func BenchmarkEvaluate1000Nodes(b *testing.B) { benchmark(b, 1000) }
 func BenchmarkEvaluate5000Nodes(b *testing.B) { benchmark(b, 5000) }
+
+// BenchmarkSteer5000Nodes is what a binding costs: most look at one node, the dearest ones at all.
+func BenchmarkSteer5000Nodes(b *testing.B) {
+	l := fleet(b, 5000)
+	l.SetManifest(ref(b, "example.com/huge:v1"), linux, imagesize.Manifest{CompressedBytes: 200 * gi})
+	s, p := l.Snapshot(), enforcing()
+	for name, c := range map[string]struct {
+		image string
+		why   Reason
+	}{"Fits": {"registry.example.com/team-0/app:v0", ""}, "NoOtherNode": {"example.com/huge:v1", NoOtherNode}} {
+		b.Run(name, func(b *testing.B) {
+			r := RequestOf(podOf(c.image))
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := Steer(s, r, Choice{Node: "node-00000"}, p, epoch); d.SendBack || d.Reason != c.why {
+					b.Fatalf("%+v", d)
+				}
+			}
+		})
+	}
+}

@@ -157,7 +157,6 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	class := s.sizes.classOf(row)
 	result, d, expected := s.judge(row, class, s.ready.threshold)
 	result.Likely = ready
-	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 
 	account := result.Account
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()

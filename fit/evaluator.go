@@ -20,16 +20,26 @@ type Evaluator struct {
 
 // Evaluate decides about one pod by what is known now.
 func (e Evaluator) Evaluate(r Request) Decision {
-	s, p, now := e.arguments()
-	return Evaluate(s, r, p, now)
+	s, now := e.moment()
+	return Evaluate(s, r, e.policy(), now)
 }
 
-func (e Evaluator) arguments() (s *ledger.Snapshot, p *policy.Policy, now time.Time) {
-	if e.Snapshot != nil && e.Clock != nil {
-		s, now = e.Snapshot(), e.Clock()
+func (e Evaluator) policy() *policy.Policy {
+	if e.Policy == nil {
+		return nil
 	}
-	if e.Policy != nil {
-		p = e.Policy()
+	return e.Policy()
+}
+
+// Freeze returns a function that decides by any policy, as often as it is called, on what is known now.
+func (e Evaluator) Freeze() func(Request, *policy.Policy) Decision {
+	s, now := e.moment()
+	return func(r Request, p *policy.Policy) Decision { return Evaluate(s, r, p, now) }
+}
+
+func (e Evaluator) moment() (*ledger.Snapshot, time.Time) {
+	if e.Snapshot == nil || e.Clock == nil {
+		return nil, time.Time{}
 	}
-	return s, p, now
+	return e.Snapshot(), e.Clock()
 }

@@ -203,9 +203,9 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 }
 
 // line returns one line that starts with what it is about.
-func (w sentences) line(format string, args ...any) string {
-	return cut(clean(topic+fmt.Sprintf(format, args...)), maxRunes)
-}
+func (w sentences) line(format string, args ...any) string { return line(fmt.Sprintf(format, args...)) }
+
+func line(text string) string { return cut(clean(topic+text), maxRunes) }
 
 // single names the only node of t.
 func (w sentences) single(t *tally, unready bool) string {

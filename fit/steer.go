@@ -4,10 +4,12 @@
 package fit
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
@@ -15,12 +17,20 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
-// Binding is the choice of a node for a pod that is not bound yet.
+// Choice is the choice of a node for a pod.
+type Choice struct {
+	Node string
+	// Before are the pods whose bindings to that node were let through a moment ago. The snapshot may not have them there yet.
+	Before []types.UID
+}
+
+// Binding is a choice for a pod that is not bound yet.
 type Binding struct {
+	Choice
+
 	Namespace, Name string
 	// UID is the pod's, empty where the binding is for whichever pod has the name.
-	UID  types.UID
-	Node string
+	UID types.UID
 	// NamespaceMode is as in Request.
 	NamespaceMode string
 }
@@ -57,7 +67,7 @@ type Steering struct {
 // likely value is not even at warnAt. That other node must not be one that the scheduler is asked to avoid as well. No pod is
 // kept from running over this: a pod that has no other node to go to is let through, and so is one of which, or of whose
 // nodes, too little is known. Where a pod's volumes are is not known here.
-func Steer(s *ledger.Snapshot, r Request, node string, p *policy.Policy, now time.Time) Steering {
+func Steer(s *ledger.Snapshot, r Request, c Choice, p *policy.Policy, now time.Time) Steering {
 	if p == nil {
 		p = policy.Default()
 		p.Mode = policy.Audit
@@ -70,13 +80,13 @@ func Steer(s *ledger.Snapshot, r Request, node string, p *policy.Policy, now tim
 	if d.Reason = notSteered(s, &r, p, &d); d.Reason != "" {
 		return d
 	}
-	row, known := s.Node(node)
+	row, known := s.Node(c.Node)
 	if !known {
 		d.Reason = UnknownNode
 		return d
 	}
 	v := newSurvey(s, &r, p, now)
-	v.steer(&d, row, now)
+	v.steer(&d, row, c.Before, now)
 	return d
 }
 
@@ -99,9 +109,13 @@ func notSteered(s *ledger.Snapshot, r *Request, p *policy.Policy, d *Steering) R
 }
 
 // steer fills in the decision about a node that is known.
-func (s *survey) steer(d *Steering, row *ledger.NodeRow, now time.Time) {
+func (s *survey) steer(d *Steering, row *ledger.NodeRow, before []types.UID, now time.Time) {
 	// What is known of a pod's images may be enough to know that they are too much.
 	result, _, expected := s.judge(row, s.sizes.classOf(row), s.policy.DenyAt)
+	if result.Why == "" {
+		expected = s.behind(row, before, expected, now)
+		result.LikelyVerdict = expected.ofPod()
+	}
 	d.Target, d.Verdict = result, result.LikelyVerdict
 	if !d.Verdict.AtLeast(s.policy.DenyAt) {
 		d.Reason = result.Why
@@ -120,6 +134,26 @@ func (s *survey) steer(d *Steering, row *ledger.NodeRow, now time.Time) {
 	target := tally{threshold: s.policy.DenyAt}
 	target.add(&result, d.Verdict, expected, result.Account.Available.IsExact() && result.Account.Reclaimable.IsExact())
 	d.Message = sentences{numbers: s.policy.Messages.Numbers, names: s.policy.Messages.NodeNames}.sentBack(&target)
+}
+
+// behind returns the figures of a node with what these pods, which go there first, take besides. The ledger reserves it on
+// every node that they might have gone to: a part of it here, at most.
+func (s *survey) behind(row *ledger.NodeRow, before []types.UID, alone figures, now time.Time) figures {
+	joined := *s.request
+	joined.Images = slices.Clip(joined.Images)
+	for _, uid := range before {
+		if pod, waits := s.snapshot.UnboundPod(uid); waits && uid != joined.UID {
+			joined.Images = append(joined.Images, imagesOf(pod)...)
+		}
+	}
+	if len(joined.Images) == len(s.request.Images) {
+		return alone
+	}
+	v := newSurvey(s.snapshot, &joined, s.policy, now)
+	_, _, all := v.judge(row, v.sizes.classOf(row), s.policy.DenyAt)
+	theirs := max(estimate.SaturatingSub(all.need, alone.need), 0)
+	all.need, all.available = alone.need, estimate.SaturatingSub(all.available, theirs)
+	return all
 }
 
 // otherNode names the first node besides target that would do, empty for none.
@@ -145,9 +179,9 @@ func (s *survey) otherNode(target *ledger.NodeRow) string {
 
 // Steer decides about one binding by what is known now.
 func (e Evaluator) Steer(b Binding) Steering {
-	s, p, now := e.arguments()
+	s, now := e.moment()
 	r, known := bound(s, b)
-	d := Steer(s, r, b.Node, p, now)
+	d := Steer(s, r, b.Choice, e.policy(), now)
 	if !known && d.Reason == NoImages {
 		d.Reason = UnknownPod
 	}
@@ -171,8 +205,14 @@ func bound(s *ledger.Snapshot, b Binding) (Request, bool) {
 		UID: pod.UID, Namespace: pod.Namespace, Name: pod.Name, NamespaceMode: b.NamespaceMode,
 		PriorityClass: pod.PriorityClass, Labels: pod.Labels, Placement: pod.Placement,
 	}
-	for i := range pod.Images {
-		r.Images = append(r.Images, imageref.Image{Ref: pod.Images[i].Ref, PullPolicy: pod.Images[i].PullPolicy})
-	}
+	r.Images = imagesOf(pod)
 	return r, true
+}
+
+func imagesOf(pod *ledger.Pod) []imageref.Image {
+	images := make([]imageref.Image, len(pod.Images))
+	for i := range pod.Images {
+		images[i] = imageref.Image{Ref: pod.Images[i].Ref, PullPolicy: pod.Images[i].PullPolicy}
+	}
+	return images
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
@@ -49,7 +50,7 @@ func (c *choice) steer(t *testing.T) Steering {
 	if c.policy != nil {
 		c.policy(p)
 	}
-	return Steer(l.Snapshot(), r, "a", p, epoch)
+	return Steer(l.Snapshot(), r, Choice{Node: "a"}, p, epoch)
 }
 
 func tolerates(toleration corev1.Toleration) func(*corev1.Pod) {
@@ -182,17 +183,17 @@ func TestSteerByName(t *testing.T) {
 		binding Binding
 		want    Reason // "" for sent back
 	}{
-		"by UID":                      {Binding{Namespace: "team", Name: "web", UID: "1", Node: "a"}, ""},
-		"by name alone":               {Binding{Namespace: "team", Name: "web", Node: "a"}, ""},
-		"another pod of that name":    {Binding{Namespace: "team", Name: "web", UID: "9", Node: "a"}, UnknownPod},
-		"another name of that UID":    {Binding{Namespace: "team", Name: "other", UID: "1", Node: "a"}, UnknownPod},
-		"another namespace":           {Binding{Namespace: "other", Name: "web", Node: "a"}, UnknownPod},
-		"one that is being deleted":   {Binding{Namespace: "team", Name: "deleting", UID: "3", Node: "a"}, UnknownPod},
-		"one that is bound":           {Binding{Namespace: "team", Name: "4", UID: "4", Node: "a"}, UnknownPod},
-		"an exempt priority class":    {Binding{Namespace: "team", Name: "critical", UID: "2", Node: "a"}, ExemptPod},
-		"a namespace that opts out":   {Binding{Namespace: "team", Name: "web", UID: "1", Node: "a", NamespaceMode: "Warn"}, ""}, // Tighten does not let it.
-		"a node that nobody knows of": {Binding{Namespace: "team", Name: "web", UID: "1", Node: "z"}, UnknownNode},
-		"a namespace that is exempt, of a pod that is not known": {Binding{Namespace: "kube-system", Name: "x", Node: "a"}, ExemptPod},
+		"by UID":                      {Binding{Namespace: "team", Name: "web", UID: "1", Choice: Choice{Node: "a"}}, ""},
+		"by name alone":               {Binding{Namespace: "team", Name: "web", Choice: Choice{Node: "a"}}, ""},
+		"another pod of that name":    {Binding{Namespace: "team", Name: "web", UID: "9", Choice: Choice{Node: "a"}}, UnknownPod},
+		"another name of that UID":    {Binding{Namespace: "team", Name: "other", UID: "1", Choice: Choice{Node: "a"}}, UnknownPod},
+		"another namespace":           {Binding{Namespace: "other", Name: "web", Choice: Choice{Node: "a"}}, UnknownPod},
+		"one that is being deleted":   {Binding{Namespace: "team", Name: "deleting", UID: "3", Choice: Choice{Node: "a"}}, UnknownPod},
+		"one that is bound":           {Binding{Namespace: "team", Name: "4", UID: "4", Choice: Choice{Node: "a"}}, UnknownPod},
+		"an exempt priority class":    {Binding{Namespace: "team", Name: "critical", UID: "2", Choice: Choice{Node: "a"}}, ExemptPod},
+		"a namespace that opts out":   {Binding{Namespace: "team", Name: "web", UID: "1", Choice: Choice{Node: "a"}, NamespaceMode: "Warn"}, ""}, // Tighten does not let it.
+		"a node that nobody knows of": {Binding{Namespace: "team", Name: "web", UID: "1", Choice: Choice{Node: "z"}}, UnknownNode},
+		"a namespace that is exempt, of a pod that is not known": {Binding{Namespace: "kube-system", Name: "x", Choice: Choice{Node: "a"}}, ExemptPod},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if d := e.Steer(c.binding); d.Reason != c.want || d.SendBack != (c.want == "") {
@@ -200,12 +201,56 @@ func TestSteerByName(t *testing.T) {
 			}
 		})
 	}
-	if d := (Evaluator{}).Steer(Binding{Node: "a"}); d.SendBack || d.Reason != ModeOff {
+	if d := (Evaluator{}).Steer(Binding{Choice: Choice{Node: "a"}}); d.SendBack || d.Reason != ModeOff {
 		t.Errorf("without anything: sent back %v, %s", d.SendBack, d.Reason)
 	}
 	e.Snapshot = ledger.New().Snapshot
-	if d := e.Steer(Binding{Namespace: "team", Name: "web", Node: "a"}); d.SendBack || d.Reason != NotSynced {
+	if d := e.Steer(Binding{Namespace: "team", Name: "web", Choice: Choice{Node: "a"}}); d.SendBack || d.Reason != NotSynced {
 		t.Errorf("not synced: sent back %v, %s", d.SendBack, d.Reason)
+	}
+}
+
+// What was let through a moment ago is on its way, though the ledger does not have it there yet.
+func TestSteerBehindOthers(t *testing.T) {
+	l := world(node{name: "a", capacity: 1000, available: 340}, roomy("b"), roomy("c"), roomy("d"))
+	registry(t, l, map[string]int64{"app": 100, "x": 100, "y": 40})
+	waiting := func(uid types.UID, image string) ledger.Pod {
+		return ledger.Pod{
+			UID: uid, Namespace: "team", Name: string(uid), Placement: placement.Of(nil),
+			Images: []ledger.PodImage{{Ref: ref(t, image), PullPolicy: corev1.PullIfNotPresent}},
+		}
+	}
+	for _, pod := range []ledger.Pod{waiting("x1", "x"), waiting("x2", "x"), waiting("y1", "y"), waiting("twin", "app")} {
+		l.SetPod(pod, epoch)
+	}
+	room := func(free string) string {
+		return "image storage: needs 100; the chosen node has " + free + " before pods are evicted; another node would do"
+	}
+	for what, c := range map[string]struct {
+		before []types.UID
+		want   string // the sentence, empty for let through
+	}{
+		"nobody":                          {nil, ""}, // Half of x and a quarter of y are reserved.
+		"one that is small":               {[]types.UID{"y1"}, ""},
+		"one that takes the room":         {[]types.UID{"x1"}, room("~80")},
+		"two of one image take it once":   {[]types.UID{"x1", "x2"}, room("~80")},
+		"two of two images":               {[]types.UID{"x1", "y1"}, room("~50")},
+		"one of the same image":           {[]types.UID{"twin"}, ""},
+		"one that nobody knows, and self": {[]types.UID{"gone", "judged"}, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := Steer(l.Snapshot(), RequestOf(podOf("app")), Choice{Node: "a", Before: c.before}, enforcing(), epoch)
+			if d.Message != c.want || d.SendBack != (c.want != "") {
+				t.Errorf("sent back %v: %q, want %q", d.SendBack, d.Message, c.want)
+			}
+		})
+	}
+	// Once the ledger has it there, it counts once.
+	bound := waiting("y1", "y")
+	bound.NodeName = "a"
+	l.SetPod(bound, epoch)
+	if d := Steer(l.Snapshot(), RequestOf(podOf("app")), Choice{Node: "a", Before: []types.UID{"y1"}}, enforcing(), epoch); d.SendBack {
+		t.Errorf("counted twice: %s", d.Message)
 	}
 }
 
@@ -228,9 +273,9 @@ func TestSteeringLaws(t *testing.T) {
 		p.Steer = policy.SteerOn
 		r, _ := c.request()
 		target, s := pick(c, nodes...).name, l.Snapshot()
-		d := Steer(s, r, target, p, epoch)
+		d := Steer(s, r, Choice{Node: target}, p, epoch)
 		reasons[d.Reason]++
-		if again := Steer(s, r, target, p, epoch); !reflect.DeepEqual(d, again) {
+		if again := Steer(s, r, Choice{Node: target}, p, epoch); !reflect.DeepEqual(d, again) {
 			t.Fatalf("seed %d: decided differently the second time:\n%+v\n%+v", seed, d, again)
 		}
 		if !d.SendBack {
@@ -287,18 +332,18 @@ func checkMonotony(t *testing.T, seed uint64, l *ledger.Ledger, r *Request, targ
 		}
 	}
 	tied, calm, off := pinned(*r, target), *r, *p
-	through("the pod can go nowhere else", Steer(l.Snapshot(), tied, target, p, epoch))
+	through("the pod can go nowhere else", Steer(l.Snapshot(), tied, Choice{Node: target}, p, epoch))
 	calm.Placement = placement.Of(&corev1.PodSpec{Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}})
-	through("it tolerates the taint", Steer(l.Snapshot(), calm, target, p, epoch))
+	through("it tolerates the taint", Steer(l.Snapshot(), calm, Choice{Node: target}, p, epoch))
 	off.Steer = policy.SteerOff
-	through("steering is off", Steer(l.Snapshot(), *r, target, &off, epoch))
-	if late := Steer(l.Snapshot(), *r, target, p, epoch.Add(time.Hour)); late.SendBack && late.Target.Account.Tier != ledger.Declared {
+	through("steering is off", Steer(l.Snapshot(), *r, Choice{Node: target}, &off, epoch))
+	if late := Steer(l.Snapshot(), *r, Choice{Node: target}, p, epoch.Add(time.Hour)); late.SendBack && late.Target.Account.Tier != ledger.Declared {
 		t.Fatalf("seed %d: sent back on samples that are an hour old: %s", seed, late.Message)
 	}
 	if milder := slices.Index(verdict.All(), p.DenyAt) + 1; milder < 6 {
 		later := *p
 		later.DenyAt = verdict.All()[milder]
-		if d := Steer(l.Snapshot(), *r, target, &later, epoch); d.SendBack && !d.Verdict.AtLeast(later.DenyAt) {
+		if d := Steer(l.Snapshot(), *r, Choice{Node: target}, &later, epoch); d.SendBack && !d.Verdict.AtLeast(later.DenyAt) {
 			t.Fatalf("seed %d: sent back for %s with denyAt %s", seed, d.Verdict, later.DenyAt)
 		}
 	}
@@ -309,5 +354,5 @@ func checkMonotony(t *testing.T, seed uint64, l *ledger.Ledger, r *Request, targ
 			l.SetNode(avoided)
 		}
 	}
-	through("all others are to be avoided, too", Steer(l.Snapshot(), *r, target, p, epoch))
+	through("all others are to be avoided, too", Steer(l.Snapshot(), *r, Choice{Node: target}, p, epoch))
 }

@@ -21,6 +21,8 @@ import (
 //	action      Allow, Warn or Deny; for bindings Allow or SendBack: always there
 //	node        of bindings only: the node that was chosen, which all else is about
 //	verdict     the verdict that explains the action
+//	message     the sentence for people, also where nobody was shown it, as in mode Audit; missing where the verdict is Fits or
+//	            Unknown
 //	need        bytes that the pod's images need on the node the verdict is about, as an interval
 //	projected   bytes that stay available there after the pull, as an interval; negative where they don't fit
 //	candidates  "possible=3,likely=2,overloaded=1": nodes the pod could ever land on, could land on now, and how many of the
@@ -40,6 +42,7 @@ const (
 	actionKey     = "action"
 	nodeKey       = "node"
 	verdictKey    = "verdict"
+	messageKey    = "message"
 	needKey       = "need"
 	projectedKey  = "projected"
 	candidatesKey = "candidates"
@@ -62,6 +65,9 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 		verdictKey:    verdictLabel(d.Verdict),
 		candidatesKey: fmt.Sprintf("possible=%d,likely=%d,overloaded=%d", d.Possible, d.Likely, d.Overloaded),
 		policyKey:     h.policyText(d.Mode),
+	}
+	if d.Verdict.Severity() > 0 {
+		annotations[messageKey] = sentence(d)
 	}
 	if d.Best.Node != "" {
 		annotations[needKey] = interval(d.Need)
@@ -108,12 +114,15 @@ func interval(b estimate.Bytes) string {
 
 // oneLine makes s a text that the API server lets through: it drops warnings with a control character or with invalid UTF-8
 // (apimachinery NewWarningHeader). Each is replaced by a space, and s cut to maxTextRunes.
-func oneLine(s string) string {
+func oneLine(s string) string { return clipped(s, maxTextRunes) }
+
+// clipped is oneLine with another limit.
+func clipped(s string, limit int) string {
 	s = strings.ToValidUTF8(s, " ")
 	var b strings.Builder
 	runes := 0
 	for _, r := range s {
-		if runes++; runes > maxTextRunes {
+		if runes++; runes > limit {
 			break
 		}
 		// Besides control characters, what a terminal could take for one: line separators and marks that reverse text.

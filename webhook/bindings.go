@@ -42,15 +42,23 @@ type SendBack struct {
 
 // NewBindings returns a handler for the webhook bindings.headroom.dev.
 func NewBindings(o HandlerOptions, b Bindings) *Handler {
-	h := newHandler(o)
-	h.webhook, h.review = bindingsLabel, func(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
-		return h.reviewBinding(ctx, b, req)
-	}
-	return h
+	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turn: make(chan struct{}, 1)}
+	r.webhook, r.review = bindingsLabel, r.reviewBinding
+	return r.Handler
+}
+
+// bindingReviews judges bindings, one after the other, so that each knows of those before it.
+type bindingReviews struct {
+	Bindings
+	*Handler
+
+	// turn is held by the one that is judged.
+	turn   chan struct{}
+	recent recentBindings
 }
 
 // reviewBinding judges the choice of a node for a pod. It refuses nothing for good: what it sends back comes again.
-func (h *Handler) reviewBinding(ctx context.Context, b Bindings, req *admissionv1.AdmissionRequest) outcome {
+func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
 	if !isBinding(req) {
 		return unexpected(req)
 	}
@@ -58,27 +66,37 @@ func (h *Handler) reviewBinding(ctx context.Context, b Bindings, req *admissionv
 	if err != nil {
 		return undecided(req, Undecodable, err)
 	}
-	asked := fit.Binding{Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID, Node: binding.Target.Name}
-	if h.NamespaceMode != nil {
-		asked.NamespaceMode = h.NamespaceMode(binding.Namespace)
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return undecided(req, TimedOut, errBusy)
 	}
-	var d fit.Steering
-	if err := h.inSlot(ctx, func() { d = b.Steer(asked) }); err != nil {
-		return undecided(req, TimedOut, err)
+	now := r.Clock.Now()
+	asked := fit.Binding{
+		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
+		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
 	}
-	h.holdBack(b, req, binding, &d)
-	return h.steered(req, binding, d)
+	if r.NamespaceMode != nil {
+		asked.NamespaceMode = r.NamespaceMode(binding.Namespace)
+	}
+	d := r.Steer(asked)
+	r.holdBack(req, binding, &d)
+	if !d.SendBack && d.Pod != "" && !isDryRun(req) {
+		r.recent.add(asked.Node, d.Pod, now)
+	}
+	return r.steered(req, binding, d)
 }
 
 // holdBack lets through what should be sent back but can't be.
-func (h *Handler) holdBack(b Bindings, req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
+func (r *bindingReviews) holdBack(req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
 	if !d.SendBack {
 		return
 	}
 	if d.Verdict.Severity() <= 0 || d.Mode == policy.Off || d.Pod == "" {
 		d.Reason = Inconsistent // A sound Steer does not say so.
 	} else {
-		d.Reason = b.SendBack(SendBack{
+		d.Reason = r.SendBack(SendBack{
 			Namespace: binding.Namespace, Name: binding.Name, UID: d.Pod, Node: binding.Target.Name,
 			Request: req.UID, Message: oneLine(d.Message), DryRun: isDryRun(req),
 		})

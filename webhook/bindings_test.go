@@ -8,7 +8,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -16,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/fit"
@@ -108,11 +112,12 @@ func TestBindingSentBack(t *testing.T) {
 	}
 	annotations := map[string]string{
 		"action": "SendBack", "node": "worker-1", "verdict": "EvictsPods", "policy": "Enforce@v1", "need": "7/7/7", "projected": "-5/-4/-3", "tier": "Measured",
+		"message": "the node is too full",
 	}
 	if diff := cmp.Diff(annotations, r.AuditAnnotations); diff != "" {
 		t.Errorf("annotations (-want +got):\n%s", diff)
 	}
-	asked := []fit.Binding{{Namespace: "team-a", Name: "llm", UID: "pod-uid", Node: "worker-1", NamespaceMode: "mode of team-a"}}
+	asked := []fit.Binding{{Namespace: "team-a", Name: "llm", UID: "pod-uid", Choice: fit.Choice{Node: "worker-1"}, NamespaceMode: "mode of team-a"}}
 	if diff := cmp.Diff(asked, s.bindings); diff != "" {
 		t.Errorf("Steer was asked (-want +got):\n%s", diff)
 	}
@@ -205,7 +210,7 @@ func TestBindingLetThrough(t *testing.T) {
 
 // The two ways in which a scheduler names the node, and what either may leave out.
 func TestBindingsOfAllKinds(t *testing.T) {
-	full := fit.Binding{Namespace: "team-a", Name: "llm", UID: "pod-uid", Node: "worker-1"}
+	full := fit.Binding{Namespace: "team-a", Name: "llm", UID: "pod-uid", Choice: fit.Choice{Node: "worker-1"}}
 	nameless := full
 	nameless.UID = ""
 	for what, c := range map[string]struct {
@@ -231,6 +236,81 @@ func TestBindingsOfAllKinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A binding that is let through is told to those after it, for as long as the ledger may not have it.
+func TestBindingsKnowOfThoseBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &steerer{}
+		h := NewBindings(HandlerOptions{}, s.options())
+		bind := func(pod, node string, answer fit.Steering, change ...func(*admissionv1.AdmissionReview)) []types.UID {
+			s.answer = answer
+			s.answer.Pod = types.UID(pod)
+			change = append(change, func(r *admissionv1.AdmissionReview) {
+				r.Request.Object.Raw = []byte(`{"target":{"name":"` + node + `"}}`)
+			})
+			postBinding(t, h, bindingReview(t, change...))
+			return s.bindings[len(s.bindings)-1].Before
+		}
+		fits := fit.Steering{Verdict: verdict.Fits, Mode: policy.Enforce}
+		for _, step := range []struct {
+			pod, node string
+			answer    fit.Steering
+			change    func(*admissionv1.AdmissionReview)
+			want      []types.UID
+		}{
+			{"a", "n", fits, nil, nil},
+			{"b", "n", fits, dryRun, []types.UID{"a"}},
+			{"c", "n", tooFull, nil, []types.UID{"a"}},
+			{"", "n", fits, nil, []types.UID{"a"}},
+			{"d", "m", fits, nil, nil},
+			{"e", "n", fits, nil, []types.UID{"a"}},
+			{"f", "n", fits, nil, []types.UID{"a", "e"}},
+		} {
+			changes := []func(*admissionv1.AdmissionReview){}
+			if step.change != nil {
+				changes = append(changes, step.change)
+			}
+			if diff := cmp.Diff(step.want, bind(step.pod, step.node, step.answer, changes...)); diff != "" {
+				t.Errorf("%s to %s: before it went (-want +got):\n%s", step.pod, step.node, diff)
+			}
+		}
+		time.Sleep(recentFor - time.Second)
+		bind("g", "n", fits)
+		time.Sleep(time.Second)
+		if diff := cmp.Diff([]types.UID{"g"}, bind("h", "n", fits)); diff != "" {
+			t.Errorf("after %v: before it went (-want +got):\n%s", recentFor, diff)
+		}
+	})
+	var many recentBindings
+	for range 2 * maxRecent {
+		many.add("n", "p", time.Time{})
+	}
+	if len(many.all) != maxRecent {
+		t.Errorf("%d are remembered, want %d", len(many.all), maxRecent)
+	}
+}
+
+// One that never ends keeps no other from being let through.
+func TestBindingThatNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, stuck := NewMetrics(nil), make(chan struct{})
+		h := NewBindings(HandlerOptions{Metrics: m}, Bindings{Steer: func(fit.Binding) fit.Steering { <-stuck; return fit.Steering{} }})
+		var running sync.WaitGroup
+		for range 3 {
+			running.Go(func() {
+				if r := postBinding(t, h, bindingReview(t)); !r.Allowed || r.AuditAnnotations["undecided"] != "timeout" {
+					t.Errorf("allowed %v, annotations %v", r.Allowed, r.AuditAnnotations)
+				}
+			})
+		}
+		running.Wait()
+		if n := testutil.ToFloat64(m.bindings.WithLabelValues("undecided")); n != 3 {
+			t.Errorf("%v undecided, want 3", n)
+		}
+		close(stuck)
+		synctest.Wait()
+	})
 }
 
 func TestBindingPanics(t *testing.T) {

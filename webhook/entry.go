@@ -4,6 +4,8 @@
 package webhook
 
 import (
+	"slices"
+
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -99,7 +101,13 @@ func policyWebhook(client admissionregistrationv1.WebhookClientConfig) admission
 	return w
 }
 
-// entry is what the webhooks have in common. Headroom's own namespace and kube-system are left out: both must be able to start.
+// unasked are the namespaces that are left out: Headroom's own and the cluster's, which must be able to start.
+func unasked() []string { return []string{policy.Namespace, metav1.NamespaceSystem} }
+
+// neverJudged reports whether the API server asks about no pod of the namespace.
+func neverJudged(namespace string) bool { return slices.Contains(unasked(), namespace) }
+
+// entry is what the webhooks have in common.
 func entry(name string, client admissionregistrationv1.WebhookClientConfig, conditions ...admissionregistrationv1.MatchCondition) admissionregistrationv1.ValidatingWebhook {
 	return admissionregistrationv1.ValidatingWebhook{
 		Name:          name,
@@ -109,7 +117,7 @@ func entry(name string, client admissionregistrationv1.WebhookClientConfig, cond
 		NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
 			Key:      corev1.LabelMetadataName,
 			Operator: metav1.LabelSelectorOpNotIn,
-			Values:   []string{policy.Namespace, metav1.NamespaceSystem},
+			Values:   unasked(),
 		}}},
 		ObjectSelector:          &metav1.LabelSelector{},
 		MatchConditions:         conditions,

@@ -15,7 +15,7 @@ import (
 	"github.com/headroom-dev/headroom/policy"
 )
 
-// outcome is what became of a request: exactly one of decision, steering, exemption and why is set.
+// outcome is what became of a request: exactly one of decision, steering, exemption, setting and why is set.
 type outcome struct {
 	response *admissionv1.AdmissionResponse
 	decision *fit.Decision
@@ -24,6 +24,8 @@ type outcome struct {
 	notice *Notice
 	// exemption is why the request was not judged.
 	exemption Exemption
+	// setting is what was judged where it is no pod but what an admin set.
+	setting Setting
 	// why there is no decision, and what happened.
 	why fit.Reason
 	err error

@@ -58,6 +58,12 @@ const (
 	waitRefused  = "refused"
 )
 
+// What can become of a setting.
+const (
+	settingAdmitted = "admitted"
+	settingRefused  = "refused"
+)
+
 const (
 	metricsNamespace = "headroom"
 	metricsSubsystem = "admission"
@@ -66,9 +72,9 @@ const (
 
 // Metrics counts what the webhook answered. Label values are closed sets: a name from the cluster is never one.
 type Metrics struct {
-	decisions, undecidedBy, exemptedBy, sizeWaits, bindings *prometheus.CounterVec
-	panics                                                  prometheus.Counter
-	duration                                                prometheus.Histogram
+	decisions, undecidedBy, exemptedBy, sizeWaits, bindings, settings *prometheus.CounterVec
+	panics                                                            prometheus.Counter
+	duration, whatIf                                                  prometheus.Histogram
 }
 
 // NewMetrics makes the webhook's metrics and registers them with r, which may be nil. It panics if they are registered
@@ -89,6 +95,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		sizeWaits: counter("size_waits_total",
 			"Requests that waited for the size of an image, by outcome: answered, timeout, or refused because too many waited.", "outcome"),
 		bindings: newBindingCounter(f.NewCounterVec),
+		settings: counter("settings_total",
+			"Policies and labels of namespaces judged, by setting (policy, namespace) and answer (admitted, refused).", "setting", "answer"),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a request. It was admitted.",
@@ -97,6 +105,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "evaluation_duration_seconds",
 			Help:    "Time to judge one pod or template against the ledger, without HTTP, JSON and waits.",
 			Buckets: prometheus.ExponentialBuckets(10e-6, 4, 9), // 10 microseconds to 0.66 seconds
+		}),
+		whatIf: f.NewHistogram(prometheus.HistogramOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "what_if_duration_seconds",
+			Help:    "Time to look at what a change of the policy or of a namespace's label would do to running workloads.",
+			Buckets: prometheus.ExponentialBuckets(1e-3, 2, 12), // 1 millisecond to 2 seconds
 		}),
 	}
 	m.initialize()
@@ -122,6 +135,10 @@ func (m *Metrics) initialize() {
 			m.exemptedBy.WithLabelValues(webhook, string(e))
 		}
 	}
+	for _, setting := range []Setting{policySetting, namespaceSetting} {
+		m.settings.WithLabelValues(string(setting), settingAdmitted)
+		m.settings.WithLabelValues(string(setting), settingRefused)
+	}
 	for _, outcome := range []string{waitAnswered, waitTimedOut, waitRefused} {
 		m.sizeWaits.WithLabelValues(outcome)
 	}
@@ -143,6 +160,14 @@ func (m *Metrics) undecided(webhook string, why fit.Reason) {
 
 func (m *Metrics) exempted(webhook string, e Exemption) {
 	m.exemptedBy.WithLabelValues(webhookLabel(webhook), string(e)).Inc()
+}
+
+func (m *Metrics) set(s Setting, admitted bool) {
+	answer := settingRefused
+	if admitted {
+		answer = settingAdmitted
+	}
+	m.settings.WithLabelValues(string(s), answer).Inc()
 }
 
 func (m *Metrics) waited(outcome string) { m.sizeWaits.WithLabelValues(outcome).Inc() }

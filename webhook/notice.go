@@ -4,11 +4,18 @@
 package webhook
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/policy"
 	"github.com/headroom-dev/headroom/verdict"
 )
@@ -20,19 +27,40 @@ type Notice struct {
 	UID                               types.UID
 	// Controller is what made the object, nil for nobody.
 	Controller *metav1.OwnerReference
+	// Operation and SubResource are the request's.
+	Operation   admissionv1.Operation
+	SubResource string
 	// Action is Warn or Deny, also where nobody was shown a warning.
 	Action  fit.Action
 	Verdict verdict.Verdict
 	Mode    policy.Mode
+	// Images stands for the images that were judged: a short text, equal for the pods of one template.
+	Images string
 	// Message is the sentence.
 	Message string
 }
 
-func noticeOf(kind *metav1.GroupVersionKind, object metav1.Object, d fit.Decision) *Notice {
-	return &Notice{
-		APIVersion: schema.GroupVersion{Group: kind.Group, Version: kind.Version}.String(), Kind: kind.Kind,
+func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, images []imageref.Image, d fit.Decision) *Notice {
+	n := &Notice{
+		APIVersion: schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String(), Kind: req.Kind.Kind,
 		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(),
-		Controller: metav1.GetControllerOfNoCopy(object),
-		Action:     d.Action, Verdict: d.Verdict, Mode: d.Mode, Message: sentence(d),
+		Controller: metav1.GetControllerOfNoCopy(object), Operation: req.Operation, SubResource: req.SubResource,
+		Action: d.Action, Verdict: d.Verdict, Mode: d.Mode, Images: digestOf(images), Message: sentence(d),
 	}
+	// The request names the namespace that counts; in the object it may be missing.
+	if req.Namespace != "" {
+		n.Namespace = req.Namespace
+	}
+	return n
+}
+
+// digestOf is equal for equal images, whatever their order.
+func digestOf(images []imageref.Image) string {
+	names := make([]string, 0, len(images))
+	for i := range images {
+		names = append(names, images[i].Ref.String())
+	}
+	slices.Sort(names)
+	sum := sha256.Sum256([]byte(strings.Join(names, "\x00")))
+	return hex.EncodeToString(sum[:8])
 }

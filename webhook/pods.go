@@ -63,7 +63,7 @@ func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionReque
 	}
 	// The controller that makes a pod would only log the warning, once per replica. Whoever changes one later is somebody else.
 	made := !changes && metav1.GetControllerOfNoCopy(&pod) != nil
-	o := h.decided(req, subject{object: &pod, refusable: true, unread: made}, d)
+	o := h.decided(req, subject{object: &pod, images: r.Images, refusable: true, unread: made}, d)
 	if h.Admitted != nil && !changes && o.response.Allowed && !isDryRun(req) {
 		h.Admitted(pod.UID)
 	}

@@ -5,18 +5,115 @@ package webhook
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"reflect"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/policy"
 )
 
-// NewPolicy returns a handler for the webhook policy.headroom.dev.
-func NewPolicy(o HandlerOptions) *Handler {
+// NewPolicy returns a handler for the webhook policy.headroom.dev: what admins set. A policy or label that means nothing is
+// refused; of a valid one is said what it would change. What is in force already never keeps anybody from mending it.
+func NewPolicy(o HandlerOptions, c Cluster) *Handler {
 	h := newHandler(o)
-	h.webhook, h.review = policyLabel, h.reviewPolicy
+	h.webhook = policyLabel
+	h.review = (&policyReviewer{Handler: h, cluster: c, looking: make(chan struct{}, 1)}).reviewSetting
 	return h
 }
 
-func (h *Handler) reviewPolicy(_ context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
-	return exempt(req, SwitchedOff)
+// policyReviewer judges what admins set.
+type policyReviewer struct {
+	*Handler
+	cluster Cluster
+	// looking holds the one look that may be under way.
+	looking chan struct{}
+}
+
+// reviewSetting judges a request about the policy's ConfigMap or a Namespace.
+func (h *policyReviewer) reviewSetting(ctx context.Context, req *admissionv1.AdmissionRequest, until time.Time) outcome {
+	core := req.Resource.Group == "" && req.Resource.Version == "v1" && req.SubResource == ""
+	switch {
+	case core && req.Resource.Resource == "configmaps" && req.Namespace == policy.Namespace && req.Name == policy.ConfigMapName:
+		return h.reviewPolicy(ctx, req, until)
+	case core && req.Resource.Resource == "namespaces" && req.Operation != admissionv1.Delete:
+		return h.reviewNamespace(ctx, req, until)
+	default:
+		return undecided(req, Unexpected, fmt.Errorf("%s of %s/%s %s is not judged: the webhook's rules should ask for the ConfigMap %s and for labels of namespaces only",
+			req.Operation, req.Resource.Resource, req.SubResource, req.Name, policy.ConfigMapName))
+	}
+}
+
+// reviewPolicy judges what becomes of the policy.
+func (h *policyReviewer) reviewPolicy(ctx context.Context, req *admissionv1.AdmissionRequest, until time.Time) outcome {
+	if req.Operation == admissionv1.Delete {
+		p := policy.Default()
+		return h.admitted(req, policySetting, []string{fit.NoPolicyNote(p)}, h.lookAtPolicy(ctx, p, until))
+	}
+	var after, before corev1.ConfigMap
+	if err := utiljson.Unmarshal(req.Object.Raw, &after); err != nil {
+		return undecided(req, Undecodable, fmt.Errorf("the ConfigMap can't be decoded: %w", err))
+	}
+	if req.Operation == admissionv1.Update {
+		if err := utiljson.Unmarshal(req.OldObject.Raw, &before); err != nil {
+			return undecided(req, Undecodable, fmt.Errorf("the ConfigMap before the update can't be decoded: %w", err))
+		}
+	}
+	p, notes, err := policy.LoadConfigMap(after.Data, true)
+	same := req.Operation == admissionv1.Update && sameText(before.Data, after.Data)
+	switch {
+	case same && err != nil:
+		// Whoever changes a label, or lets the ConfigMap go, is not who has to mend it.
+		return h.admitted(req, policySetting, []string{fit.StillInvalidNote(err)}, fit.WhatIf{})
+	case same:
+		return h.admitted(req, policySetting, nil, fit.WhatIf{})
+	case err != nil:
+		return h.refused(req, policySetting, "policy not valid: "+err.Error(), policyCauses(err))
+	default:
+		return h.admitted(req, policySetting, append(notes, fit.PolicyNotes(p, h.Clock.Now())...), h.lookAtPolicy(ctx, p, until))
+	}
+}
+
+func sameText(a, b map[string]string) bool {
+	x, foundX := a[policy.ConfigMapKey]
+	y, foundY := b[policy.ConfigMapKey]
+	return x == y && foundX == foundY
+}
+
+// lookAtPolicy says what p would change where it took the place of the policy in force.
+func (h *policyReviewer) lookAtPolicy(ctx context.Context, p *policy.Policy, until time.Time) fit.WhatIf {
+	inForce := h.cluster.Policy()
+	if reflect.DeepEqual(p, inForce) {
+		return fit.WhatIf{}
+	}
+	return h.look(ctx, "", rules{inForce, h.modeOf}, rules{p, h.modeOf}, until)
+}
+
+func (h *policyReviewer) modeOf(namespace string) string {
+	if h.NamespaceMode == nil {
+		return ""
+	}
+	return h.NamespaceMode(namespace)
+}
+
+// policyCauses are the mistakes of a policy for programs, by field of its text.
+func policyCauses(err error) []metav1.StatusCause {
+	invalid, listed := errors.AsType[*policy.InvalidError](err)
+	if !listed {
+		return []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueInvalid, Message: oneLine(err.Error()), Field: policyField}}
+	}
+	var causes []metav1.StatusCause
+	for _, m := range invalid.Mistakes[:min(len(invalid.Mistakes), maxCauses)] {
+		causes = append(causes, metav1.StatusCause{
+			Type: metav1.CauseType(m.Err.Type), Field: policyField + " " + oneLine(m.Err.Field),
+			Message: oneLine(fmt.Sprintf("line %d: %s", m.Line, m.Err.ErrorBody())),
+		})
+	}
+	return causes
 }

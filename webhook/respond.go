@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/policy"
 )
 
@@ -19,6 +20,8 @@ const fallbackMessage = "image storage: the pod's images do not fit on any eligi
 // subject is what a decision is about.
 type subject struct {
 	object metav1.Object
+	// images are those that were judged.
+	images []imageref.Image
 	// refusable is set for what may be refused at all, unread where nobody reads the warnings of the request.
 	refusable, unread bool
 }
@@ -55,7 +58,7 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, about subject, d fi
 	}
 	o := outcome{response: response, decision: &d}
 	if d.Action != fit.Allow {
-		o.notice = noticeOf(&req.Kind, about.object, d)
+		o.notice = noticeOf(req, about.object, about.images, d)
 	}
 	return o
 }
@@ -139,6 +142,10 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		h.countBinding(req, o)
 	case o.exemption != "":
 		h.Metrics.exempted(h.webhook, o.exemption)
+	case o.setting != "":
+		h.Metrics.set(o.setting, o.response.Allowed)
+		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", req.Name, "requestUID", req.UID, "dryRun", isDryRun(req),
+			"annotations", o.response.AuditAnnotations)
 	default:
 		h.Metrics.undecided(h.webhook, o.why)
 		if h.webhook == bindingsLabel {

@@ -99,7 +99,7 @@ func TestAnnotations(t *testing.T) {
 			},
 			want: map[string]string{
 				"action": "Warn", "verdict": "EvictsPods", "need": "1/2/3", "projected": "-5/10/inf", "tier": "Measured",
-				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7",
+				"candidates": "possible=3,likely=2,overloaded=1", "policy": "Warn@v7", "message": "m",
 			},
 		},
 		"a decision about no node has no bytes": {
@@ -121,10 +121,10 @@ func TestAnnotations(t *testing.T) {
 			},
 		},
 		"an exception": {
-			decision: fit.Decision{Action: fit.Allow, Verdict: verdict.EvictsPods, Mode: policy.Enforce, Reason: fit.Excepted, Exception: "llm-move"},
+			decision: fit.Decision{Action: fit.Allow, Verdict: verdict.EvictsPods, Mode: policy.Enforce, Reason: fit.Excepted, Exception: "llm-move", Message: "m"},
 			want: map[string]string{
 				"action": "Allow", "verdict": "EvictsPods", "policy": "Enforce@v7", "candidates": "possible=0,likely=0,overloaded=0",
-				"undecided": "excepted", "exception": "llm-move",
+				"undecided": "excepted", "exception": "llm-move", "message": "m",
 			},
 			counted: "excepted",
 		},
@@ -132,7 +132,7 @@ func TestAnnotations(t *testing.T) {
 			decision: fit.Decision{Action: fit.Warn, Verdict: verdict.EvictsPods, Mode: policy.Warn, Exceeded: "llm-move", Message: "m"},
 			want: map[string]string{
 				"action": "Warn", "verdict": "EvictsPods", "policy": "Warn@v7", "candidates": "possible=0,likely=0,overloaded=0",
-				"exception": "llm-move (allowance exceeded)",
+				"exception": "llm-move (allowance exceeded)", "message": "m",
 			},
 		},
 		"an exempt namespace": {

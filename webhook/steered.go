@@ -45,6 +45,9 @@ func (h *Handler) steered(req *admissionv1.AdmissionRequest, binding *corev1.Bin
 		annotations[projectedKey] = interval(d.Target.Projected)
 		annotations[tierKey] = oneLine(string(d.Target.Account.Tier))
 	}
+	if d.Message != "" {
+		annotations[messageKey] = oneLine(d.Message)
+	}
 	if d.ModeIgnored != "" {
 		annotations[modeIgnoredKey] = oneLine(d.ModeIgnored)
 	}

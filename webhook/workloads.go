@@ -58,7 +58,7 @@ func (h *Handler) reviewWorkload(ctx context.Context, req *admissionv1.Admission
 	}
 	// What a controller made, a ReplicaSet of a Deployment, say, was warned about with what that was made from.
 	made := metav1.GetControllerOfNoCopy(&w.Meta) != nil
-	return h.decided(req, subject{object: &w.Meta, unread: made}, d)
+	return h.decided(req, subject{object: &w.Meta, images: r.Images, unread: made}, d)
 }
 
 func (h *Handler) pathsOf(kind schema.GroupVersionKind) *workload.Paths {

@@ -57,7 +57,7 @@ func TestDocumentationNamesWhatExists(t *testing.T) {
 		return string(text)
 	}
 	metrics, flags := reference("metrics.md"), reference("flags.md")
-	others := map[string]bool{"dry-run": true, "image": true} // kubectl's
+	others := map[string]bool{"dry-run": true, "image": true, "field-selector": true, "all": true} // kubectl's
 	for path, text := range pages(t) {
 		for _, found := range linkPattern.FindAllStringSubmatch(text, -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(path), found[1])); err != nil && !strings.Contains(found[1], "://") {

@@ -144,7 +144,7 @@ func readPolicy(ctx context.Context, client kubernetes.Interface, now time.Time,
 		fmt.Fprintf(notes, "note: the policy can't be read, the defaults are used: %v\n", plain(err))
 		return policy.Default()
 	}
-	p, warnings, err := policy.Load([]byte(configMap.Data[policy.ConfigMapKey]), false)
+	p, warnings, err := policy.LoadConfigMap(configMap.Data, false)
 	for _, warning := range warnings {
 		fmt.Fprintf(notes, "note: policy: %s\n", warning)
 	}

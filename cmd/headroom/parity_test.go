@@ -87,7 +87,7 @@ func TestCheckSaysWhatTheWebhookSays(t *testing.T) {
 			},
 			NamespaceMode: func(namespace string) string { return modes[namespace] },
 			Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(p, kind) },
-		}, webhook.Bindings{})
+		}, webhook.Bindings{}, webhook.Cluster{})
 		for name, text := range parityObjects {
 			for _, image := range []string{"example.com/huge:1", "example.com/big:1", "example.com/small:1", "example.com/unknown:1"} {
 				t.Run(mode+", "+name+", "+image, func(t *testing.T) {

@@ -30,6 +30,7 @@ type parts struct {
 	policy     *controller.PolicySource
 	namespaces *controller.Namespaces
 	autoscaler *controller.AutoscalerStatus
+	informers  *controller.Informers
 	learner    *controller.Learner
 	pulled     *controller.PulledSizes // nil where events are not watched
 	delay      *controller.InformerDelay
@@ -37,6 +38,7 @@ type parts struct {
 	steering   *controller.Steering
 	election   *controller.Election
 	collector  *controller.Collector
+	notices    *controller.Notices
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
 	runnables, finishing []manager.Runnable
@@ -56,6 +58,9 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		return nil, err
 	}
 	if p.autoscaler, err = controller.NewAutoscalerStatus(client, p.ledger); err != nil {
+		return nil, err
+	}
+	if p.notices, err = newNotices(config, events, log); err != nil {
 		return nil, err
 	}
 	if err := p.addSteering(o, log, config, client, events); err != nil {
@@ -89,13 +94,13 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		nodes, pods = append(nodes, wants), append(pods, wants)
 		p.runnables = append(p.runnables, wants, manager.RunnableFunc(resolver.Run))
 	}
-	informers, err := controller.NewInformers(client, p.ledger, controller.InformerOptions{
+	p.informers, err = controller.NewInformers(client, p.ledger, controller.InformerOptions{
 		ResyncPeriod: o.resyncPeriod, SyncTimeout: o.syncTimeout, Nodes: nodes, Pods: pods,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.policy, p.namespaces, p.autoscaler, informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }

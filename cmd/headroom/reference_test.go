@@ -102,6 +102,7 @@ func TestMetricsReference(t *testing.T) {
 	controller.NewPullMetrics(&registered)
 	controller.NewInformerDelay(&registered, logr.Discard())
 	controller.NewSteeringMetrics(&registered)
+	controller.NewNoticeMetrics(&registered)
 	l := ledger.New()
 	source, err := controller.NewPolicySource(fake.NewClientset(), controller.PolicySourceOptions{})
 	if err != nil {

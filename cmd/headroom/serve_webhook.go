@@ -45,7 +45,7 @@ func (p *parts) addWebhook(o *serveOptions, log logr.Logger, config *rest.Config
 		return err
 	}
 	p.webhook = &webhook.Server{
-		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: handlers(p.handlerOptions(o, log, resolver), p.bindings()),
+		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: handlers(p.handlerOptions(o, log, resolver), p.bindings(), p.cluster()),
 		DrainDelay: o.shutdownDelay, Log: log,
 	}
 	p.runnables, p.finishing = append(p.runnables, source), append(p.finishing, p.webhook)
@@ -87,12 +87,12 @@ func (p *parts) authority(ctx context.Context, o *serveOptions, client kubernete
 }
 
 // handlers answers the reviews of every webhook.
-func handlers(options webhook.HandlerOptions, bindings webhook.Bindings) http.Handler {
+func handlers(options webhook.HandlerOptions, bindings webhook.Bindings, cluster webhook.Cluster) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(webhook.PodsPath, webhook.NewPods(options))
 	mux.Handle(webhook.WorkloadsPath, webhook.NewWorkloads(options))
 	mux.Handle(webhook.BindingsPath, webhook.NewBindings(options, bindings))
-	mux.Handle(webhook.PolicyPath, webhook.NewPolicy(options))
+	mux.Handle(webhook.PolicyPath, webhook.NewPolicy(options, cluster))
 	return mux
 }
 
@@ -109,6 +109,7 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Admitted:      p.delay.Admitted,
 		Limits:        webhook.NewLimits(),
+		Tell:          p.tell,
 		Metrics:       webhook.NewMetrics(metrics.Registry),
 		Log:           log,
 	}
@@ -117,6 +118,18 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 		options.Sizes, options.SizeWait, options.Want = sizes, o.sizeWait, sizes.want
 	}
 	return options
+}
+
+// cluster is what a change of the policy is held against.
+func (p *parts) cluster() webhook.Cluster {
+	return webhook.Cluster{Policy: p.policy.Policy, Freeze: p.evaluator().Freeze, Workloads: func(namespace string) []webhook.Workload {
+		known := p.informers.Workloads(namespace)
+		workloads := make([]webhook.Workload, len(known))
+		for i, w := range known {
+			workloads[i] = webhook.Workload(w)
+		}
+		return workloads
+	}}
 }
 
 // sizes asks the resolver for every platform that the cluster has nodes of.

@@ -17,6 +17,7 @@ import (
 
 // Event is the part of an audit event that tests read.
 type Event struct {
+	AuditID    string
 	Verb       string
 	RequestURI string
 	User       struct{ Username string }

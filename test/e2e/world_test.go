@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
@@ -50,19 +51,21 @@ func startBareNode(t *testing.T, o lab.NodeOptions) *lab.Node {
 	return node
 }
 
-// warmUp runs the smallest pod there is and waits until its image is listed. A
-// kubelet without any image sends no list, which is also what one sends that
-// can't list; and it lists every 30 seconds. Until then nobody can tell what is
-// not on the node, and Headroom refuses nothing.
-func warmUp(t *testing.T, node string) {
+// warmUp runs the smallest pod there is on each node and waits until its image is
+// listed. A kubelet without any image sends no list, which is also what one sends
+// that can't list; and it lists every 30 seconds. Until then nobody can tell what
+// is not on the node, and Headroom refuses nothing.
+func warmUp(t *testing.T, nodes ...string) {
 	t.Helper()
-	pod := podOptions{namespace: "default", name: "warmup-" + node, image: lab.RegistryHost + "/lab/pause:1", node: node}
-	mustRun(t, pod)
-	eventually(t, time.Minute, "the node lists its images", func() bool {
-		n, err := shared.client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
-		return err == nil && len(n.Status.Images) > 0
-	})
-	kubectl(t, "delete", "pod", "-n", pod.namespace, pod.name, "--wait=true")
+	pods := make([]podOptions, len(nodes))
+	for i, node := range nodes {
+		pods[i] = podOptions{namespace: "default", name: "warmup-" + node, image: lab.RegistryHost + "/lab/pause:1", node: node}
+		mustRun(t, pods[i])
+	}
+	for i, node := range nodes {
+		eventually(t, time.Minute, "the node lists its images", func() bool { return len(nodeNow(t, node).Status.Images) > 0 })
+		kubectl(t, "delete", "pod", "-n", pods[i].namespace, pods[i].name, "--wait=true")
+	}
 }
 
 // push makes up an image of random bytes, which the runtime keeps twice:
@@ -130,6 +133,25 @@ func applyPolicy(t *testing.T, text string) {
 	}
 }
 
+// changePolicy writes another policy than is in force, and waits until it is.
+func changePolicy(t *testing.T, ns string, lines ...string) {
+	t.Helper()
+	before := policyInForce(t, ns)
+	setPolicy(t, lines...)
+	eventually(t, 5*time.Second, "another policy is in force", func() bool { return policyInForce(t, ns) != before })
+}
+
+// policyInForce is the mode for pods of a namespace and the version of the policy,
+// as the annotations of a harmless dry run tell.
+func policyInForce(t *testing.T, ns string) string {
+	t.Helper()
+	probe := podOptions{namespace: ns, name: "probe", image: lab.RegistryHost + "/lab/pause:1", gated: true}
+	if _, stderr, err := shared.plane.KubectlInput(t.Context(), probe.json(t), "create", "--dry-run=server", "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	return annotationsOf(t, ns, "probe")["policy"]
+}
+
 // startHeadroom runs `headroom serve` with the rights of its ServiceAccount and
 // checks kubelets' certificates. It waits until every node has been measured.
 func startHeadroom(t *testing.T, args ...string) *serve.Process {
@@ -160,6 +182,7 @@ type podOptions struct {
 	node                   string // by nodeSelector
 	gated                  bool   // never scheduled: created, judged, and no more
 	priorityClass          string
+	milliCPU               int64 // requested
 }
 
 func (o podOptions) json(t *testing.T) string {
@@ -175,6 +198,9 @@ func (o podOptions) json(t *testing.T) string {
 	}
 	if o.node != "" {
 		pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: o.node}
+	}
+	if o.milliCPU != 0 {
+		pod.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: *resource.NewMilliQuantity(o.milliCPU, resource.DecimalSI)}
 	}
 	if o.gated {
 		pod.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "headroom.dev/test"}}
@@ -245,13 +271,18 @@ func evictionOf(t *testing.T, namespace, name string) string {
 	return ""
 }
 
-func underPressure(t *testing.T, node string) bool {
+func nodeNow(t *testing.T, name string) *corev1.Node {
 	t.Helper()
-	n, err := shared.client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
+	node, err := shared.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, condition := range n.Status.Conditions {
+	return node
+}
+
+func underPressure(t *testing.T, node string) bool {
+	t.Helper()
+	for _, condition := range nodeNow(t, node).Status.Conditions {
 		if condition.Type == corev1.NodeDiskPressure {
 			return condition.Status == corev1.ConditionTrue
 		}

@@ -83,6 +83,7 @@ func TestAuditAnnotations(t *testing.T) {
 	judged := map[string]string{
 		"action": "Allow", "verdict": "EvictsPods", "need": "7516192768/7516192768/7516192768",
 		"projected": "1073741824/1073741824/1073741824", "candidates": "possible=2,likely=2,overloaded=2", "tier": "Measured",
+		"message": warnedSentence,
 	}
 	cases := map[string]struct {
 		pod       *corev1.Pod

@@ -4,12 +4,16 @@
 package integration
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headroom-dev/headroom/webhook"
 )
 
 // refuses asks, fast and without a trace, whether a pod that overloads every node is refused.
@@ -84,10 +88,31 @@ func containsAll(text string, words []string) bool {
 	return true
 }
 
+// takeAwayPolicyWebhook lets in what the webhook for what admins set would refuse, until the process ends that registered it.
+func takeAwayPolicyWebhook(t *testing.T) {
+	t.Helper()
+	configurations := shared.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	configuration, err := configurations.Get(t.Context(), configurationName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	configuration.Webhooks = slices.DeleteFunc(configuration.Webhooks, func(w admissionregistrationv1.ValidatingWebhook) bool {
+		return w.Name == webhook.PolicyWebhookName
+	})
+	if _, err := configurations.Update(t.Context(), configuration, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 20*time.Second, "an invalid policy gets in", func() bool {
+		return strings.HasPrefix(applyPolicy(t, "mode: Sometimes\n", dryRunServer), "configmap/headroom-policy")
+	})
+}
+
+// TestPolicyMistakes is about texts that got in although they are not valid.
 func TestPolicyMistakes(t *testing.T) {
 	setPolicy(t, "mode: Enforce")
 	p := startHeadroom(t)
 	awaitWebhook(t, p)
+	takeAwayPolicyWebhook(t)
 	cases := map[string]struct {
 		data map[string]string
 		says []string

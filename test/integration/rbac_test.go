@@ -163,6 +163,13 @@ func outOfCluster(t *testing.T) {
 	})
 	oldTaint(t, "sim-full")
 	eventually(t, 20*time.Second, "the old taint is gone", func() bool { return !hasTaint(t, "sim-full") })
+	setPolicy(t, "mode: Warn")
+	awaitMode(t, p, "Warn")
+	namespace(t, "spoken-up")
+	create(t, "spoken-up", heldDeployment(2, "example.com/big:1"))
+	create(t, "spoken-up", heldCronJob("example.com/big:1"))
+	runNow(t, "spoken-up", "one")
+	eventually(t, 20*time.Second, "Events on the Deployment and the CronJob", func() bool { return len(saidIn(t, "spoken-up")) == 2 })
 	before := bundle(t, configurationName)
 	// The authority writes a new CA into a Secret that lacks one; the configuration then has to trust that, too.
 	kubectl(t, "patch", "secret", "-n", "headroom-system", "headroom-ca", "--type=merge", "-p", `{"data":{"ca.crt":"","tls.crt":"","tls.key":""}}`)
@@ -282,6 +289,15 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			setPolicyText(t, "mode: Sometimes")
 			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
 			logged(t, p.Log, "Event not written", "cannot create events", "headroom-system")
+		}, ""},
+		"replicasets: their pods' warnings are said on them": {rule("clusterrole/headroom", 5), func(t *testing.T, p *serve.Process) {
+			warnedOwner(t, p, "ReplicaSet", "cannot get replicasets.apps", func(ns string) { create(t, ns, heldDeployment(1, "example.com/big:1")) })
+		}, ""},
+		"jobs: their pods' warnings are said on them": {rule("clusterrole/headroom", 6), func(t *testing.T, p *serve.Process) {
+			warnedOwner(t, p, "Job", "cannot get jobs.batch", func(ns string) {
+				create(t, ns, heldCronJob("example.com/big:1"))
+				runNow(t, ns, "one")
+			})
 		}, ""},
 		"patching nodes: a taint stays, and that is counted": {rule("clusterrole/headroom", 4), func(t *testing.T, p *serve.Process) {
 			oldTaint(t, "sim-1")

@@ -153,17 +153,19 @@ func quiet(t *testing.T) {
 	})
 }
 
-// namespace makes a namespace that ends with the test, and is gone before the next.
-func namespace(t *testing.T, name string) {
+// namespace makes namespaces that end with the test, and are gone before the next.
+func namespace(t *testing.T, names ...string) {
 	t.Helper()
-	kubectl(t, "create", "namespace", name)
 	t.Cleanup(func() {
-		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "namespace", name, "--timeout=60s")
+		_, _, _ = shared.plane.Kubectl(context.Background(), append([]string{"delete", "namespace", "--timeout=60s"}, names...)...)
 	})
-	eventually(t, 30*time.Second, "namespace "+name+" has a ServiceAccount", func() bool {
-		_, err := shared.client.CoreV1().ServiceAccounts(name).Get(t.Context(), "default", metav1.GetOptions{})
-		return err == nil
-	})
+	for _, name := range names {
+		kubectl(t, "create", "namespace", name)
+		eventually(t, 30*time.Second, "namespace "+name+" has a ServiceAccount", func() bool {
+			_, err := shared.client.CoreV1().ServiceAccounts(name).Get(t.Context(), "default", metav1.GetOptions{})
+			return err == nil
+		})
+	}
 }
 
 func eventually(t *testing.T, timeout time.Duration, what string, done func() bool) {

@@ -1,0 +1,52 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// recentFor is how long a binding that was let through counts as on its way to the ledger: many times what an informer takes.
+	recentFor = 5 * time.Second
+	// maxRecent bounds how many are remembered.
+	maxRecent = 4096
+)
+
+// recentBindings remembers, oldest first, which pods were let through to which nodes a moment ago. Without it, all that a
+// scheduler binds within one informer delay would find the same room. Not safe for concurrent use.
+type recentBindings struct {
+	all []recentBinding
+}
+
+type recentBinding struct {
+	node string
+	pod  types.UID
+	at   time.Time
+}
+
+// to returns the pods that were let through to a node, and forgets what is older.
+func (r *recentBindings) to(node string, now time.Time) (pods []types.UID) {
+	young := slices.IndexFunc(r.all, func(b recentBinding) bool { return now.Sub(b.at) < recentFor })
+	if young < 0 {
+		young = len(r.all)
+	}
+	r.all = slices.Delete(r.all, 0, young)
+	for i := range r.all {
+		if r.all[i].node == node {
+			pods = append(pods, r.all[i].pod)
+		}
+	}
+	return pods
+}
+
+func (r *recentBindings) add(node string, pod types.UID, now time.Time) {
+	if len(r.all) == maxRecent {
+		r.all = slices.Delete(r.all, 0, 1)
+	}
+	r.all = append(r.all, recentBinding{node, pod, now})
+}
