@@ -77,9 +77,7 @@ func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.Adm
 		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
 		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
 	}
-	if r.NamespaceMode != nil {
-		asked.NamespaceMode = r.NamespaceMode(binding.Namespace)
-	}
+	asked.NamespaceMode = r.modeOf(binding.Namespace)
 	d := r.Steer(asked)
 	r.holdBack(req, binding, &d)
 	if !d.SendBack && d.Pod != "" && !isDryRun(req) {
