@@ -5,6 +5,8 @@ package controller
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +40,7 @@ func replicaOf(workload, number int) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: fmt.Sprintf("team-%d", workload%20), Name: fmt.Sprintf("%s-%s-%05d", deployment, hash, number),
-			UID: types.UID(fmt.Sprintf("%08d-0000-4000-8000-%012d", workload, number)), ResourceVersion: fmt.Sprint(1000 + number),
+			UID: types.UID(fmt.Sprintf("%08d-0000-4000-8000-%012d", workload, number)), ResourceVersion: strconv.Itoa(1000 + number),
 			Labels: map[string]string{
 				"app.kubernetes.io/name": deployment, "app.kubernetes.io/part-of": "shop", "pod-template-hash": hash,
 			},
@@ -46,7 +48,7 @@ func replicaOf(workload, number int) *corev1.Pod {
 				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: deployment + "-" + hash, Controller: new(true),
 				UID: types.UID(fmt.Sprintf("%08d-1111-4000-8000-000000000000", workload)),
 			}},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: &metav1.FieldsV1{Raw: make([]byte, 1500)}}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: metav1.NewFieldsV1(strings.Repeat("x", 1500))}},
 		},
 		Spec: corev1.PodSpec{
 			NodeName: fmt.Sprintf("node-%04d", number%1000), NodeSelector: map[string]string{"kubernetes.io/arch": "amd64"},

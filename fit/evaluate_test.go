@@ -177,6 +177,25 @@ func TestReasonsWithoutLookingAtNodes(t *testing.T) {
 	}
 }
 
+// TestAFrozenEvaluator decides by what was known when it was frozen, whatever comes after.
+func TestAFrozenEvaluator(t *testing.T) {
+	l := world(available(0)...)
+	registry(t, l, map[string]int64{"app": 100})
+	now := l.Snapshot()
+	e := Evaluator{Snapshot: func() *ledger.Snapshot { return now }, Policy: policy.Default, Clock: func() time.Time { return epoch }}
+	decide := e.Freeze()
+	now = world().Snapshot()
+	if d := decide(RequestOf(podOf("app")), enforcing()); d.Action != Deny {
+		t.Errorf("by another policy: %s, want Deny", d.Action)
+	}
+	if d := decide(RequestOf(podOf("app")), policy.Default()); d.Action != Warn {
+		t.Errorf("by the default policy: %s, want Warn", d.Action)
+	}
+	if d := e.Evaluate(RequestOf(podOf("app"))); d.Reason != NoCandidate {
+		t.Errorf("not frozen: %q, want no candidate", d.Reason)
+	}
+}
+
 func TestReasonsOfNodes(t *testing.T) {
 	old := full("old")
 	old.age = 91 * time.Second

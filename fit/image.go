@@ -27,7 +27,7 @@ func PullOn(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref, pod types
 	from := view(newSizes(s, p, nil), p, now)
 	from.Pod = pod
 	accounts := s.Accounts(from)
-	size := accounts.Pull(row, ref, nil)
+	size := accounts.Pull(row, ref)
 	if missing, layered := accounts.Missing(row, ref); layered {
 		return size, &missing
 	}

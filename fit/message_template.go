@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/verdict"
 )
 
@@ -60,12 +59,10 @@ func (w sentences) tooMuchSomewhere(s *survey, t *tally, enforced bool) string {
 	switch {
 	case !enforced || t.refuses == 0:
 		return sentence
-	case t.refuses == t.nodes:
-		return w.and(sentence, "; its pods would be refused instead")
 	case t.refuses == t.past:
-		return w.and(sentence, "; its pods would be refused there instead")
+		return w.and(sentence, "; its pods would be refused instead")
 	default:
-		return w.and(sentence, fmt.Sprintf("; on %d its pods would be refused instead", t.refuses))
+		return w.and(sentence, fmt.Sprintf("; its pods would be refused on %d instead", t.refuses))
 	}
 }
 
@@ -74,45 +71,51 @@ func (w sentences) onSomeNodes(t *tally, unready bool) string {
 	case t.shortOfInodes():
 		return w.inodes(t, unready)
 	case t.all():
-		return w.line("needs %s on each node; none of %d eligible nodes%s can take that: %s%s", t.needs(), t.nodes, aside(unready), harm, t.cause())
+		return w.line("needs %s on a node; none of %d eligible nodes%s can take that: %s%s", t.needs(), t.nodes, aside(unready), harm, t.cause())
 	default:
-		return w.line("needs %s on each node; %d of %d eligible nodes%s cannot take that: %s%s",
+		return w.line("needs %s on a node; %d of %d eligible nodes%s cannot take that, and each gets a pod: %s%s",
 			t.needs(), t.past, t.nodes, aside(unready), harm, t.cause())
 	}
 }
 
+// maxHarms is how many kinds of harm one sentence holds, the worst ones.
+const maxHarms = 3
+
 // harmsOf says what would happen on the nodes with at least the verdict from, and on how many.
 func (t *tally) harmsOf(from verdict.Verdict) string {
 	var parts []string
+	harm := ""
 	for _, v := range verdict.All()[max(from.Severity(), 1):len(harms)] {
-		n := t.counts.Of(v)
-		harm := harms[v.Severity()]
-		switch n {
-		case 0:
-		case t.nodes:
-			return harm
-		default:
-			parts = append(parts, fmt.Sprintf("on %d %s", n, harm))
+		if n := t.counts.Of(v); n > 0 {
+			harm = harms[v.Severity()]
+			parts = append(parts, fmt.Sprintf("%s on %d", harm, n))
 		}
 	}
-	return strings.Join(parts, ", ")
+	switch {
+	case len(parts) == 1 && t.counts.Of(t.worst.verdict) == t.nodes:
+		return harm
+	case len(parts) == 1 && from == t.threshold:
+		return harm + " there"
+	default:
+		return strings.Join(parts[max(len(parts)-maxHarms, 0):], ", ")
+	}
 }
 
 // everywhere is for the command line: every node can take a pod of the template.
 func (w sentences) everywhere(t *tally, unready bool) string {
-	all := fmt.Sprintf("all %d eligible nodes%s", t.nodes, aside(unready))
+	of := fmt.Sprintf("%d eligible nodes%s", t.nodes, aside(unready))
 	switch need := t.worst.Need; {
 	case t.nodes == 1:
 		return w.allowed(t, unready)
 	case !w.numbers:
 		return w.quietlyEverywhere(t, unready)
 	case t.worst.verdict != verdict.Fits:
-		return w.line("%s can take it: %s", all, t.harmsOf(verdict.Fits))
+		return w.line("all %s can take it: %s", of, t.harmsOf(verdict.Fits))
 	case need.High == 0:
-		return w.line("fits: nothing to pull on %s", all)
+		return w.line("fits: nothing to pull on any of %s", of)
 	case need.Likely == 0:
-		return w.line("fits: likely nothing to pull on %s", all)
+		return w.line("fits: likely nothing to pull on any of %s", of)
 	default:
-		return w.line("fits on %s: needs %s there at most", all, "~"+estimate.Format(need.Likely))
+		return w.line("fits on all %s: needs %s there at most", of, amount{need.Likely, need.IsExact()})
 	}
 }

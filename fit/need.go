@@ -5,7 +5,6 @@ package fit
 
 import (
 	"math"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -33,7 +32,7 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 	var d demand
 	need := once{firsts: s.sizes.same}
 	peak := peaks{}
-	var before []int
+	pulled, counted := s.accounts.Pulls(row), map[int]bool(nil)
 	for i := range s.images {
 		image := &s.images[i]
 		if neverPulled(image) {
@@ -51,14 +50,20 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 			need.add(i, left)
 			continue
 		}
-		size := s.sizeOn(row, c, i, before)
+		group := s.sizes.group(i)
+		size := s.sizeOn(pulled, c, i)
 		bytes := cost(presence, size)
 		need.add(i, bytes)
 		peak.add(presence, size)
-		if !s.counted(i, before) {
+		if !counted[group] {
 			d.inodes = estimate.SaturatingAdd(d.inodes, size.Inodes)
 		}
-		before = append(before, i)
+		if pulled.Take(image.Ref, group); s.sizes.same != nil {
+			if counted == nil {
+				counted = make(map[int]bool)
+			}
+			counted[group] = true
+		}
 		if certain(size) {
 			continue
 		}
@@ -76,22 +81,10 @@ func (s *survey) demand(row *ledger.NodeRow, a *ledger.Account, c *class) demand
 // certain reports whether a registry need not be asked any more: anybody may have written an event.
 func certain(size imagesize.Size) bool { return size.Known() && size.Source != imagesize.SourceEvent }
 
-// counted reports whether one of the images before is this one by another name.
-func (s *survey) counted(i int, before []int) bool {
-	same := s.sizes.same
-	return same != nil && slices.ContainsFunc(before, func(k int) bool { return same[k] == same[i] })
-}
-
 // sizeOn is what pulling the image adds to the node, after the images before it but for its own by other names. What is told
 // of one of its names is told of all.
-func (s *survey) sizeOn(row *ledger.NodeRow, c *class, i int, before []int) imagesize.Size {
-	var others []imageref.Ref
-	for _, k := range before {
-		if same := s.sizes.same; same == nil || same[k] != same[i] {
-			others = append(others, s.images[k].Ref)
-		}
-	}
-	if size := s.accounts.Pull(row, s.images[i].Ref, others); size.Known() || !c.wanted[i].Known() {
+func (s *survey) sizeOn(pulled *ledger.Pulls, c *class, i int) imagesize.Size {
+	if size := pulled.Size(s.images[i].Ref, s.sizes.group(i)); size.Known() || !c.wanted[i].Known() {
 		return size
 	}
 	return c.wanted[i]

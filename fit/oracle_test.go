@@ -35,6 +35,7 @@ type opinion struct {
 	verdict                      verdict.Verdict
 	reason                       Reason
 	possible, likely, overloaded int
+	canTake                      int
 	waits                        bool
 }
 
@@ -42,6 +43,7 @@ type judged struct {
 	row                *ledger.NodeRow
 	account            ledger.Account
 	optimistic, likely verdict.Verdict
+	need               int64 // likely
 	ready              bool
 	why                Reason
 }
@@ -198,7 +200,7 @@ func (o oracle) judge(huge int64) []judged {
 		}
 		a := o.account(row)
 		low, likely, high, unknown := o.need(row, a, false, huge)
-		j := judged{row: row, account: a, ready: o.r.Placement.Likely(&row.Node.Node, row.Free())}
+		j := judged{row: row, account: a, need: likely, ready: o.r.Placement.Likely(&row.Node.Node, o.free(row))}
 		usable := !a.Stale && a.CapacityBytes > 0 && (a.Tier == ledger.Measured || a.Tier == ledger.Declared)
 		switch {
 		case high == 0 && !unknown:
@@ -272,10 +274,18 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 func (o oracle) decide(mode policy.Mode) opinion {
 	const huge = 1 << 60
 	all := o.judge(0)
-	if o.waiting = o.reserved(all); o.waiting != nil {
+	// Each node gets a pod of a DaemonSet, however much those who wait leave elsewhere.
+	everyNode := o.r.Workload != nil && o.r.Workload.EveryNode
+	if !everyNode {
+		o.waiting = o.reserved(all)
+	}
+	if o.waiting != nil {
 		all = o.judge(0)
 	}
 	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
+	if w := o.r.Workload; w != nil && !w.EveryNode && w.Replicas <= 0 {
+		return opinion{action: Allow, verdict: verdict.Fits, reason: NoReplicas}
+	}
 	if len(all) == 0 {
 		op.reason = NoCandidate
 		return op
@@ -311,16 +321,23 @@ func (o oracle) decide(mode policy.Mode) opinion {
 			}
 		}
 	}
+	op.canTake = o.canTake(scope)
+	if everyNode {
+		return o.everyNode(op, scope, mode)
+	}
 	switch {
 	case denies && !elastic && mode == policy.Enforce:
 		op.action, op.verdict = Deny, verdict.NeverFits
+		if o.r.Workload != nil {
+			op.action = Warn
+		}
 		for _, j := range all {
 			if j.optimistic.Severity() < op.verdict.Severity() {
 				op.verdict = j.optimistic
 			}
 		}
 		return op
-	case 2*op.overloaded > len(scope):
+	case 2*op.overloaded > len(scope), o.crowds(op, all, scope):
 		op.verdict = bestPast
 		if mode == policy.Warn || mode == policy.Enforce {
 			op.action = Warn
@@ -335,7 +352,7 @@ func (o oracle) decide(mode policy.Mode) opinion {
 	if op.reason == "" && hugeDenies {
 		op.reason = UnknownSize
 	}
-	op.waits = mode == policy.Enforce && hugeDenies
+	op.waits = mode == policy.Enforce && hugeDenies && o.r.Workload == nil
 	return op
 }
 

@@ -194,7 +194,7 @@ func (c chance) request() (r Request, byHost bool) {
 const worlds = 12_000
 
 func opinionOf(d *Decision) opinion {
-	return opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, len(d.WaitFor) > 0}
+	return opinion{d.Action, d.Verdict, d.Reason, d.Possible, d.Likely, d.Overloaded, d.CanTake, len(d.WaitFor) > 0}
 }
 
 // What sentences say of these causes.

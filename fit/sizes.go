@@ -58,6 +58,14 @@ func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *si
 	return z
 }
 
+// group is equal for the pod's images, by index, that are one image by several names.
+func (z *sizes) group(i int) int {
+	if z.same == nil {
+		return i
+	}
+	return z.same[i]
+}
+
 // classOf returns the node's class.
 func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	if row == z.lastRow {

@@ -24,7 +24,8 @@ type tally struct {
 
 	// best is the best of all nodes, pastBest of those past the threshold, unknownBest of those without an opinion.
 	best, pastBest, unknownBest ranked
-	// worst is the worst of those with an opinion, for a template of which every node gets a pod; nil for all else.
+	// worst is the worst of all nodes, one without an opinion the least bad; nil but for a template of which every node gets a
+	// pod.
 	worst *ranked
 	// refuses counts, for templates, the nodes on which a pod would be refused that can go nowhere else.
 	refuses int
@@ -80,7 +81,7 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 		t.addUnknown(&one)
 	}
 	t.best.offer(&one)
-	if t.worst != nil && v.Severity() >= 0 {
+	if t.worst != nil {
 		t.worst.offerWorse(&one)
 	}
 	if !v.AtLeast(t.threshold) {

@@ -162,7 +162,11 @@ func (s *survey) leastOn(row *ledger.NodeRow, ref imageref.Ref, before []imagere
 	if pulls(s.accounts.Pulling(row), ref) || s.accounts.Presence(row, ref) != ledger.Absent {
 		return 0
 	}
-	return s.accounts.Pull(row, ref, before).Disk.AtLeastZero().Low
+	pulled := s.accounts.Pulls(row)
+	for i := range before {
+		pulled.Take(before[i], i)
+	}
+	return pulled.Size(ref, len(before)).Disk.AtLeastZero().Low
 }
 
 // squeeze reserves, on a node that could hold more than what those who wait leave of all nodes together, what is more.

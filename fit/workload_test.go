@@ -193,3 +193,14 @@ func TestNumbersOfTemplates(t *testing.T) {
 		t.Errorf("nothing in a template: %+v", r)
 	}
 }
+
+func podIs(images ...string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) { *p = *podOf(images...) }
+}
+
+func notReady(nodes []node) []node {
+	for i := range nodes {
+		nodes[i].notReady = true
+	}
+	return nodes
+}

@@ -72,6 +72,21 @@ func (m *Manifest) SharedWith(o *Manifest) Shared {
 	return s
 }
 
+// SharedWithAll is SharedWith for all that a disk has. hasSnapshot and hasBlob say whether it has that of the layer at a place.
+func (m *Manifest) SharedWithAll(hasSnapshot, hasBlob func(place int) bool) Shared {
+	var s Shared
+	compared := min(len(m.Layers), maxShared)
+	for s.Chain < compared && m.Layers[s.Chain].ChainID != "" && hasSnapshot(s.Chain) {
+		s.Chain++
+	}
+	for i := range compared {
+		if hasBlob(i) {
+			s.Blobs.Add(i)
+		}
+	}
+	return s
+}
+
 // There is what a disk has already of an image that is to be pulled there. The zero
 // value is nothing, for sure. It can be compared.
 type There struct {

@@ -21,9 +21,12 @@ type Accounts struct {
 	nominated map[string]struct{}
 	// hashes are the nameHashes of the view's images.
 	hashes []uint64
+	// next is where in the view's images the next one asked about likely is.
+	next int
 	// current is the accountant of the node that was asked about last.
 	current *accountant
 	pairs   map[pair]imagesize.Shared
+	pulls   Pulls
 	// groups and dues are scratch space.
 	groups []byte
 	dues   []due

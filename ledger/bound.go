@@ -45,10 +45,17 @@ func (a *accountant) holdsAtMost(ref imageref.Ref) int64 {
 
 // listedOrUsed is the row's own presence of an image.
 func (a *accountant) listedOrUsed(ref imageref.Ref) Presence {
-	for i := range a.view.Images {
-		if a.view.Images[i] == ref && !a.row.mayConcern(a.hashes[i]) {
+	// Images are asked about in their order, so that the search mostly ends where it begins.
+	for n := range a.view.Images {
+		i := (a.next + n) % len(a.view.Images)
+		if a.view.Images[i] != ref {
+			continue
+		}
+		a.next = i + 1
+		if !a.row.mayConcern(a.hashes[i]) {
 			return a.row.absence(ref, false, a.kind)
 		}
+		break
 	}
 	return a.row.presence(ref, a.kind)
 }

@@ -84,8 +84,10 @@ func (r *reality) judge(checked map[string]int) string {
 	accounts := s.Accounts(r.view(s, refs))
 	a := accounts.Of(row)
 	var need estimate.Bytes
+	pulls := accounts.Pulls(row)
 	for i, ref := range refs {
-		if n := accounts.Pull(row, ref, refs[:i]).Disk; accounts.Presence(row, ref) == ledger.Absent {
+		n := pulls.Size(ref, i).Disk
+		if pulls.Take(ref, i); accounts.Presence(row, ref) == ledger.Absent {
 			need = need.Plus(n)
 			checked["absent"]++
 		}

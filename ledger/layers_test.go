@@ -122,7 +122,7 @@ func TestPullCountsTheLayersThatAreThere(t *testing.T) {
 			test.build(w)
 			view := w.View()
 			asKept(w)(&view)
-			got := w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app"), nil)
+			got := w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app"))
 			if diff := cmp.Diff(test.want, wholeMiB(got.Disk)); diff != "" {
 				t.Errorf("app adds, MiB (-want +got):\n%s", diff)
 			}
@@ -143,7 +143,7 @@ func TestATagThatMovedDoesNotSayWhatIsListed(t *testing.T) {
 	w.Pod("p", lt.On("a"), lt.Runs(w.Now, "app:v1"))
 	view := w.View()
 	asKept(w)(&view)
-	got := wholeMiB(w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app:v2"), nil).Disk)
+	got := wholeMiB(w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app:v2")).Disk)
 	if got != [3]int64{0, 60, 60} {
 		t.Errorf("v2 adds %v MiB: what is listed may share all of it, or nothing", got)
 	}
@@ -162,7 +162,7 @@ func TestOneOfTwoImagesBringsTheBase(t *testing.T) {
 	view := w.View()
 	asKept(w)(&view)
 	accounts := w.Ledger.Snapshot().Accounts(view)
-	if got := accounts.Pull(w.Row("a"), w.Ref("three"), nil); wholeMiB(got.Disk)[1] != 10 {
+	if got := accounts.Pull(w.Row("a"), w.Ref("three")); wholeMiB(got.Disk)[1] != 10 {
 		t.Errorf("a third one adds %v MiB, want 10", wholeMiB(got.Disk))
 	}
 }
@@ -180,7 +180,7 @@ func TestReservedImagesBringTheirBaseOnce(t *testing.T) {
 	}
 	view := w.View()
 	asKept(w)(&view)
-	if got := wholeMiB(w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app"), nil).Disk)[0]; got != 10 {
+	if got := wholeMiB(w.Ledger.Snapshot().Accounts(view).Pull(w.Row("a"), w.Ref("app")).Disk)[0]; got != 10 {
 		t.Errorf("one more upon the base adds %d MiB at the least, want 10", got)
 	}
 }

@@ -26,19 +26,11 @@ type coming struct {
 }
 
 // Pull returns what pulling an image adds to the node's disk, with the layers that
-// are there, those of images that are on their way, and those of the images that the
-// view's pod pulls before: each as far as it is known. The row must be of the same
-// snapshot.
-func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref, before []imageref.Ref) imagesize.Size {
+// are there and those of images that are on their way: each as far as it is known.
+// The row must be of the same snapshot.
+func (a *Accounts) Pull(row *NodeRow, ref imageref.Ref) imagesize.Size {
 	c := a.on(row)
-	if len(before) == 0 {
-		return c.pull(ref, c.ahead)
-	}
-	ahead := slices.Grow(slices.Clip(c.ahead), len(before))
-	for _, earlier := range before {
-		ahead = append(ahead, coming{ref: earlier, known: a.s.layersOf(earlier, c.kind.platform), certain: true})
-	}
-	return c.pull(ref, ahead)
+	return c.pull(ref, c.ahead)
 }
 
 // Missing returns the layers of the image that the node likely lacks, and false where

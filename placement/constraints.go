@@ -49,7 +49,7 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	required := requiredAffinity(spec)
 	if required != nil {
 		// The parsed selector goes on using the values it was made of.
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(required.DeepCopy())
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(required).DeepCopy())
 		c.named = namedNodes(required)
 	}
 	c.key = keyOf(c, required)
@@ -86,6 +86,25 @@ func requiredAffinity(spec *corev1.PodSpec) *corev1.NodeSelector {
 		return nil
 	}
 	return spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+}
+
+// withoutErrorsTwice leaves out all but one of the terms that don't parse: one is enough to make every node possible, and each
+// would cost an error on each node.
+func withoutErrorsTwice(required *corev1.NodeSelector) *corev1.NodeSelector {
+	if len(required.NodeSelectorTerms) < 2 {
+		return required
+	}
+	kept, unparsed := &corev1.NodeSelector{}, false
+	for _, term := range required.NodeSelectorTerms {
+		if _, err := nodeaffinity.NewNodeSelector(&corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{term}}); err != nil {
+			if unparsed {
+				continue
+			}
+			unparsed = true
+		}
+		kept.NodeSelectorTerms = append(kept.NodeSelectorTerms, term)
+	}
+	return kept
 }
 
 // namedNodes returns the names that the terms, of which one must match, allow;

@@ -120,6 +120,19 @@ func TestLoadEveryField(t *testing.T) {
 }
 
 // TestLoadMistakes holds the whole error of each bad policy in testdata against the .golden file beside it.
+func TestLoadOfAConfigMap(t *testing.T) {
+	p, _, err := LoadConfigMap(map[string]string{ConfigMapKey: "apiVersion: headroom.dev/v1alpha1\nkind: Policy\nmode: Audit\n"}, true)
+	if err != nil || p.Mode != Audit {
+		t.Errorf("policy %+v, %v, want one of mode Audit", p, err)
+	}
+	for name, data := range map[string]map[string]string{"no data": nil, "a misspelt key": {"policy.yml": "mode: Off"}} {
+		p, _, err := LoadConfigMap(data, false)
+		if p != nil || err == nil || !strings.Contains(err.Error(), `has no key "policy.yaml"`) {
+			t.Errorf("%s: policy %+v, %v, want the key to be missed", name, p, err)
+		}
+	}
+}
+
 func TestLoadMistakes(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "bad-*.yaml"))
 	if err != nil || len(files) == 0 {

@@ -96,9 +96,7 @@ func (r *bindingReviews) judgeInTurn(ctx context.Context, req *admissionv1.Admis
 		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
 		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
 	}
-	if r.NamespaceMode != nil {
-		asked.NamespaceMode = r.NamespaceMode(binding.Namespace)
-	}
+	asked.NamespaceMode = r.modeOf(binding.Namespace)
 	d := r.Steer(asked)
 	r.holdBack(req, binding, &d)
 	if pod := cmp.Or(d.Pod, binding.UID); pod != "" && !isDryRun(req) {

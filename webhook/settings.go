@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,7 +47,7 @@ func (h *policyReviewer) admitted(req *admissionv1.AdmissionRequest, setting Set
 	annotations := map[string]string{actionKey: string(fit.Allow)}
 	if found.Total > 0 {
 		annotations[lookedKey] = fmt.Sprintf("%d/%d", found.Looked, found.Total)
-		annotations[stricterKey] = fmt.Sprint(len(found.Stricter))
+		annotations[stricterKey] = strconv.Itoa(len(found.Stricter))
 	}
 	response := admit(req, annotations)
 	for _, warning := range slices.Concat(notes, found.Lines()) {

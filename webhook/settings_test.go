@@ -6,6 +6,7 @@ package webhook
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -294,11 +295,12 @@ func TestMistakesOfAPolicyAreListedForPrograms(t *testing.T) {
 
 // TestARefusalStaysShort: a text may hold thousands of mistakes.
 func TestARefusalStaysShort(t *testing.T) {
-	text := policyHead
+	var text strings.Builder
+	text.WriteString(policyHead)
 	for i := range 3000 {
-		text += strings.Repeat("x", 50+i%200) + string(rune('a'+i%26)) + ": {}\n"
+		fmt.Fprintf(&text, "%s%d: {}\n", strings.Repeat("x", 50+i%200), i)
 	}
-	r := postSetting(t, NewPolicy(HandlerOptions{}, noWorkloads(policy.Default())), setting(t, nil, policyMap(text)), "2s")
+	r := postSetting(t, NewPolicy(HandlerOptions{}, noWorkloads(policy.Default())), setting(t, nil, policyMap(text.String())), "2s")
 	if r.Allowed || len(r.Result.Details.Causes) != maxCauses {
 		t.Errorf("allowed: %v, %d causes, want %d", r.Allowed, len(r.Result.Details.Causes), maxCauses)
 	}
@@ -307,10 +309,12 @@ func TestARefusalStaysShort(t *testing.T) {
 // TestEndedExceptionsLeaveRoom: notes about the policy don't crowd out what it would do.
 func TestEndedExceptionsLeaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		text := policyHead + "exceptions:\n"
-		for _, name := range strings.Fields("a b c d e") {
-			text += "- {name: " + name + ", namespaces: [x], reason: r, until: '" + time.Now().AddDate(0, 0, -2).Format(time.DateOnly) + "'}\n"
+		ended := time.Now().AddDate(0, 0, -2).Format(time.DateOnly)
+		text := policyHead + "exceptions: ["
+		for name := range strings.FieldsSeq("a b c d e") {
+			text = fmt.Sprintf("%s{name: %s, namespaces: [x], reason: r, until: '%s'}, ", text, name, ended)
 		}
+		text += "]\n"
 		r := postSetting(t, NewPolicy(HandlerOptions{}, noWorkloads(policy.Default())), setting(t, nil, policyMap(text)), "2s")
 		if len(r.Warnings) != 4 || r.Warnings[3] != "image storage: not shown: 2 more notes about the policy" {
 			t.Errorf("warnings %q, want three and how many more there are", r.Warnings)

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/headroom-dev/headroom/fit"
-	"github.com/headroom-dev/headroom/placement"
 )
 
 // Workload is an object that makes pods from a template.
@@ -76,7 +75,7 @@ func (w *Workload) Request() fit.Request {
 	pod := &corev1.Pod{ObjectMeta: w.Template.ObjectMeta, Spec: w.Template.Spec}
 	// No pod is judged that may be there already, whatever the template's metadata says.
 	pod.Namespace, pod.Name, pod.UID = w.Meta.Namespace, w.Name(), ""
-	r := fit.RequestOf(pod)
+	r := fit.RequestOfTemplate(pod, fit.Workload{Kind: w.Kind, Replicas: w.Replicas, EveryNode: w.EveryNode})
 	for i := range r.Images {
 		for j, field := range r.Images[i].From {
 			r.Images[i].From[j] = w.Path + "." + field
@@ -84,10 +83,6 @@ func (w *Workload) Request() fit.Request {
 	}
 	for i := range r.Invalid {
 		r.Invalid[i].Field = w.Path + "." + r.Invalid[i].Field
-	}
-	r.Workload = &fit.Workload{Kind: w.Kind, Replicas: w.Replicas, EveryNode: w.EveryNode}
-	if w.EveryNode {
-		r.Placement = placement.OfDaemonSet(&w.Template.Spec)
 	}
 	return r
 }

@@ -36,7 +36,7 @@ const (
 // largeCluster is a cluster of 1,000 nodes, nearly full, and 50,000 pods of 2,500 Deployments, read by informers as serve does.
 func largeCluster(t *testing.T) *parts {
 	t.Helper()
-	client := fake.NewSimpleClientset() //nolint:staticcheck // the newer one keeps managed fields of each of 50,000 pods
+	client := fake.NewSimpleClientset() // NewClientset would keep managed fields of each of 50,000 pods
 	add := func(object runtime.Object) {
 		if err := client.Tracker().Add(object); err != nil {
 			t.Fatal(err)

@@ -59,6 +59,7 @@ func matrixObjects() []string {
 		podYAML("gated", simnode.PauseImage, "", ", schedulingGates: [{name: headroom.dev/test}]"),
 		podYAML("big-gated", "example.com/big:1", "", ", schedulingGates: [{name: headroom.dev/test}]"),
 		podYAML("placed", simnode.PauseImage, "", ", nodeName: sim-1"),
+		podYAML("waiting", simnode.PauseImage, "", ", schedulerName: nobody"),
 	}
 	for resource := range kinds {
 		all = append(all, workloadOf(resource, "used", simnode.PauseImage, 1))

@@ -33,7 +33,7 @@ const (
 	toldWarningThere = "warning: image storage: needs 7Gi; the only eligible node has 6.5Gi before pods are evicted"
 	toldRefusalThere = "refused: image storage: needs 7Gi; the only eligible node has room for 6.5Gi before pods are evicted"
 
-	toldDaemons        = "warning: image storage: needs 7Gi on each node; none of 2 eligible nodes can take that: pods would be evicted"
+	toldDaemons        = "warning: image storage: needs 7Gi on a node; none of 2 eligible nodes can take that: pods would be evicted"
 	toldDaemonsRefused = toldDaemons + "; its pods would be refused instead"
 )
 
@@ -71,6 +71,7 @@ func podRows(t *testing.T) map[string]matrixRow {
 	debugged := func(image string) request {
 		return request{resource: "pods", subresource: "ephemeralcontainers", name: "placed", patch: fmt.Sprintf(`{"spec":{"ephemeralContainers":[{"name":"debug","image":%q}]}}`, image)}
 	}
+	const binding = "{apiVersion: v1, kind: Binding, metadata: {name: waiting}, target: {apiVersion: v1, kind: Node, name: sim-1}}"
 	const owner = ", ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: x, uid: x, controller: true}]"
 	node, err := shared.client.CoreV1().Nodes().Get(t.Context(), "sim-1", metav1.GetOptions{})
 	if err != nil {
@@ -100,6 +101,8 @@ func podRows(t *testing.T) map[string]matrixRow {
 		"a pod gets a label":                                            {request: changed("placed", `{"metadata":{"labels":{"a":"b"}}}`)},
 		"a pod gets a deadline":                                         {request: changed("placed", `{"spec":{"activeDeadlineSeconds":600}}`)},
 		"a pod's status changes":                                        {request: request{resource: "pods", subresource: "status", name: "placed", patch: `{"status":{"message":"x"}}`}},
+		"a pod is bound":                                                fitting("bindings", request{resource: "pods", subresource: "binding", create: binding}),
+		"a pod is bound in the way of long ago":                         fitting("bindings", request{resource: "bindings", create: binding}),
 		"a pod is evicted": {request: request{
 			resource: "pods", subresource: "eviction", create: "{apiVersion: policy/v1, kind: Eviction, metadata: {name: placed}}",
 		}},
