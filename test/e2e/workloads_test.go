@@ -110,14 +110,22 @@ func TestWorkloads(t *testing.T) {
 	})
 }
 
-// askForSizes has the sizes of images be known: only requests for pods wait for them.
+// askForSizes waits until pods of the images are refused on the full node: the sizes of
+// these are known then, which templates don't wait for, and so are the layers of what
+// is on the node already, which Headroom asks for when it starts.
 func (p *pair) askForSizes(t *testing.T, images map[string]string) {
 	t.Helper()
 	for name, image := range images {
-		stderr, err := create(t, podOptions{namespace: p.namespace, name: "asks-" + name, image: image, node: p.full.Name})
-		if err == nil || !forbidden(stderr) {
-			t.Fatalf("kubectl said %v %q, want a refusal", err, stderr)
-		}
+		pod := podOptions{namespace: p.namespace, name: "asks-" + name, image: image, node: p.full.Name, gated: true}
+		eventually(t, time.Minute, "a pod of the image "+name+" is refused", func() bool {
+			stderr, err := create(t, pod)
+			if err == nil {
+				p.delete(t, pod.name)
+			} else if !forbidden(stderr) {
+				t.Fatalf("%v\n%s", err, stderr)
+			}
+			return err != nil
+		})
 	}
 }
 
