@@ -57,7 +57,12 @@ func TestWorkloads(t *testing.T) {
 		stderr := p.apply(t, workload("DaemonSet", "agent", "selector: {matchLabels: {app: agent}}, template: %s",
 			fmt.Sprintf(template, "agent", "Always", "{}", images["agent"])))
 		wantOneWarning(t, stderr, `needs \S+ on a node; 1 of 2 eligible nodes cannot take that, and each gets a pod: pods would be evicted there.*; its pods would be refused instead$`)
+		// The DaemonSet's controller makes no more pods after one that is refused, in the order in which it comes upon nodes: a
+		// random one, which may begin with the full node many times. It waits longer each time, unless the DaemonSet changes.
+		changes := 0
 		eventually(t, time.Minute, "a pod runs on the empty node", func() bool {
+			changes++
+			kubectl(t, "annotate", "-n", p.namespace, "daemonset/agent", "--overwrite", fmt.Sprint("changes=", changes))
 			return cmp.Equal([]string{p.empty.Name}, nodesOf(p.running(t, "agent")))
 		})
 		p.awaitRefusal(t, "DaemonSet", "agent")
