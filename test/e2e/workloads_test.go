@@ -56,7 +56,7 @@ func TestWorkloads(t *testing.T) {
 	t.Run("a DaemonSet: told how many nodes can't take it, and runs on the one that can", func(t *testing.T) {
 		stderr := p.apply(t, workload("DaemonSet", "agent", "selector: {matchLabels: {app: agent}}, template: %s",
 			fmt.Sprintf(template, "agent", "Always", "{}", images["agent"])))
-		wantOneWarning(t, stderr, `needs \S+ on each node; 1 of 2 eligible nodes cannot take that: on 1 pods would be evicted.*; its pods would be refused there instead$`)
+		wantOneWarning(t, stderr, `needs \S+ on a node; 1 of 2 eligible nodes cannot take that, and each gets a pod: pods would be evicted there.*; its pods would be refused instead$`)
 		eventually(t, time.Minute, "a pod runs on the empty node", func() bool {
 			return cmp.Equal([]string{p.empty.Name}, nodesOf(p.running(t, "agent")))
 		})
@@ -95,6 +95,9 @@ func TestWorkloads(t *testing.T) {
 		p.checkUntouched(t)
 	})
 	t.Run("kubectl debug in mode Warn: one warning", func(t *testing.T) {
+		// What has been refused would come now, and take the room.
+		kubectl(t, "delete", "-n", p.namespace, "cronjob/nightly", "daemonset/agent")
+		kubectl(t, "rollout", "undo", "-n", p.namespace, "deployment/web")
 		changePolicy(t, p.namespace, "mode: Warn", randomPool)
 		stderr, err := p.debug(t, before[0].Name, images["debug"])
 		if err != nil {
