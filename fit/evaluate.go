@@ -26,7 +26,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 	if d.Mode = mode; ignored != nil {
 		d.ModeIgnored = ignored.Error()
 	}
-	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames}
+	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames, bound: r.nodeName() != ""}
 	if d.Reason = notJudged(s, &r, p, &d); d.Reason != "" {
 		d.Message = say.undecided(&d, &r)
 		return d

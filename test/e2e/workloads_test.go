@@ -108,7 +108,7 @@ func TestWorkloads(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stderr)
 		}
-		wantOneWarning(t, stderr, `needs \S+; the only eligible node has \S+ before pods are evicted$`)
+		wantOneWarning(t, stderr, `needs \S+; its node has \S+ before pods are evicted$`)
 		if more := podNow(t, p.namespace, before[0].Name).Spec.EphemeralContainers; len(more) != 1 {
 			t.Errorf("ephemeral containers %v, want one", more)
 		}
