@@ -137,7 +137,7 @@ func TestControllersPods(t *testing.T) {
 	p := startHeadroom(t)
 	namespace(t, "controllers")
 	awaitWebhook(t, p)
-	warned := p.Metric(t, "headroom_admission_decisions_total", "action=Warn")
+	warned := p.Metric(t, "headroom_admission_decisions_total", "webhook=pods", "action=Warn")
 	_, stderr, err := shared.plane.KubectlInput(t.Context(), `
 apiVersion: apps/v1
 kind: ReplicaSet
@@ -151,8 +151,8 @@ spec:
       schedulingGates: [{name: headroom.dev/test}]
       containers: [{name: main, image: "example.com/big:1"}]
 `, "create", "-f", "-")
-	if err != nil || stderr != "" {
-		t.Fatalf("kubectl said %v %q, want nothing: a ReplicaSet is no pod", err, stderr)
+	if err != nil || stderr != "Warning: "+warnedSentence+"\n" {
+		t.Fatalf("kubectl said %v %q, want the warning of the template", err, stderr)
 	}
 	var made corev1.Pod
 	eventually(t, 30*time.Second, "the ReplicaSet's pod", func() bool {
@@ -172,7 +172,7 @@ spec:
 	if found["pods.headroom.dev/verdict"] != "EvictsPods" || found["pods.headroom.dev/action"] != "Warn" {
 		t.Errorf("annotations %v, want verdict EvictsPods and action Warn", found)
 	}
-	if now := p.Metric(t, "headroom_admission_decisions_total", "action=Warn"); now != warned+1 {
+	if now := p.Metric(t, "headroom_admission_decisions_total", "webhook=pods", "action=Warn"); now != warned+1 {
 		t.Errorf("%v warnings counted, want one", now-warned)
 	}
 	for key := range found {

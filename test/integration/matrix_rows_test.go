@@ -33,7 +33,7 @@ const (
 	toldWarningThere = "warning: image storage: needs 7Gi; the only eligible node has 6.5Gi before pods are evicted"
 	toldRefusalThere = "refused: image storage: needs 7Gi; the only eligible node has room for 6.5Gi before pods are evicted"
 
-	toldDaemons        = "warning: image storage: needs 7Gi on each node; none of 2 eligible nodes can take that: pods would be evicted"
+	toldDaemons        = "warning: image storage: needs 7Gi on a node; none of 2 eligible nodes can take that: pods would be evicted"
 	toldDaemonsRefused = toldDaemons + "; its pods would be refused instead"
 )
 
