@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,6 +23,7 @@ const maxAwaited = 4096
 // seconds of the API server's, is not. It is safe for concurrent use, and implements PodListener.
 type InformerDelay struct {
 	seconds prometheus.Histogram
+	log     logr.Logger
 	now     func() time.Time
 
 	mu       sync.Mutex
@@ -29,8 +31,10 @@ type InformerDelay struct {
 }
 
 // NewInformerDelay makes the metric and registers it with r, which may be nil. It panics if it is registered there already.
-func NewInformerDelay(r prometheus.Registerer) *InformerDelay {
+// log gets every pod that comes into the ledger, at V(2).
+func NewInformerDelay(r prometheus.Registerer, log logr.Logger) *InformerDelay {
 	return &InformerDelay{
+		log: log,
 		seconds: promauto.With(r).NewHistogram(prometheus.HistogramOpts{
 			Namespace: metricPrefix, Name: "informer_delay_seconds",
 			Help:    "Time from a pod's admission by this replica until the pod is in its ledger. As long, others may be admitted for the same room.",
@@ -52,6 +56,9 @@ func (d *InformerDelay) Admitted(uid types.UID) {
 // PodSet implements PodListener.
 func (d *InformerDelay) PodSet(row ledger.Pod) {
 	now := d.now()
+	if log := d.log.V(2); log.Enabled() {
+		log.Info("Pod in the ledger", "namespace", row.Namespace, "name", row.Name, "uid", row.UID, "node", row.NodeName)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if at, awaited := d.admitted.get(row.UID); awaited {

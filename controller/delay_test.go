@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,7 +20,7 @@ import (
 
 func TestInformerDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := NewInformerDelay(nil)
+		d := NewInformerDelay(nil, logr.Discard())
 		set := func(uid types.UID) { d.PodSet(ledger.Pod{UID: uid}) }
 		d.Admitted("a")
 		time.Sleep(30 * time.Millisecond)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,22 +33,23 @@ type tainter struct {
 	*NodeTaints
 	client *fake.Clientset
 	log    *lockedBuffer
+	policy *atomic.Pointer[policy.Policy]
 }
 
 func newTainter(t *testing.T, p *policy.Policy, nodes ...*corev1.Node) *tainter {
 	t.Helper()
 	client := fake.NewClientset()
 	log, logged := logTo()
-	taints := NewNodeTaints(client, NodeTaintsOptions{
-		Policy: func() *policy.Policy { return p }, Metrics: NewSteeringMetrics(nil), Log: log,
-	})
+	inForce := &atomic.Pointer[policy.Policy]{}
+	inForce.Store(p)
+	taints := NewNodeTaints(client, NodeTaintsOptions{Policy: inForce.Load, Metrics: NewSteeringMetrics(nil), Log: log})
 	for _, n := range nodes {
 		if err := client.Tracker().Add(n.DeepCopy()); err != nil {
 			t.Fatal(err)
 		}
 		taints.NodeSet(n, ledger.Node{})
 	}
-	return &tainter{NodeTaints: taints, client: client, log: logged}
+	return &tainter{NodeTaints: taints, client: client, log: logged, policy: inForce}
 }
 
 func (t *tainter) start(test *testing.T) {
@@ -259,8 +261,7 @@ func TestSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := corev1.Taint{Key: placement.ImageStorageTaint, Value: "x", Effect: corev1.TaintEffectPreferNoSchedule}
 		hard := corev1.Taint{Key: placement.ImageStorageTaint, Effect: corev1.TaintEffectNoSchedule}
-		p := steering()
-		k := newTainter(t, p,
+		k := newTainter(t, steering(),
 			tainted("left behind", own, soft(time.Hour)), tainted("at the end", soft(taintLife)), tainted("young", soft(taintLife-time.Second)),
 			tainted("of a fast clock", soft(-time.Minute)), tainted("of no time", bad), tainted("of another time", soft(-time.Hour)),
 			tainted("not ours", hard), tainted("none", own),
@@ -282,7 +283,9 @@ func TestSweep(t *testing.T) {
 		k.expect(t, "a sweep later", "young")
 		k.expect(t, "a sweep later", "of a fast clock", placement.ImageStorageTaint+"=-55s:PreferNoSchedule")
 		k.counted(t, map[string]float64{taintRemoved: 5})
-		p.Steer = policy.SteerOff
+		off := steering()
+		off.Steer = policy.SteerOff
+		k.policy.Store(off)
 		time.Sleep(taintSweep)
 		synctest.Wait()
 		k.expect(t, "with steering off", "of a fast clock")

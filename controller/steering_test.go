@@ -64,8 +64,9 @@ func eventsOf(t *testing.T, client *fake.Clientset) []corev1.Event {
 func TestSendBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
+		early := &replica{Steering: NewSteering(client, newTainter(t, steering(), tainted("n")).NodeTaints, NewEvents(client), nil)}
+		early.answers(t, sentBack("early", 1), SendBackNotReady)
 		a := newReplica(t, client)
-		a.answers(t, sentBack("early", 1), SendBackNotReady)
 		synctest.Wait()
 
 		dry := sentBack("web", 0)

@@ -14,6 +14,9 @@
 // It is warned about where, on more than half of the nodes that could take it now, the likely value is at or past warnAt. A
 // node on which the pod has nothing to pull Fits, however full it is: refusing such a pod would help nobody.
 //
+// A template is never refused. Besides where a pod would be, it is warned about where its replicas are more than the nodes
+// that are good for one, and where every node gets a pod and any is at or past warnAt: see workload.go.
+//
 // # Cause codes
 //
 // A denial carries one of these codes, which are stable, in status.details.causes. The verdict is the one of the best node.

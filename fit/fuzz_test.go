@@ -45,6 +45,8 @@ func TestSizesPastAllCounting(t *testing.T) {
 func FuzzEvaluate(f *testing.F) {
 	f.Add("app", "node-a", "team", uint16(1), []byte("0123456789abcdef0123456789abcdef"), byte(0))
 	f.Add("app\n\x1b[2J", "\u202enode", "kube-system", uint16(1000), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, byte(0xff))
+	f.Add("app", "node-a", "Deployment", uint16(1), []byte(strings.Repeat("\x00\x01", 32)), byte(32|16))
+	f.Add("app", "node-a", "DaemonSet", uint16(2), []byte(strings.Repeat("\x00\x01", 32)), byte(64|16))
 	f.Add(strings.Repeat("x", 5000), strings.Repeat("n", 5000), "", uint16(0), []byte{}, byte(3))
 	f.Fuzz(func(t *testing.T, image, nodeName, namespace string, count uint16, sizes []byte, bits byte) {
 		number := func(i int) int64 {
@@ -73,6 +75,12 @@ func FuzzEvaluate(f *testing.F) {
 		}
 		l := world(roomy("a"), node{name: nodeName, capacity: number(0), available: number(1), images: nil})
 		r := RequestOf(pod)
+		switch {
+		case bits&32 != 0:
+			r = RequestOfTemplate(pod, Workload{Kind: namespace, Replicas: int(number(7))})
+		case bits&64 != 0:
+			r = RequestOfTemplate(pod, Workload{Kind: namespace, EveryNode: true})
+		}
 		for i, image := range r.Images {
 			l.SetManifest(image.Ref, linux, imagesize.Manifest{CompressedBytes: number(i % 8)})
 		}
@@ -85,6 +93,9 @@ func FuzzEvaluate(f *testing.F) {
 		r.NamespaceMode = nodeName
 		d := Evaluate(l.Snapshot(), r, p, epoch)
 		checkPlain(t, d.Message)
+		if d.Action == Deny && r.Workload != nil {
+			t.Fatalf("a template is denied: %+v", d)
+		}
 		if d.Action == Deny && d.Possible == 0 {
 			t.Fatalf("denied without a node: %+v", d)
 		}

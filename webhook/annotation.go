@@ -33,7 +33,7 @@ import (
 //	exception   the policy's exception that lets the pod through, or would in a stricter mode; with "(allowance exceeded)" one
 //	            that does not for that alone
 //	undecided   why there is no opinion, or why not a firmer one: a reason of package fit or of this package
-//	exempt      why the pod was not judged: mirror, namespace, priorityClass or off
+//	exempt      why it was not judged: mirror, namespace, priorityClass, off, unchanged, subresource or noTemplate
 //	error       one sentence, with undecided, where something went wrong
 //
 // An interval is "low/likely/high": three whole numbers of bytes, where "-inf" as low means that there is no lower bound and

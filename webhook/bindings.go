@@ -4,6 +4,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,6 +17,11 @@ import (
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
 )
+
+// A scheduler may be sooner with a pod than the informer here. unknownWait is how long a binding waits for its pod to be known:
+// somewhat more than an informer takes even when it is busy. It is looked every unknownRetry. Nobody waits for a scheduler's
+// binding but the scheduler, which does other things meanwhile.
+const unknownWait, unknownRetry = 250 * time.Millisecond, 10 * time.Millisecond
 
 // Bindings is what a handler of bindings works with.
 type Bindings struct {
@@ -66,26 +72,49 @@ func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.Adm
 	if err != nil {
 		return undecided(req, Undecodable, err)
 	}
+	for patience := r.Clock.Now().Add(unknownWait); ; {
+		d, err := r.judgeInTurn(ctx, req, binding)
+		if err != nil {
+			return undecided(req, TimedOut, err)
+		}
+		if d.Reason != fit.UnknownPod || isDryRun(req) || !r.Clock.Now().Before(patience) || !pause(ctx, unknownRetry) {
+			return r.steered(req, binding, d)
+		}
+	}
+}
+
+// judgeInTurn judges a binding when those before it have been.
+func (r *bindingReviews) judgeInTurn(ctx context.Context, req *admissionv1.AdmissionRequest, binding *corev1.Binding) (fit.Steering, error) {
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
-		return undecided(req, TimedOut, errBusy)
+		return fit.Steering{}, errBusy
 	}
 	now := r.Clock.Now()
 	asked := fit.Binding{
 		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
 		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
 	}
-	if r.NamespaceMode != nil {
-		asked.NamespaceMode = r.NamespaceMode(binding.Namespace)
-	}
+	asked.NamespaceMode = r.modeOf(binding.Namespace)
 	d := r.Steer(asked)
 	r.holdBack(req, binding, &d)
-	if !d.SendBack && d.Pod != "" && !isDryRun(req) {
-		r.recent.add(asked.Node, d.Pod, now)
+	if pod := cmp.Or(d.Pod, binding.UID); pod != "" && !isDryRun(req) {
+		r.recent.judged(asked.Node, pod, !d.SendBack, now)
 	}
-	return r.steered(req, binding, d)
+	return d, nil
+}
+
+// pause reports whether ctx leaves time for it.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // holdBack lets through what should be sent back but can't be.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -266,6 +267,8 @@ func TestBindingsKnowOfThoseBefore(t *testing.T) {
 			{"d", "m", fits, nil, nil},
 			{"e", "n", fits, nil, []types.UID{"a"}},
 			{"f", "n", fits, nil, []types.UID{"a", "e"}},
+			{"a", "n", tooFull, nil, []types.UID{"a", "e", "f"}},
+			{"e", "n", fits, nil, []types.UID{"e", "f"}},
 		} {
 			changes := []func(*admissionv1.AdmissionReview){}
 			if step.change != nil {
@@ -283,11 +286,50 @@ func TestBindingsKnowOfThoseBefore(t *testing.T) {
 		}
 	})
 	var many recentBindings
-	for range 2 * maxRecent {
-		many.add("n", "p", time.Time{})
+	for i := range 2 * maxRecent {
+		many.judged("n", types.UID(strconv.Itoa(i%(maxRecent+1))), true, time.Time{})
 	}
 	if len(many.all) != maxRecent {
 		t.Errorf("%d are remembered, want %d", len(many.all), maxRecent)
+	}
+}
+
+// The informer may be later than the scheduler, for a moment.
+func TestBindingOfAPodThatIsNotKnownYet(t *testing.T) {
+	unknown := fit.Steering{Mode: policy.Enforce, Verdict: verdict.Unknown, Reason: fit.UnknownPod}
+	for what, c := range map[string]struct {
+		knownAfter time.Duration
+		change     func(*admissionv1.AdmissionReview)
+		sendBack   bool
+		took       time.Duration
+	}{
+		"it is known soon":        {95 * time.Millisecond, func(*admissionv1.AdmissionReview) {}, true, 100 * time.Millisecond},
+		"it is known too late":    {time.Second, func(*admissionv1.AdmissionReview) {}, false, unknownWait},
+		"a dry run does not wait": {95 * time.Millisecond, dryRun, false, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start, m := time.Now(), NewMetrics(nil)
+				h := NewBindings(HandlerOptions{Metrics: m}, Bindings{
+					Steer: func(fit.Binding) fit.Steering {
+						if time.Since(start) < c.knownAfter {
+							return unknown
+						}
+						return tooFull
+					},
+					SendBack: func(SendBack) fit.Reason { return "" },
+				})
+				r := postBinding(t, h, bindingReview(t, c.change))
+				if took := time.Since(start); r.Allowed == c.sendBack || took != c.took {
+					t.Errorf("allowed %v after %v, want %v after %v", r.Allowed, took, !c.sendBack, c.took)
+				}
+				outcome := "unknown-pod"
+				if c.sendBack {
+					outcome = "sent-back"
+				}
+				countedBinding(t, m, outcome)
+			})
+		})
 	}
 }
 

@@ -9,9 +9,9 @@
 // the failurePolicy says. Where not even the UID of the request is known, no answer would be valid; the HTTP status is then
 // an error and the API server does what the failurePolicy says, which is Ignore.
 //
-// Nothing on the request path does I/O or waits for a writer, but for one bounded wait for the size of an image, see
-// [SizeWaiter]. The package imports neither client-go nor controller-runtime: what talks to the API server is in the packages
-// certificate and registration below it.
+// Nothing on the request path does I/O or waits for a writer, but for two bounded waits: for the size of an image, see
+// [SizeWaiter], and of a scheduler's binding for its pod to be known. The package imports neither client-go nor
+// controller-runtime: what talks to the API server is in the packages certificate and registration below it.
 //
 // Durations are time.Duration, sizes in annotations bytes.
 package webhook

@@ -17,23 +17,24 @@ import (
 	"github.com/headroom-dev/headroom/policy"
 )
 
+// The webhooks' names. They are the prefixes of audit annotations, and users read them in refusals.
 const (
-	// PodsWebhookName names the webhook for pods, the only one that may refuse for want of room: it is the prefix of the audit
-	// annotations, and users read it in refusals.
-	PodsWebhookName = "pods.headroom.dev"
-	// WorkloadsWebhookName, BindingsWebhookName and PolicyWebhookName name the webhooks for templates, for pods whose node has
-	// been chosen, and for what admins set.
-	WorkloadsWebhookName = "workloads.headroom.dev"
-	BindingsWebhookName  = "bindings.headroom.dev"
-	PolicyWebhookName    = "policy.headroom.dev"
-	// PodsPath and so on are where the API server posts the reviews of each.
+	PodsWebhookName      = "pods.headroom.dev"      // pods: the only one that may refuse for want of room
+	WorkloadsWebhookName = "workloads.headroom.dev" // templates
+	BindingsWebhookName  = "bindings.headroom.dev"  // pods whose node has been chosen
+	PolicyWebhookName    = "policy.headroom.dev"    // what admins set
+)
+
+// Where the API server posts the reviews of each.
+const (
 	PodsPath      = "/validate-pods"
 	WorkloadsPath = "/validate-workloads"
 	BindingsPath  = "/validate-bindings"
 	PolicyPath    = "/validate-policy"
-	// ConfigurationName names the ValidatingWebhookConfiguration of the manifests.
-	ConfigurationName = "headroom"
 )
+
+// ConfigurationName names the ValidatingWebhookConfiguration of the manifests.
+const ConfigurationName = "headroom"
 
 // What rules ask for.
 var (

@@ -27,33 +27,14 @@ func harmlessSubresources() []string {
 
 // reviewPod judges a request about a pod.
 func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome {
-	if req.Resource != (metav1.GroupVersionResource{Version: "v1", Resource: "pods"}) {
-		return unexpected(req)
+	if o := passedOver(req); o != nil {
+		return *o
 	}
-	if slices.Contains(harmlessSubresources(), req.SubResource) {
-		return exempt(req, HarmlessSubresource)
+	pod, old, o := readPods(req)
+	if o != nil {
+		return *o
 	}
-	changes := req.Operation == admissionv1.Update
-	if !changes && req.Operation != admissionv1.Create || req.Kind != (metav1.GroupVersionKind{Version: "v1", Kind: "Pod"}) {
-		return unexpected(req)
-	}
-	var pod, old corev1.Pod
-	if err := utiljson.Unmarshal(req.Object.Raw, &pod); err != nil {
-		return undecided(req, Undecodable, fmt.Errorf("the pod can't be decoded: %w", err))
-	}
-	// A kubelet makes mirror pods of pods that run already: refusing one would only hide it.
-	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
-		return exempt(req, MirrorPod)
-	}
-	if changes {
-		if err := utiljson.Unmarshal(req.OldObject.Raw, &old); err != nil {
-			return undecided(req, Undecodable, fmt.Errorf("the pod as it was can't be decoded: %w", err))
-		}
-		if !changesImagesOrNode(&pod, &old) {
-			return exempt(req, Unchanged)
-		}
-	}
-	r := h.requestOf(req, &pod)
+	r := h.requestOf(req, pod)
 	if pod.Spec.NodeName != "" && pod.Spec.NodeName == old.Spec.NodeName {
 		r.Placement = thereAlready(pod.Spec.NodeName)
 	}
@@ -61,13 +42,51 @@ func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionReque
 	if err != nil {
 		return undecided(req, TimedOut, err)
 	}
+	created := req.Operation == admissionv1.Create
 	// The controller that makes a pod would only log the warning, once per replica. Whoever changes one later is somebody else.
-	made := !changes && metav1.GetControllerOfNoCopy(&pod) != nil
-	o := h.decided(req, subject{object: &pod, images: r.Images, refusable: true, unread: made}, d)
-	if h.Admitted != nil && !changes && o.response.Allowed && !isDryRun(req) {
+	unread := created && metav1.GetControllerOfNoCopy(pod) != nil
+	decided := h.decided(req, subject{object: pod, images: r.Images, refusable: true, unread: unread}, d)
+	if h.Admitted != nil && created && decided.response.Allowed && !isDryRun(req) {
 		h.Admitted(pod.UID)
 	}
-	return o
+	return decided
+}
+
+// passedOver is the answer to a request that is not about a pod's images, nil for one that may be.
+func passedOver(req *admissionv1.AdmissionRequest) *outcome {
+	isPod := req.Resource == (metav1.GroupVersionResource{Version: "v1", Resource: "pods"})
+	switch {
+	case isPod && slices.Contains(harmlessSubresources(), req.SubResource):
+		return new(exempt(req, HarmlessSubresource))
+	case !isPod || req.Kind != (metav1.GroupVersionKind{Version: "v1", Kind: "Pod"}),
+		req.Operation != admissionv1.Create && req.Operation != admissionv1.Update:
+		return new(unexpected(req))
+	default:
+		return nil
+	}
+}
+
+// readPods returns the pod, and what it was before: an empty one where it is made. Where there is nothing to judge, it returns
+// the answer instead.
+func readPods(req *admissionv1.AdmissionRequest) (pod, old *corev1.Pod, answer *outcome) {
+	pod, old = &corev1.Pod{}, &corev1.Pod{}
+	if err := utiljson.Unmarshal(req.Object.Raw, pod); err != nil {
+		return nil, nil, new(undecided(req, Undecodable, fmt.Errorf("the pod can't be decoded: %w", err)))
+	}
+	// A kubelet makes mirror pods of pods that run already: refusing one would only hide it.
+	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
+		return nil, nil, new(exempt(req, MirrorPod))
+	}
+	if req.Operation == admissionv1.Create {
+		return pod, old, nil
+	}
+	if err := utiljson.Unmarshal(req.OldObject.Raw, old); err != nil {
+		return nil, nil, new(undecided(req, Undecodable, fmt.Errorf("the pod as it was can't be decoded: %w", err)))
+	}
+	if !changesImagesOrNode(pod, old) {
+		return nil, nil, new(exempt(req, Unchanged))
+	}
+	return pod, old, nil
 }
 
 func (h *Handler) requestOf(req *admissionv1.AdmissionRequest, pod *corev1.Pod) fit.Request {

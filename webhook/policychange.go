@@ -95,13 +95,6 @@ func (h *policyReviewer) lookAtPolicy(ctx context.Context, p *policy.Policy, unt
 	return h.look(ctx, "", rules{inForce, h.modeOf}, rules{p, h.modeOf}, until)
 }
 
-func (h *policyReviewer) modeOf(namespace string) string {
-	if h.NamespaceMode == nil {
-		return ""
-	}
-	return h.NamespaceMode(namespace)
-}
-
 // policyCauses are the mistakes of a policy for programs, by field of its text.
 func policyCauses(err error) []metav1.StatusCause {
 	invalid, listed := errors.AsType[*policy.InvalidError](err)

@@ -44,7 +44,12 @@ func (r *recentBindings) to(node string, now time.Time) (pods []types.UID) {
 	return pods
 }
 
-func (r *recentBindings) add(node string, pod types.UID, now time.Time) {
+// judged takes in what became of a pod's binding.
+func (r *recentBindings) judged(node string, pod types.UID, letThrough bool, now time.Time) {
+	r.all = slices.DeleteFunc(r.all, func(b recentBinding) bool { return b.pod == pod })
+	if !letThrough {
+		return
+	}
 	if len(r.all) == maxRecent {
 		r.all = slices.Delete(r.all, 0, 1)
 	}

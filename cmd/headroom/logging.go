@@ -18,12 +18,12 @@ import (
 // logOptions say what the process logs and how.
 type logOptions struct {
 	format    string // text | json
-	verbosity int    // 0 what an admin acts on; 1 every warning and denial; 2 every decision
+	verbosity int    // 0 what an admin acts on; 1 every warning and denial; 2 every decision and every pod that comes into the ledger
 }
 
 func (o *logOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.format, "log-format", "text", "How log lines are written: text or json.")
-	flags.IntVarP(&o.verbosity, "verbosity", "v", 0, "How much is logged: 0 what an admin acts on, and once for all its pods that a workload was warned about or refused, 1 every warning and denial, 2 every decision.")
+	flags.IntVarP(&o.verbosity, "verbosity", "v", 0, "How much is logged: 0 what an admin acts on, and once for all its pods that a workload was warned about or refused, 1 every warning and denial, 2 every decision and every pod that comes into the ledger.")
 }
 
 func (o *logOptions) validate() error {

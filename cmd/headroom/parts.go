@@ -45,7 +45,7 @@ type parts struct {
 }
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
-	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry)}
+	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry, log)}
 	events := controller.NewEvents(client)
 	alert := controller.NewAlert(log)
 	lines := controller.NewLineWatch(events)

@@ -100,7 +100,7 @@ func TestMetricsReference(t *testing.T) {
 	var registered captor
 	webhook.NewMetrics(&registered)
 	controller.NewPullMetrics(&registered)
-	controller.NewInformerDelay(&registered)
+	controller.NewInformerDelay(&registered, logr.Discard())
 	controller.NewSteeringMetrics(&registered)
 	controller.NewNoticeMetrics(&registered)
 	l := ledger.New()

@@ -48,7 +48,7 @@ func (p *pair) testSteered(t *testing.T) {
 		pods := p.visit(t, fmt.Sprint("steered-", round))
 		for _, pod := range pods {
 			if node := p.awaitBound(t, pod); node != p.empty.Name {
-				t.Errorf("round %d: %s was bound to %s", round, pod, node)
+				t.Errorf("round %d: %s was bound to %s: %v", round, pod, node, p.bindings(t, pod))
 			}
 			waitReady(t, podOptions{namespace: p.namespace, name: pod})
 			sentBack += len(p.sentBack(t, pod))

@@ -56,8 +56,13 @@ func TestWorkloads(t *testing.T) {
 	t.Run("a DaemonSet: told how many nodes can't take it, and runs on the one that can", func(t *testing.T) {
 		stderr := p.apply(t, workload("DaemonSet", "agent", "selector: {matchLabels: {app: agent}}, template: %s",
 			fmt.Sprintf(template, "agent", "Always", "{}", images["agent"])))
-		wantOneWarning(t, stderr, `needs \S+ on each node; 1 of 2 eligible nodes cannot take that: on 1 pods would be evicted.*; its pods would be refused there instead$`)
+		wantOneWarning(t, stderr, `needs \S+ on a node; 1 of 2 eligible nodes cannot take that, and each gets a pod: pods would be evicted there.*; its pods would be refused instead$`)
+		// The DaemonSet's controller makes no more pods after one that is refused, in the order in which it comes upon nodes: a
+		// random one, which may begin with the full node many times. It waits longer each time, unless the DaemonSet changes.
+		changes := 0
 		eventually(t, time.Minute, "a pod runs on the empty node", func() bool {
+			changes++
+			kubectl(t, "annotate", "-n", p.namespace, "daemonset/agent", "--overwrite", fmt.Sprint("changes=", changes))
 			return cmp.Equal([]string{p.empty.Name}, nodesOf(p.running(t, "agent")))
 		})
 		p.awaitRefusal(t, "DaemonSet", "agent")
@@ -95,6 +100,9 @@ func TestWorkloads(t *testing.T) {
 		p.checkUntouched(t)
 	})
 	t.Run("kubectl debug in mode Warn: one warning", func(t *testing.T) {
+		// What has been refused would come now, and take the room.
+		kubectl(t, "delete", "-n", p.namespace, "cronjob/nightly", "daemonset/agent")
+		kubectl(t, "rollout", "undo", "-n", p.namespace, "deployment/web")
 		changePolicy(t, p.namespace, "mode: Warn", randomPool)
 		stderr, err := p.debug(t, before[0].Name, images["debug"])
 		if err != nil {
@@ -107,14 +115,22 @@ func TestWorkloads(t *testing.T) {
 	})
 }
 
-// askForSizes has the sizes of images be known: only requests for pods wait for them.
+// askForSizes waits until pods of the images are refused on the full node: the sizes of
+// these are known then, which templates don't wait for, and so are the layers of what
+// is on the node already, which Headroom asks for when it starts.
 func (p *pair) askForSizes(t *testing.T, images map[string]string) {
 	t.Helper()
 	for name, image := range images {
-		stderr, err := create(t, podOptions{namespace: p.namespace, name: "asks-" + name, image: image, node: p.full.Name})
-		if err == nil || !forbidden(stderr) {
-			t.Fatalf("kubectl said %v %q, want a refusal", err, stderr)
-		}
+		pod := podOptions{namespace: p.namespace, name: "asks-" + name, image: image, node: p.full.Name, gated: true}
+		eventually(t, time.Minute, "a pod of the image "+name+" is refused", func() bool {
+			stderr, err := create(t, pod)
+			if err == nil {
+				p.delete(t, pod.name)
+			} else if !forbidden(stderr) {
+				t.Fatalf("%v\n%s", err, stderr)
+			}
+			return err != nil
+		})
 	}
 }
 

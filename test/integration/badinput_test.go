@@ -44,7 +44,7 @@ func TestServeThatCannotStart(t *testing.T) {
 			[]string{"--size-wait", "-1s", "--kubelet-via", "pigeon"},
 			`error: --kubelet-via: must be direct, apiserver or off, got "pigeon"\nerror: --size-wait: must not be negative, got -1s`,
 		},
-		"no rights at all":               {nobody, []string{"--sync-timeout", "2s"}, `error: .*: cannot list (nodes|pods|configmaps) .*: user "nobody" needs list on (nodes|pods|configmaps)(\nerror: cannot list pods .* needs list on pods)?`},
+		"no rights at all":               {nobody, []string{"--sync-timeout", "2s"}, `error: .*: cannot list (nodes|pods|namespaces|configmaps) .*: user "nobody" needs list on (nodes|pods|namespaces|configmaps)(\nerror: cannot list pods .* needs list on pods)?`},
 		"an API server that isn't there": {nowhere(t), []string{"--sync-timeout", "2s"}, `error: .* within 2s: the API server can't be reached: dial tcp 127.0.0.1:1: connect: connection refused`},
 	}
 	for name, tc := range cases {

@@ -245,8 +245,8 @@ func TestCheckOutput(t *testing.T) {
 			"candidates": json.Number("2"), "message": "image storage: fits: needs 100Mi; the best of 2 eligible nodes has 6.4Gi before unused images are trimmed",
 		},
 		map[string]any{
-			"kind": "Deployment", "namespace": "team", "name": "overload", "verdict": "EvictsPods", "action": "Deny", "needBytes": interval("7516192768", "7516192768", "7516192768"),
-			"candidates": json.Number("2"), "message": enforced,
+			"kind": "Deployment", "namespace": "team", "name": "overload", "verdict": "EvictsPods", "action": "Warn", "needBytes": interval("7516192768", "7516192768", "7516192768"),
+			"candidates": json.Number("2"), "message": enforced + "; its pods would be refused",
 		},
 		map[string]any{
 			"kind": "Pod", "namespace": "default", "name": "unknown", "verdict": "Unknown", "action": "Allow", "needBytes": interval("0", "0", "9223372036854775807"),

@@ -24,7 +24,7 @@ func matchCases(t *testing.T) map[string]matchCase {
 func podMatches(t *testing.T) map[string]matchCase {
 	t.Helper()
 	const (
-		pod     = "patch -n match pod pod"
+		pod     = "patch -n match pod/pod"
 		asNode  = " --as=someone --as-group=system:masters --as-group=system:nodes"
 		updated = "pods UPDATE pods"
 		set     = "set image -n match pod/pod "
@@ -47,8 +47,8 @@ func podMatches(t *testing.T) map[string]matchCase {
 			patch: `{"spec":{"ephemeralContainers":[{"name":"debug","image":"example.com/big:1"}]}}`,
 		},
 		"a pod's status":   {kubectl: pod + " --subresource=status", patch: `{"status":{"phase":"Running"}}`},
-		"a pod's deletion": {kubectl: "delete -n match pod pod"},
-		"a lease":          {kubectl: "patch -n match lease lease", patch: `{"spec":{"holderIdentity":"me"}}`},
+		"a pod's deletion": {kubectl: "delete -n match pod/pod"},
+		"a lease":          {kubectl: "patch -n match lease/lease", patch: `{"spec":{"holderIdentity":"me"}}`},
 		"a pod of kube-system": {
 			kubectl: "create -n kube-system -f -", stdin: manifest,
 		},
@@ -88,9 +88,9 @@ func workloadMatches() map[string]matchCase {
 		on := "patch -n match " + kind + " " + kind
 		cases[kind+": no longer suspended"] = matchCase{kubectl: on, patch: `{"spec":{"suspend":false}}`, want: "workloads UPDATE " + kind + "s"}
 	}
-	cases["job: more at a time"] = matchCase{kubectl: "patch -n match job job", patch: `{"spec":{"parallelism":3}}`, want: "workloads UPDATE jobs"}
-	cases["job: fewer at a time"] = matchCase{kubectl: "patch -n match job job", patch: `{"spec":{"parallelism":0}}`}
-	cases["job: a label of its own"] = matchCase{kubectl: "patch -n match job job", patch: `{"metadata":{"labels":{"a":"b"}}}`}
+	cases["job: more at a time"] = matchCase{kubectl: "patch -n match job/job", patch: `{"spec":{"parallelism":3}}`, want: "workloads UPDATE jobs"}
+	cases["job: fewer at a time"] = matchCase{kubectl: "patch -n match job/job", patch: `{"spec":{"parallelism":0}}`}
+	cases["job: a label of its own"] = matchCase{kubectl: "patch -n match job/job", patch: `{"metadata":{"labels":{"a":"b"}}}`}
 	for name, args := range map[string]string{
 		"deployments": "create -n match deployment made --image=example.com/small:1",
 		"jobs":        "create -n match job made --image=example.com/small:1",

@@ -94,11 +94,16 @@ func hasTaint(t *testing.T, name string) bool {
 	return found
 }
 
-// oldTaint puts a taint on a node as a Headroom would have left it behind that was killed an hour ago. It is gone after the test.
+// oldTaint puts a taint on a node as a Headroom would have left it behind that was killed an hour ago.
 func oldTaint(t *testing.T, name string) {
 	t.Helper()
-	old := placement.SoftTaint(time.Now().Add(-time.Hour))
-	kubectl(t, "taint", "node", name, "--overwrite", old.ToString())
+	putTaint(t, name, placement.SoftTaint(time.Now().Add(-time.Hour)))
+}
+
+// putTaint puts a soft taint on a node until the test ends.
+func putTaint(t *testing.T, name string, taint corev1.Taint) {
+	t.Helper()
+	kubectl(t, "taint", "node", name, "--overwrite", taint.ToString())
 	t.Cleanup(func() {
 		_, _, _ = shared.plane.Kubectl(context.Background(), "taint", "node", name, placement.ImageStorageTaint+"-")
 	})
@@ -219,6 +224,22 @@ func TestOneNodeOnly(t *testing.T) {
 	eventually(t, 20*time.Second, "the pod is bound", func() bool { return maps.Equal(nodesOf(t, "single"), map[string]int{full: 1}) })
 	if through := p.Metric(t, "headroom_steering_bindings_total", "outcome=no-other-node"); through != 1 || hasTaint(t, full) || len(sentBackEvents(t, "single")) > 0 {
 		t.Errorf("%v let through, taints %v, sent back %v", through, taintsOf(t, full), sentBackEvents(t, "single"))
+	}
+}
+
+// TestTaintsGoWithHeadroom: a Headroom that ends in good order leaves no taint behind, however young.
+func TestTaintsGoWithHeadroom(t *testing.T) {
+	p := startHeadroom(t)
+	eventually(t, 40*time.Second, "it leads", func() bool { return p.Metric(t, "headroom_leader") == 1 })
+	putTaint(t, "sim-1", placement.SoftTaint(time.Now()))
+	eventually(t, 10*time.Second, "it knows of the taint", func() bool { return p.Metric(t, "headroom_steering_tainted_nodes") == 1 })
+	p.Stop()
+	if hasTaint(t, "sim-1") {
+		t.Errorf("taints %v after the end", taintsOf(t, "sim-1"))
+	}
+	lease, err := shared.client.CoordinationV1().Leases("headroom-system").Get(t.Context(), controller.LeaseName, metav1.GetOptions{})
+	if err != nil || lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != "" {
+		t.Errorf("the lease is held by %v, %v", lease.Spec.HolderIdentity, err)
 	}
 }
 
