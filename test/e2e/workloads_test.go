@@ -66,6 +66,7 @@ func TestWorkloads(t *testing.T) {
 			return cmp.Equal([]string{p.empty.Name}, nodesOf(p.running(t, "agent")))
 		})
 		p.awaitRefusal(t, "DaemonSet", "agent")
+		p.awaitSaid(t, "DaemonSet", "agent", "ImageStorageRefused")
 	})
 	t.Run("a rollout whose new image does not fit beside the old one: the old pods stay", func(t *testing.T) {
 		_, stderr, err := shared.plane.Kubectl(t.Context(), "set", "image", "-n", p.namespace, "deployment/web", "main="+images["web-new"])
