@@ -27,6 +27,8 @@ type survey struct {
 	possible, ever, ready tally
 	// pastIfHuge counts the possible nodes past denyAt if every unsized image were larger than any disk.
 	pastIfHuge int
+	// binding is set where the pod's node has been chosen.
+	binding bool
 	// total is of the possible nodes. left is what pods that wait leave of it, nil as long as that is not what decides.
 	total total
 	left  *int64
@@ -179,6 +181,9 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 // judge returns what the pod would do to one node, and its figures at the most likely values.
 func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (NodeResult, demand, figures) {
 	account := s.accounts.Of(row)
+	if s.binding {
+		onlyCertain(&account)
+	}
 	d := s.demand(row, &account, c)
 	s.squeeze(&account, optimistic(d, &account))
 	s.mostNeeded = max(s.mostNeeded, d.need.Likely)

@@ -86,8 +86,16 @@ func Steer(s *ledger.Snapshot, r Request, c Choice, p *policy.Policy, now time.T
 		return d
 	}
 	v := newSurvey(s, &r, p, now)
+	v.binding = true
 	v.steer(&d, row, c.Before, now)
 	return d
+}
+
+// onlyCertain leaves out of an account what may come for pods whose node is not chosen yet: each is looked at when it is. To
+// hold a part of each against every node would make all of them too full in a burst, and none would do for another.
+func onlyCertain(a *ledger.Account) {
+	a.Reserved.Likely = a.Reserved.Low
+	a.Available = a.Measured.Minus(a.Settled).Minus(a.Pending).Minus(a.Reserved)
 }
 
 // notSteered returns the reason for which no node needs to be looked at, empty where there is none.
@@ -136,8 +144,7 @@ func (s *survey) steer(d *Steering, row *ledger.NodeRow, before []types.UID, now
 	d.Message = sentences{numbers: s.policy.Messages.Numbers, names: s.policy.Messages.NodeNames}.sentBack(&target)
 }
 
-// behind returns the figures of a node with what these pods, which go there first, take besides. The ledger reserves it on
-// every node that they might have gone to: a part of it here, at most.
+// behind returns the figures of a node with what these pods, which go there first, take besides.
 func (s *survey) behind(row *ledger.NodeRow, before []types.UID, alone figures, now time.Time) figures {
 	joined := *s.request
 	joined.Images = slices.Clip(joined.Images)
@@ -150,6 +157,7 @@ func (s *survey) behind(row *ledger.NodeRow, before []types.UID, alone figures, 
 		return alone
 	}
 	v := newSurvey(s.snapshot, &joined, s.policy, now)
+	v.binding = true
 	_, _, all := v.judge(row, v.sizes.classOf(row), s.policy.DenyAt)
 	theirs := max(estimate.SaturatingSub(all.need, alone.need), 0)
 	all.need, all.available = alone.need, estimate.SaturatingSub(all.available, theirs)

@@ -6,6 +6,7 @@ package fit
 import (
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -230,10 +231,10 @@ func TestSteerBehindOthers(t *testing.T) {
 		before []types.UID
 		want   string // the sentence, empty for let through
 	}{
-		"nobody":                          {nil, ""}, // Half of x and a quarter of y are reserved.
+		"nobody":                          {nil, ""},
 		"one that is small":               {[]types.UID{"y1"}, ""},
-		"one that takes the room":         {[]types.UID{"x1"}, room("~80")},
-		"two of one image take it once":   {[]types.UID{"x1", "x2"}, room("~80")},
+		"one that takes the room":         {[]types.UID{"x1"}, room("~90")},
+		"two of one image take it once":   {[]types.UID{"x1", "x2"}, room("~90")},
 		"two of two images":               {[]types.UID{"x1", "y1"}, room("~50")},
 		"one of the same image":           {[]types.UID{"twin"}, ""},
 		"one that nobody knows, and self": {[]types.UID{"gone", "judged"}, ""},
@@ -251,6 +252,32 @@ func TestSteerBehindOthers(t *testing.T) {
 	l.SetPod(bound, epoch)
 	if d := Steer(l.Snapshot(), RequestOf(podOf("app")), Choice{Node: "a", Before: []types.UID{"y1"}}, enforcing(), epoch); d.SendBack {
 		t.Errorf("counted twice: %s", d.Message)
+	}
+}
+
+// Those whose node is not chosen yet take nothing: they are looked at when it is. But for what is sure to come to one node.
+func TestSteerOneAtATime(t *testing.T) {
+	l := world(full("a"), node{name: "b", capacity: 1000, available: 450}, full("c"))
+	registry(t, l, map[string]int64{"app": 100, "tied": 250})
+	for i := range 20 {
+		image := "w" + strconv.Itoa(i)
+		registry(t, l, map[string]int64{image: 100})
+		wait(t, l, image)
+	}
+	steer := func(node string) Steering {
+		return Steer(l.Snapshot(), RequestOf(podOf("app")), Choice{Node: node}, enforcing(), epoch)
+	}
+	if d := steer("a"); d.Other != "b" {
+		t.Errorf("from a full node sent back %v: %s", d.SendBack, d.Reason)
+	}
+	if d := steer("b"); d.SendBack || d.Reason != "" {
+		t.Errorf("from a node with room sent back %v: %s", d.SendBack, d.Reason)
+	}
+	wait(t, l, "tied", func(p *ledger.Pod) {
+		p.Placement = placement.Of(&corev1.PodSpec{NodeSelector: map[string]string{corev1.LabelHostname: "b"}})
+	})
+	if d := steer("a"); d.Reason != NoOtherNode {
+		t.Errorf("where another pod is sure to take the room sent back %v: %s", d.SendBack, d.Reason)
 	}
 }
 
@@ -272,6 +299,9 @@ func TestSteeringLaws(t *testing.T) {
 		l, p := c.ledger(nodes), c.policy()
 		p.Steer = policy.SteerOn
 		r, _ := c.request()
+		for pod := range l.Snapshot().UnboundPods() {
+			l.DeletePod(pod.UID, epoch) // Evaluate looks at them, too.
+		}
 		target, s := pick(c, nodes...).name, l.Snapshot()
 		d := Steer(s, r, Choice{Node: target}, p, epoch)
 		reasons[d.Reason]++

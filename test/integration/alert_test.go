@@ -20,6 +20,12 @@ import (
 // startNode adds a simulated node that ends with the test.
 func startNode(t *testing.T, spec simnode.NodeSpec) *simnode.Node {
 	t.Helper()
+	return startNodes(t, disk.Catalog{}, spec)[0]
+}
+
+// startNodes runs nodes of a test's own, which pull these images; none stands for the default ones.
+func startNodes(t *testing.T, images disk.Catalog, specs ...simnode.NodeSpec) []*simnode.Node {
+	t.Helper()
 	config, err := shared.plane.RESTConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -32,21 +38,22 @@ func startNode(t *testing.T, spec simnode.NodeSpec) *simnode.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It ends with the cleanup below, so that its pods do when a namespace is deleted before.
-	fleet, err := simnode.Start(context.WithoutCancel(t.Context()), simnode.Options{
+	fleet, err := simnode.Start(t.Context(), simnode.Options{
 		Config: config, Speed: 10, ListenAddress: "auto", ServingCACertPEM: ca, ServingCAKeyPEM: key, ClientCAPEM: ca,
-		AuthCacheTTL: -1, Nodes: []simnode.NodeSpec{spec},
+		AuthCacheTTL: -1, Nodes: specs, Images: images,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		fleet.Stop()
-		if err := shared.client.CoreV1().Nodes().Delete(context.Background(), spec.Name, metav1.DeleteOptions{}); err != nil {
-			t.Error(err)
+		for _, spec := range specs {
+			if err := shared.client.CoreV1().Nodes().Delete(context.Background(), spec.Name, metav1.DeleteOptions{}); err != nil {
+				t.Error(err)
+			}
 		}
 	})
-	return fleet.Nodes()[0]
+	return fleet.Nodes()
 }
 
 // logged waits for a log line with all these words.
