@@ -44,7 +44,7 @@ func TestWorkloads(t *testing.T) {
 	kubectl(t, "rollout", "status", "-n", p.namespace, "deployment/web", "--timeout=120s")
 	p.fill(t)
 	setPolicy(t, "mode: Enforce", randomPool)
-	startHeadroom(t)
+	p.startHeadroom(t)
 	p.askForSizes(t, images)
 	before, available := p.running(t, "web"), p.available(t)
 
