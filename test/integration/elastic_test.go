@@ -11,6 +11,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headroom-dev/headroom/test/simnode"
+	"github.com/headroom-dev/headroom/test/simnode/disk"
 )
 
 // oneGroup is the status of a cluster-autoscaler with one group, whose nodes are there.
@@ -18,6 +21,9 @@ const oneGroup = `autoscalerStatus: Running
 nodeGroups:
 - {name: asg-web, health: {status: Healthy, nodeCounts: {registered: {total: 2, ready: 2}}, cloudProviderTarget: 2, minSize: 1, maxSize: 5}}
 `
+
+// denied is how kubectl begins to say that a pod is refused.
+const denied = "Error from server (Forbidden): error when creating \"STDIN\": admission webhook \"pods.headroom.dev\" denied the request: "
 
 // TestAutoscalerStatus: a pod that only a new node could take is refused in a
 // cluster of fixed size, and never hidden from an autoscaler.
@@ -41,9 +47,8 @@ func TestAutoscalerStatus(t *testing.T) {
 		}
 	}
 	const (
-		denied = "Error from server (Forbidden): error when creating \"STDIN\": admission webhook \"pods.headroom.dev\" denied the request: "
-		big    = "image storage: needs 7Gi on a node; none of 2 eligible nodes "
-		huge   = "image storage: needs 20Gi on a node; none of 2 eligible nodes "
+		big  = "image storage: needs 7Gi on a node; none of 2 eligible nodes "
+		huge = "image storage: needs 20Gi on a node; none of 2 eligible nodes "
 	)
 	says := func(about, image, want string) {
 		t.Helper()
@@ -73,4 +78,76 @@ func TestAutoscalerStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	says("the autoscaler is gone", "example.com/big:1", denied+big+"can hold that before pods are evicted (at best 6.5Gi)")
+}
+
+// TestElasticPools: by the labels of Karpenter or a managed pool, or because the policy says so, a pool refuses only what an
+// empty node with the largest disk of the pool could not hold, whoever may use the one that has it.
+func TestElasticPools(t *testing.T) {
+	quiet(t)
+	large := tenGi()
+	large.DiskBytes = 40 << 30
+	spec := func(name string, config disk.Config, labels ...string) simnode.NodeSpec {
+		n := simnode.NodeSpec{Name: name, Config: config, Labels: map[string]string{}}
+		for _, label := range labels {
+			key, value, _ := strings.Cut(label, "=")
+			n.Labels[key] = value
+		}
+		return n
+	}
+	const (
+		big  = "image storage: needs 7Gi; the only eligible node has "
+		huge = "image storage: needs 20Gi; the only eligible node has "
+	)
+	tests := map[string]struct {
+		nodes     []simnode.NodeSpec
+		pool      string // what the policy says of the pool, besides its name and nodes
+		big, huge string
+	}{
+		"Karpenter's": {
+			nodes: []simnode.NodeSpec{spec("elastic-1", tenGi(), poolLabel+"=elastic", "karpenter.sh/nodepool=default")}, pool: "elastic: Auto",
+			big:  "Warning: " + big + "6.5Gi before pods are evicted; a new node of pool tested could take it",
+			huge: denied + huge + "room for 8.5Gi even on an empty disk, nor can a new one",
+		},
+		"a managed one": {
+			nodes: []simnode.NodeSpec{spec("elastic-1", tenGi(), poolLabel+"=elastic", "cloud.google.com/gke-nodepool=web")}, pool: "elastic: Auto",
+			big:  "Warning: " + big + "6.5Gi before pods are evicted; a new node of pool tested could take it",
+			huge: denied + huge + "room for 8.5Gi even on an empty disk, nor can a new one",
+		},
+		"a declared one": {
+			nodes: []simnode.NodeSpec{spec("elastic-1", tenGi(), poolLabel+"=elastic")}, pool: "elastic: true",
+			big:  "Warning: " + big + "6.5Gi before pods are evicted; a new node of pool tested could take it",
+			huge: denied + huge + "room for 8.5Gi even on an empty disk, nor can a new one",
+		},
+		"one with a larger disk, on a node for others": {
+			nodes: []simnode.NodeSpec{spec("elastic-1", tenGi(), poolLabel+"=elastic"), spec("elastic-2", large, poolLabel+"=elastic", "for=others")}, pool: "elastic: true",
+			big:  "Warning: " + big + "6.5Gi before pods are evicted; a new node of pool tested could take it",
+			huge: "Warning: " + huge + "8.5Gi even on an empty disk; a new node of pool tested could take it",
+		},
+		"a declared fixed one of an elastic cluster": {
+			nodes: []simnode.NodeSpec{spec("elastic-1", tenGi(), poolLabel+"=elastic"), spec("elastic-2", tenGi(), "karpenter.sh/nodepool=default")}, pool: "elastic: false",
+			big:  denied + big + "room for 6.5Gi before pods are evicted",
+			huge: denied + huge + "room for 8.5Gi even on an empty disk",
+		},
+	}
+	for what, test := range tests {
+		t.Run(what, func(t *testing.T) {
+			startNodes(t, disk.Catalog{}, test.nodes...)
+			setPolicyText(t, strings.Replace(policyText("mode: Enforce"), "nodePools: [",
+				"nodePools: [{name: tested, selector: {matchLabels: {"+poolLabel+": elastic}}, "+test.pool+"}, ", 1))
+			p := startHeadroom(t)
+			awaitMode(t, p, "Enforce")
+			awaitWebhook(t, p)
+			for image, want := range map[string]string{"example.com/big:1": test.big, "example.com/huge:1": test.huge} {
+				pod := poolPod("app", "elastic", image)
+				// Nodes for others have the label "for".
+				pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "for", Operator: corev1.NodeSelectorOpDoesNotExist}}}},
+				}}}
+				said, _ := dryRun(t, "default", pod)
+				if said = strings.TrimSpace(said); said != want {
+					t.Errorf("%s\n  %s\nwant\n  %s", image, said, want)
+				}
+			}
+		})
+	}
 }
