@@ -145,7 +145,7 @@ func (s *survey) heldBack(d *Decision, elastic bool) Reason {
 
 // wait names the images that are worth a short wait.
 func (s *survey) wait(d *Decision) {
-	if d.Mode != policy.Enforce || s.workload != nil || !s.refusedIfHuge() {
+	if d.Mode != policy.Enforce || !s.refusedIfHuge() {
 		return
 	}
 	d.WaitFor = s.marked(s.waitFor)
