@@ -108,11 +108,7 @@ func (s *Events) write(ctx context.Context, e Event) error {
 		case attempt == eventAttempts, apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
 			return err
 		}
-		retry := time.NewTimer(eventRetry)
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			retry.Stop()
+		if sleep(ctx, eventRetry); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}

@@ -42,7 +42,7 @@ type owners struct {
 	now     func() time.Time
 	log     logr.Logger
 	known   *recent[types.UID, ownerEntry]
-	problem string // the last one that was logged
+	missing problem // of permissions
 }
 
 // ownerEntry is what is known of one ReplicaSet or Job.
@@ -125,12 +125,13 @@ func (o *owners) ask(ctx context.Context, namespace string, direct *metav1.Owner
 
 // report logs a missing permission, once: the rest is about single objects that come and go.
 func (o *owners) report(err error) {
-	sentence, missing := MissingPermission(err)
-	switch {
-	case missing && sentence != o.problem:
-		o.problem = sentence
-		o.log.Error(err, "Owner not found, Events go to what made the pods", "reason", sentence)
-	case !missing && !apierrors.IsNotFound(err):
+	if _, missing := MissingPermission(err); missing {
+		if what, isNew := o.missing.occurred(err); isNew {
+			o.log.Error(err, "Owner not found, Events go to what made the pods", "reason", what)
+		}
+		return
+	}
+	if !apierrors.IsNotFound(err) {
 		o.log.V(1).Info("Owner not found, the Event goes to what made the pod", "reason", err.Error())
 	}
 }

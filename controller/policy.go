@@ -126,7 +126,7 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	s.watch.recovered()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last != nil && s.last.UID == c.UID && sameText(s.last, c) {
+	if s.last != nil && s.last.UID == c.UID && policy.SameText(s.last.Data, c.Data) {
 		return
 	}
 	s.last = c

@@ -63,15 +63,7 @@ func defaults() *loaded {
 }
 
 func auditDefaults(source PolicyOrigin, problem string) *loaded {
-	p := policy.Default()
-	p.Mode = policy.Audit
-	return &loaded{policy: p, state: PolicyState{Source: source, Version: string(source), Problem: problem}}
-}
-
-func sameText(a, b *corev1.ConfigMap) bool {
-	x, foundX := a.Data[policy.ConfigMapKey]
-	y, foundY := b.Data[policy.ConfigMapKey]
-	return x == y && foundX == foundY
+	return &loaded{policy: policy.Fallback(), state: PolicyState{Source: source, Version: string(source), Problem: problem}}
 }
 
 func versionOf(c *corev1.ConfigMap) string {

@@ -18,14 +18,10 @@ import (
 // one that is not synced; a nil policy is the default one in mode Audit, as for a process that has no valid policy.
 func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) Decision {
 	if p == nil {
-		p = policy.Default()
-		p.Mode = policy.Audit
+		p = policy.Fallback()
 	}
 	d := Decision{Action: Allow, Verdict: verdict.Unknown, Invalid: slices.Clone(r.Invalid)}
-	mode, ignored := p.ModeFor(r.NamespaceMode)
-	if d.Mode = mode; ignored != nil {
-		d.ModeIgnored = ignored.Error()
-	}
+	d.Mode, d.ModeIgnored = modeFor(p, r.NamespaceMode)
 	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames, bound: r.nodeName() != ""}
 	if d.Reason = notJudged(s, &r, p, &d); d.Reason != "" {
 		d.Message = say.undecided(&d, &r)
@@ -44,6 +40,15 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 	}
 	d.Message = say.undecided(&d, &r)
 	return d
+}
+
+// modeFor returns the mode in force, and why the namespace's label was not followed, empty where it was.
+func modeFor(p *policy.Policy, namespaceMode string) (mode policy.Mode, ignored string) {
+	mode, err := p.ModeFor(namespaceMode)
+	if err != nil {
+		ignored = err.Error()
+	}
+	return mode, ignored
 }
 
 // notJudged returns the reason for which no node needs to be looked at, empty where there is none.

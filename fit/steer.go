@@ -69,14 +69,10 @@ type Steering struct {
 // nodes, too little is known. Where a pod's volumes are is not known here.
 func Steer(s *ledger.Snapshot, r Request, c Choice, p *policy.Policy, now time.Time) Steering {
 	if p == nil {
-		p = policy.Default()
-		p.Mode = policy.Audit
+		p = policy.Fallback()
 	}
 	d := Steering{Pod: r.UID, Verdict: verdict.Unknown}
-	mode, ignored := p.ModeFor(r.NamespaceMode)
-	if d.Mode = mode; ignored != nil {
-		d.ModeIgnored = ignored.Error()
-	}
+	d.Mode, d.ModeIgnored = modeFor(p, r.NamespaceMode)
 	if d.Reason = notSteered(s, &r, p, &d); d.Reason != "" {
 		return d
 	}

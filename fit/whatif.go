@@ -158,18 +158,12 @@ func restLine(rest []group) string {
 	return line(strings.Join(parts, "; "))
 }
 
-// done is what becomes of a pod.
+// done is what becomes of a pod, for the two actions that a change can bring.
 func (a Action) done() string {
-	switch a {
-	case Deny:
+	if a == Deny {
 		return "refused"
-	case Warn:
-		return "warned about"
-	case Allow:
-		return "admitted"
-	default:
-		return "admitted"
 	}
+	return "warned about"
 }
 
 func counted(n int, what string) string {

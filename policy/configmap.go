@@ -14,3 +14,10 @@ func LoadConfigMap(data map[string]string, strict bool) (p *Policy, warnings []s
 	}
 	return Load([]byte(text), strict)
 }
+
+// SameText reports whether the data of two ConfigMaps has the same policy, valid or not.
+func SameText(a, b map[string]string) bool {
+	x, foundX := a[ConfigMapKey]
+	y, foundY := b[ConfigMapKey]
+	return x == y && foundX == foundY
+}

@@ -130,6 +130,13 @@ func Default() *Policy {
 	}
 }
 
+// Fallback returns the policy of a process that has no valid one: the default in mode Audit. The caller owns it.
+func Fallback() *Policy {
+	p := Default()
+	p.Mode = Audit
+	return p
+}
+
 // Exempt reports whether pods of this namespace or priority class are admitted without judging, and which of the two it
 // was: "namespace" or "priorityClass".
 func (p *Policy) Exempt(namespace, priorityClass string) (reason string, exempt bool) {

@@ -5,13 +5,11 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -23,14 +21,9 @@ const labelPrefix = "headroom.dev/"
 // reviewNamespace judges labels of ours that a namespace gets or loses. What a label was already is nobody's mistake now: a
 // namespace whose label means nothing can be updated, and deleted, like any other.
 func (h *policyReviewer) reviewNamespace(ctx context.Context, req *admissionv1.AdmissionRequest, until time.Time) outcome {
-	var after, before metav1.PartialObjectMetadata
-	if err := utiljson.Unmarshal(req.Object.Raw, &after); err != nil {
-		return undecided(req, Undecodable, fmt.Errorf("the Namespace can't be decoded: %w", err))
-	}
-	if req.Operation == admissionv1.Update {
-		if err := utiljson.Unmarshal(req.OldObject.Raw, &before); err != nil {
-			return undecided(req, Undecodable, fmt.Errorf("the Namespace before the update can't be decoded: %w", err))
-		}
+	after, before, err := afterAndBefore[metav1.PartialObjectMetadata](req)
+	if err != nil {
+		return undecided(req, Undecodable, err)
 	}
 	set := ours(before.Labels, after.Labels)
 	if value, changed := set[policy.ModeLabel]; changed {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
-	"github.com/headroom-dev/headroom/policy"
 	"github.com/headroom-dev/headroom/verdict"
 )
 
@@ -33,7 +32,6 @@ type Notice struct {
 	// Action is Warn or Deny, also where nobody was shown a warning.
 	Action  fit.Action
 	Verdict verdict.Verdict
-	Mode    policy.Mode
 	// Images stands for the images that were judged: a short text, equal for the pods of one template.
 	Images string
 	// Message is the sentence.
@@ -45,7 +43,7 @@ func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, images []
 		APIVersion: schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String(), Kind: req.Kind.Kind,
 		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(),
 		Controller: metav1.GetControllerOfNoCopy(object), Operation: req.Operation, SubResource: req.SubResource,
-		Action: d.Action, Verdict: d.Verdict, Mode: d.Mode, Images: digestOf(images), Message: sentence(d),
+		Action: d.Action, Verdict: d.Verdict, Images: digestOf(images), Message: sentence(d),
 	}
 	// The request names the namespace that counts; in the object it may be missing.
 	if req.Namespace != "" {

@@ -24,10 +24,10 @@ func TestWhatIsTold(t *testing.T) {
 		return fit.Decision{Action: action, Mode: mode, Verdict: verdict.EvictsPods, Message: sentenceForPeople}
 	}
 	images, _ := imageref.OfPod(&aPod().Spec)
-	notice := func(action fit.Action, mode policy.Mode, controller *metav1.OwnerReference) []Notice {
+	notice := func(action fit.Action, controller *metav1.OwnerReference) []Notice {
 		return []Notice{{
 			APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "llm", UID: aPod().UID, Controller: controller,
-			Operation: admissionv1.Create, Action: action, Mode: mode, Verdict: verdict.EvictsPods,
+			Operation: admissionv1.Create, Action: action, Verdict: verdict.EvictsPods,
 			Images: digestOf(images), Message: sentenceForPeople,
 		}}
 	}
@@ -37,10 +37,10 @@ func TestWhatIsTold(t *testing.T) {
 		dryRun   bool
 		want     []Notice
 	}{
-		"a warning":                             {said(fit.Warn, policy.Warn), aPod(), false, notice(fit.Warn, policy.Warn, nil)},
-		"a refusal":                             {said(fit.Deny, policy.Enforce), aPod(), false, notice(fit.Deny, policy.Enforce, nil)},
-		"a warning that no controller is shown": {said(fit.Warn, policy.Warn), aPod(made), false, notice(fit.Warn, policy.Warn, &owner)},
-		"a pod whose namespace only the request has":    {said(fit.Warn, policy.Warn), aPod(func(p *corev1.Pod) { p.Namespace = "" }), false, notice(fit.Warn, policy.Warn, nil)},
+		"a warning":                             {said(fit.Warn, policy.Warn), aPod(), false, notice(fit.Warn, nil)},
+		"a refusal":                             {said(fit.Deny, policy.Enforce), aPod(), false, notice(fit.Deny, nil)},
+		"a warning that no controller is shown": {said(fit.Warn, policy.Warn), aPod(made), false, notice(fit.Warn, &owner)},
+		"a pod whose namespace only the request has":    {said(fit.Warn, policy.Warn), aPod(func(p *corev1.Pod) { p.Namespace = "" }), false, notice(fit.Warn, nil)},
 		"nothing of a dry run":                          {said(fit.Deny, policy.Enforce), aPod(), true, nil},
 		"nothing of what is allowed":                    {said(fit.Allow, policy.Warn), aPod(), false, nil},
 		"nothing of a decision that does not hold":      {said(fit.Deny, policy.Audit), aPod(), false, nil},
@@ -98,7 +98,7 @@ func TestTemplatesThatAreTold(t *testing.T) {
 	}
 	want := Notice{
 		APIVersion: "apps/v1", Kind: "Deployment", Namespace: "team-a", Name: "llm", UID: aDeployment().UID,
-		Operation: admissionv1.Update, Action: fit.Warn, Mode: policy.Enforce, Verdict: verdict.EvictsPods,
+		Operation: admissionv1.Update, Action: fit.Warn, Verdict: verdict.EvictsPods,
 		Images: told[1].Images, Message: sentenceForPeople,
 	}
 	if diff := cmp.Diff(want, told[0]); diff != "" {

@@ -13,7 +13,6 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -45,8 +44,7 @@ func (h *policyReviewer) reviewSetting(ctx context.Context, req *admissionv1.Adm
 	case core && req.Resource.Resource == "namespaces" && req.Operation != admissionv1.Delete:
 		return h.reviewNamespace(ctx, req, until)
 	default:
-		return undecided(req, Unexpected, fmt.Errorf("%s of %s/%s %s is not judged: the webhook's rules should ask for the ConfigMap %s and for labels of namespaces only",
-			req.Operation, req.Resource.Resource, req.SubResource, req.Name, policy.ConfigMapName))
+		return unexpected(req)
 	}
 }
 
@@ -56,17 +54,12 @@ func (h *policyReviewer) reviewPolicy(ctx context.Context, req *admissionv1.Admi
 		p := policy.Default()
 		return h.admitted(req, policySetting, []string{fit.NoPolicyNote(p)}, h.lookAtPolicy(ctx, p, until))
 	}
-	var after, before corev1.ConfigMap
-	if err := utiljson.Unmarshal(req.Object.Raw, &after); err != nil {
-		return undecided(req, Undecodable, fmt.Errorf("the ConfigMap can't be decoded: %w", err))
-	}
-	if req.Operation == admissionv1.Update {
-		if err := utiljson.Unmarshal(req.OldObject.Raw, &before); err != nil {
-			return undecided(req, Undecodable, fmt.Errorf("the ConfigMap before the update can't be decoded: %w", err))
-		}
+	after, before, err := afterAndBefore[corev1.ConfigMap](req)
+	if err != nil {
+		return undecided(req, Undecodable, err)
 	}
 	p, notes, err := policy.LoadConfigMap(after.Data, true)
-	same := req.Operation == admissionv1.Update && sameText(before.Data, after.Data)
+	same := req.Operation == admissionv1.Update && policy.SameText(before.Data, after.Data)
 	switch {
 	case same && err != nil:
 		// Whoever changes a label, or lets the ConfigMap go, is not who has to mend it.
@@ -78,12 +71,6 @@ func (h *policyReviewer) reviewPolicy(ctx context.Context, req *admissionv1.Admi
 	default:
 		return h.admitted(req, policySetting, append(notes, fit.PolicyNotes(p, h.Clock.Now())...), h.lookAtPolicy(ctx, p, until))
 	}
-}
-
-func sameText(a, b map[string]string) bool {
-	x, foundX := a[policy.ConfigMapKey]
-	y, foundY := b[policy.ConfigMapKey]
-	return x == y && foundX == foundY
 }
 
 // lookAtPolicy says what p would change where it took the place of the policy in force.

@@ -11,6 +11,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -41,6 +42,20 @@ const (
 	lookedKey   = "looked"
 	stricterKey = "stricter"
 )
+
+// afterAndBefore decodes the object of a request, and what it was before: the zero value where it is made.
+func afterAndBefore[T any](req *admissionv1.AdmissionRequest) (after, before T, err error) {
+	if err := utiljson.Unmarshal(req.Object.Raw, &after); err != nil {
+		return after, before, fmt.Errorf("the %s can't be decoded: %w", req.Kind.Kind, err)
+	}
+	if req.Operation != admissionv1.Update {
+		return after, before, nil
+	}
+	if err := utiljson.Unmarshal(req.OldObject.Raw, &before); err != nil {
+		return after, before, fmt.Errorf("the %s before the update can't be decoded: %w", req.Kind.Kind, err)
+	}
+	return after, before, nil
+}
 
 // admitted is the answer to a setting that is valid, and what there is to say about it.
 func (h *policyReviewer) admitted(req *admissionv1.AdmissionRequest, setting Setting, notes []string, found fit.WhatIf) outcome {
