@@ -55,7 +55,7 @@ e2e: ## Real kubelets and containerd only (root)
 
 .PHONY: bench
 bench: ## Benchmarks of the core
-	go test -run '^$$' -bench . -benchmem ./estimate/... ./ledger/... ./fit/... ./webhook/...
+	go test -run '^$$' -bench . -benchmem ./estimate/... ./imageref/... ./placement/... ./ledger/... ./fit/... ./controller/... ./webhook/...
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZTIME (default 30s)

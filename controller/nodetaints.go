@@ -20,7 +20,8 @@ import (
 )
 
 const (
-	// taintLife is how long a soft taint stays after the last binding that was sent back from the node. A pull, and the sample
+	// taintLife is how long a soft taint stays after it was written, which is up to taintRenewal before the last binding that was
+	// sent back from the node. A pull, and the sample
 	// that shows it, is over by then more often than not; if the node is still too full, the next binding says so.
 	taintLife = 2 * time.Minute
 	// taintRenewal is how old a taint may be and still need no new value when a further binding is sent back.

@@ -18,7 +18,8 @@ import (
 )
 
 // podSharing lets the slim pods of one controller share the memory of all that they have in common: a pod that is one of a
-// thousand replicas then costs little more than its own name and status. It keeps nothing alive that no pod has.
+// thousand replicas then costs little more than its own name and status. What no pod has any more is kept until the next
+// sweep.
 type podSharing struct {
 	mu      sync.Mutex
 	byOwner map[types.UID]*podCommon

@@ -13,9 +13,13 @@ import (
 )
 
 // The rule of those who wait. Nobody knows yet to which of several nodes pods will be bound that have just been admitted, so
-// that none of the nodes has certainly less room for them. All of them together have: each image comes to one node at the
-// least. A burst of pods is held to that, where each of its pods would fit for itself. Only pods of the same namespace count:
-// what is not bound yet may never be, and is no reason to refuse somebody else's pod.
+// that none of the nodes has certainly less room for them. All of them together have, if the pods go where they fit: each
+// image comes to one node at the least. A burst of pods is held to that, where each of its pods would fit for itself. Only pods
+// of the same namespace count: what is not bound yet may never be, and is no reason to refuse somebody else's pod.
+//
+// It is too strict where that "if" does not hold: of an image that is larger than the room of its node, all of it is taken from
+// the rest; what the pods request is not looked at; and they count for as long as they wait, even for a scheduler that nobody
+// runs.
 
 // maxWaiting bounds how many images that are waited for are looked at for one pod, and maxWaitingLooks how many pairs of one
 // and a node. Further images are taken for none.
