@@ -162,6 +162,8 @@ func TestBindingLetThrough(t *testing.T) {
 	same := func(*admissionv1.AdmissionReview) {}
 	exempt := because(fit.ExemptPod)
 	exempt.Exemption = "namespace"
+	excepted := because(fit.Excepted)
+	excepted.Exception = "llm-move"
 	modeOff, nobody, fine := tooFull, tooFull, tooFull
 	modeOff.Mode, nobody.Pod, fine.Verdict = policy.Off, "", verdict.Fits
 	for what, c := range map[string]struct {
@@ -172,6 +174,7 @@ func TestBindingLetThrough(t *testing.T) {
 		outcome    string
 		annotation [2]string
 	}{
+		"an exception is for it":        {excepted, "", same, "excepted", [2]string{"exception", "llm-move"}},
 		"it fits":                       {because(""), "", same, "fits", [2]string{"verdict", "EvictsPods"}},
 		"there is no other node":        {because(fit.NoOtherNode), "", same, "no-other-node", [2]string{"undecided", "no-other-node"}},
 		"the pod is not known":          {because(fit.UnknownPod), "", same, "unknown-pod", [2]string{"undecided", "unknown-pod"}},

@@ -66,8 +66,9 @@ type HandlerOptions struct {
 	PolicyVersion func() string
 	// Want is told which images lack a size, so that somebody finds it out. It must not block. Dry runs don't call it.
 	Want func(images []imageref.Ref)
-	// Sizes and SizeWait are the one wait of pods and templates: in mode Enforce, not for dry runs, when a size could turn the answer into
-	// a refusal, or of a template into the warning of one, and never longer than half of what the API server gives the request. No wait if nil or not positive.
+	// Sizes and SizeWait are the one wait of pods and templates: in mode Enforce, not for dry runs, when a size could turn the
+	// answer into a refusal, or of a template into the warning of one, and never longer than half of what the API server gives
+	// the request. No wait if nil or not positive.
 	Sizes    SizeWaiter
 	SizeWait time.Duration
 	// Tell is told about every pod and template that was warned about or refused, so that somebody repeats it where warnings

@@ -48,6 +48,9 @@ func (h *Handler) steered(req *admissionv1.AdmissionRequest, binding *corev1.Bin
 	if d.Message != "" {
 		annotations[messageKey] = oneLine(d.Message)
 	}
+	if d.Exception != "" {
+		annotations[exceptionKey] = oneLine(d.Exception)
+	}
 	if d.ModeIgnored != "" {
 		annotations[modeIgnoredKey] = oneLine(d.ModeIgnored)
 	}

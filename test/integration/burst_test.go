@@ -135,5 +135,8 @@ func aSteeredBurst(t *testing.T, name string, spare int) (beyond int) {
 		through += p.Metric(t, "headroom_steering_bindings_total", "outcome=no-other-node")
 	}
 	t.Logf("%v bindings sent back, %v let through for want of another node", sentBack, through)
+	if sentBack == 0 {
+		t.Error("no binding was sent back: the burst says nothing about steering")
+	}
 	return beyond
 }
