@@ -6,6 +6,7 @@ package controller
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -67,7 +68,7 @@ func TestAFloodOfForgedSendBacks(t *testing.T) {
 	}
 	for i := range maxSentBackPods + 10 {
 		c.take(sentBackEvent(i, func(e *corev1.Event) {
-			e.Namespace, e.InvolvedObject.Namespace, e.InvolvedObject.UID = "flood", "flood", types.UID(fmt.Sprint(i))
+			e.Namespace, e.InvolvedObject.Namespace, e.InvolvedObject.UID = "flood", "flood", types.UID(strconv.Itoa(i))
 		}))
 	}
 	if n := c.pods.len(); n != maxSentBackPods {
@@ -79,7 +80,7 @@ func TestAFloodOfForgedSendBacks(t *testing.T) {
 	c = newSendBackCounts(nil)
 	for i := range 200 {
 		c.take(sentBackEvent(i, func(e *corev1.Event) { e.InvolvedObject.UID = types.UID(fmt.Sprint(i, huge)) }))
-		c.take(sentBackEvent(i, func(e *corev1.Event) { e.InvolvedObject.UID, e.Name = types.UID(fmt.Sprint(i)), fmt.Sprint(i, huge) }))
+		c.take(sentBackEvent(i, func(e *corev1.Event) { e.InvolvedObject.UID, e.Name = types.UID(strconv.Itoa(i)), fmt.Sprint(i, huge) }))
 	}
 	if n, bytes := c.pods.len(), textIn(reflect.ValueOf(c.pods.shares)); n != 0 || bytes != 0 {
 		t.Errorf("%d pods and %d bytes are kept of Events of megabytes", n, bytes)

@@ -125,8 +125,8 @@ func textIn(v reflect.Value) (bytes int) {
 			bytes += textIn(entries.Key()) + textIn(entries.Value())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			bytes += textIn(v.Field(i))
+		for _, field := range v.Fields() {
+			bytes += textIn(field)
 		}
 	default:
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestRefusedPodsWithHugeOwnersLeaveNoMemory(t *testing.T) {
 			for i := range pods {
 				// The UIDs differ, or they would be one notice.
 				refs := append([]metav1.OwnerReference(nil), owners...)
-				refs[len(refs)-1].UID += types.UID(fmt.Sprint(i))
+				refs[len(refs)-1].UID += types.UID(strconv.Itoa(i))
 				refuse(t, handler, &corev1.Pod{
 					TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 					ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: fmt.Sprint("web-", i), OwnerReferences: refs},
