@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +68,41 @@ func TestAutoscalerIsFollowed(t *testing.T) {
 	wait(t, func() bool { return !present() })
 	if err := done(); err != nil {
 		t.Errorf("end: %v", err)
+	}
+}
+
+// A ConfigMap may come while the first list, that has none, is being thought about. Which of the two is first must not matter.
+func TestAutoscalerThatComesAtFirst(t *testing.T) {
+	for what, first := range map[string]func(*AutoscalerStatus){
+		"the list first":      func(s *AutoscalerStatus) { s.noneListed(); s.set(autoscalerStatusOf(statusYAML)) },
+		"the ConfigMap first": func(s *AutoscalerStatus) { s.set(autoscalerStatusOf(statusYAML)); s.noneListed() },
+		"at the same time": func(s *AutoscalerStatus) {
+			var both sync.WaitGroup
+			both.Go(s.noneListed)
+			both.Go(func() { s.set(autoscalerStatusOf(statusYAML)) })
+			both.Wait()
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			l := syncedLedger()
+			s, err := NewAutoscalerStatus(fake.NewClientset(), l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first(s); !l.Snapshot().Autoscaler().Unseen() {
+				t.Errorf("the ledger has %+v", l.Snapshot().Autoscaler())
+			}
+		})
+	}
+	l := syncedLedger()
+	s, err := NewAutoscalerStatus(fake.NewClientset(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.set(autoscalerStatusOf(statusYAML))
+	s.none()
+	if s.noneListed(); l.Snapshot().Autoscaler().Present {
+		t.Error("one that came and went is still there")
 	}
 }
 
