@@ -54,10 +54,13 @@ func TestAutoscalerIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(t, present)
+	if !l.Snapshot().Autoscaler().Unseen() {
+		t.Error("while it starts, nobody knows its groups")
+	}
 	if _, err := configMaps.Update(t.Context(), autoscalerStatusOf(statusYAML), metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, func() bool { return l.Snapshot().Autoscaler().Unseen() })
+	wait(t, func() bool { return l.Snapshot().Autoscaler().Groups != nil })
 	want := []ledger.NodeGroup{{Name: "pool-web", Nodes: 3, MaxNodes: 10}, {Name: "pool-gpu", MaxNodes: 4}}
 	if diff := cmp.Diff(want, l.Snapshot().Autoscaler().Groups); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -79,10 +79,14 @@ func (o oracle) mayComeIn(value string) bool {
 	return (o.wishes.pool == "" || o.wishes.pool == value) && o.grows(o.p.PoolOf(map[string]string{"pool": value}))
 }
 
-// unseenWanted reports whether a group without nodes is told of, or no node in reach has enough GPUs: of those that are not
+// unseenWanted reports whether a group without nodes is told of, or may be, or no node in reach has enough GPUs: of those that are not
 // of fixed number where there are such.
 func (o oracle) unseenWanted(all []judged) bool {
-	for _, group := range o.s.Autoscaler().Groups {
+	autoscaler := o.s.Autoscaler()
+	if autoscaler.Present && autoscaler.Groups == nil {
+		return true
+	}
+	for _, group := range autoscaler.Groups {
 		if group.Nodes == 0 && group.MaxNodes > 0 {
 			return true
 		}

@@ -103,7 +103,8 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 		}
 	}
 	if c.oneIn(20) {
-		l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: []ledger.NodeGroup{{Name: "group", Nodes: c.IntN(2), MaxNodes: c.IntN(3)}}})
+		group := []ledger.NodeGroup{{Name: "group", Nodes: c.IntN(2), MaxNodes: c.IntN(3)}}
+		l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: pick(c, group, group, nil)})
 	}
 	for i := range c.IntN(4) {
 		name := fmt.Sprintf("p%d", i)
