@@ -101,9 +101,10 @@ func TestAutoscalerOf(t *testing.T) {
 
 // What somebody made to be hard to read costs no more than its size; the autoscaler is there all the same.
 func TestHostileAutoscalerStatus(t *testing.T) {
-	bomb := "autoscalerStatus: Running\na: &a [x,x,x,x,x,x,x,x,x]\n"
+	var bomb strings.Builder
+	bomb.WriteString("autoscalerStatus: Running\na: &a [x,x,x,x,x,x,x,x,x]\n")
 	for key := 'b'; key < 'j'; key++ {
-		bomb += fmt.Sprintf("%c: &%c [%s*%c]\n", key, key, strings.Repeat(fmt.Sprintf("*%c,", key-1), 8), key-1)
+		fmt.Fprintf(&bomb, "%c: &%c [%s*%c]\n", key, key, strings.Repeat(fmt.Sprintf("*%c,", key-1), 8), key-1)
 	}
 	const mebibyte = 1 << 20
 	fill := func(before, repeated, after string) string {
@@ -113,7 +114,7 @@ func TestHostileAutoscalerStatus(t *testing.T) {
 		text   string
 		groups int
 	}{
-		"aliases of aliases":       {bomb, 0},
+		"aliases of aliases":       {bomb.String(), 0},
 		"deep lists":               {fill("autoscalerStatus: Running\nx: ", "[", ""), 0},
 		"keys of keys":             {fill("", "? ", ""), 0},
 		"very many groups":         {fill("autoscalerStatus: Running\nnodeGroups: [", "{name: a, health: {maxSize: 1}},", "]"), 32766},

@@ -76,7 +76,7 @@ func (s *survey) addToPool(row *ledger.NodeRow, c *class, a *ledger.Account) {
 
 // covers reports whether the node, without any other pod on it, has what the pod requests.
 func (s *survey) covers(row *ledger.NodeRow) bool {
-	return s.request.Placement == nil || row.Node.Node.Allocatable.Cover(s.request.Placement.Requests())
+	return s.request.Placement == nil || row.Allocatable.Cover(s.request.Placement.Requests())
 }
 
 // twinMatches reports whether the pod could go to a node that differs from this one in nothing but its name. A pod with

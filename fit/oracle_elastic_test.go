@@ -4,8 +4,8 @@
 package fit
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -30,7 +30,7 @@ func (w wishes) pod() *corev1.Pod {
 		selects("pool", w.pool)(pod)
 	}
 	if w.gpus > 0 {
-		requests(gpus, fmt.Sprint(w.gpus))(pod)
+		requests(gpus, strconv.FormatInt(w.gpus, 10))(pod)
 	}
 	return pod
 }
@@ -93,7 +93,7 @@ func (o oracle) unseenWanted(all []judged) bool {
 	}
 	var fixed, other []int64
 	for _, j := range all {
-		have := j.row.Node.Node.Allocatable.Extended[gpus]
+		have := j.row.Allocatable.Extended[gpus]
 		if pool := o.p.PoolOf(j.row.Labels); pool != nil && pool.Elastic == policy.ElasticFalse {
 			fixed = append(fixed, have)
 		} else {
