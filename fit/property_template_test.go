@@ -41,8 +41,11 @@ func templateWorldOf(seed uint64) *templateWorld {
 	case 1, 2:
 		w.pod.Spec.NodeSelector = map[string]string{"pool": pick(c, "x", "y", "z")}
 	}
+	if !c.oneIn(3) {
+		wants(pick(c, "1", "4", "9"))(w.pod)
+	}
 	if c.oneIn(2) {
-		wantsCPU(w.pod)
+		pick(c, apart, spread)(w.pod)
 	}
 	for _, n := range nodes {
 		if c.oneIn(4) {
