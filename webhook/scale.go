@@ -51,7 +51,7 @@ func (h *Handler) reviewScale(ctx context.Context, req *admissionv1.AdmissionReq
 		})
 	}
 	if pod == nil {
-		return undecided(req, UnknownTemplate, fmt.Errorf("the %s can't be judged by how many pods it wants: it has none that tells what they are like", kind.Kind))
+		return undecided(req, UnknownTemplate, fmt.Errorf("the %s has no pod that tells what more of them would be like", kind.Kind))
 	}
 	return h.judgeWorkload(ctx, req, kind, workload.OfPod(kind.Kind, after.ObjectMeta, int(after.Spec.Replicas), pod), waitUntil)
 }
