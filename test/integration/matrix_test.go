@@ -117,7 +117,7 @@ func withRollouts(t *testing.T) {
 
 func askedOfAny(t *testing.T, p *serve.Process) float64 {
 	t.Helper()
-	return asked(t, p) + p.Metric(t, "headroom_steering_bindings_total")
+	return asked(t, p) + p.Metric(t, "headroom_steering_bindings_total") + p.Metric(t, "headroom_admission_undecided_total", "reason=unknown-template")
 }
 
 // askAll asks for each row, some at a time, and returns the names of the requests.
