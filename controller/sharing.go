@@ -94,6 +94,7 @@ func (c *podCommon) shareWith(p *corev1.Pod) {
 	unify(&last.NodeSelector, &own.NodeSelector, maps.Equal)
 	unify(&last.Tolerations, &own.Tolerations, sameTolerations)
 	unify(&last.Affinity, &own.Affinity, semantically)
+	unify(&last.TopologySpreadConstraints, &own.TopologySpreadConstraints, semantically)
 	unify(&last.OS, &own.OS, ptr.Equal)
 	unify(&last.Overhead, &own.Overhead, sameQuantities)
 	unify(&last.Resources, &own.Resources, semantically)
@@ -145,6 +146,6 @@ func sameTolerations(a, b []corev1.Toleration) bool {
 func sameContainers(a, b []corev1.Container) bool {
 	return slices.EqualFunc(a, b, func(x, y corev1.Container) bool {
 		return x.Name == y.Name && x.Image == y.Image && x.ImagePullPolicy == y.ImagePullPolicy &&
-			ptr.Equal(x.RestartPolicy, y.RestartPolicy) && sameQuantities(x.Resources.Requests, y.Resources.Requests)
+			ptr.Equal(x.RestartPolicy, y.RestartPolicy) && slices.Equal(x.Ports, y.Ports) && sameQuantities(x.Resources.Requests, y.Resources.Requests)
 	})
 }

@@ -75,10 +75,11 @@ func SlimNode(obj any) (any, error) {
 //   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
 //     of each image volume its source: what is pulled, and what the scheduler reserves;
 //   - overhead and the pod's own resources, for the same sum;
-//   - until it has finished: its controller, node selector, required node affinity, tolerations, operating system, labels and
-//     priority class: what it would be if it were created again, where it could land and what exempts it. Once it is bound, that
-//     is without the labels that only this one pod of its set has, and with nothing but the controller for a pod of a DaemonSet
-//     or a static one: they can't land elsewhere;
+//   - until it has finished: its controller, creationTimestamp, node selector, required node affinity, tolerations, operating
+//     system, labels and priority class, and what keeps it off nodes that have another of its template (ports of the node,
+//     required anti-affinity and spread by host name): what it would be if it were created again, where it could land and what
+//     exempts it. Once it is bound, that is without the labels that only this one pod of its set has, and with nothing but the
+//     controller for a pod of a DaemonSet or a static one: they can't land elsewhere;
 //   - until it is bound: scheduling gates;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
@@ -142,7 +143,7 @@ func keepUnbound(slim, p *corev1.Pod) {
 	}
 }
 
-// keepPlacement copies what says where a pod may land.
+// keepPlacement copies what says where a pod may land, and beside how many of its kind.
 func keepPlacement(slim, p *corev1.Pod) {
 	slim.Spec.NodeSelector = p.Spec.NodeSelector
 	slim.Spec.Tolerations = p.Spec.Tolerations
@@ -151,6 +152,7 @@ func keepPlacement(slim, p *corev1.Pod) {
 		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}
 	}
+	keepApart(slim, p)
 }
 
 func slimContainers(containers []corev1.Container) []corev1.Container {

@@ -37,7 +37,9 @@ type survey struct {
 	// objects is set where the pod would be warned about or refused, in a mode that does so.
 	objects bool
 	// held counts the possible nodes that are not ready and likely have all images: replicas of a template may run there.
-	held int
+	// heldPlaces is how many they can hold.
+	held       int
+	heldPlaces int64
 	// pools are those of the possible nodes.
 	pools map[*policy.NodePool]*pool
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
@@ -76,7 +78,7 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 func (s *survey) begin() {
 	s.possible, s.ready = tally{threshold: s.policy.DenyAt}, tally{threshold: warnAt(s.policy)}
 	s.ever = s.ready
-	s.total, s.pastIfHuge, s.held = total{need: unbounded}, 0, 0
+	s.total, s.pastIfHuge, s.held, s.heldPlaces = total{need: unbounded}, 0, 0, 0
 	if s.everyNode() {
 		s.ever.worst, s.ready.worst = new(ranked), new(ranked)
 	}
@@ -173,7 +175,7 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 		s.ready.add(&result, result.LikelyVerdict, expected, exact)
 	}
 	if s.workload != nil {
-		s.addForTemplate(&result)
+		s.addForTemplate(row, &result)
 	}
 	s.addToPool(row, class, &account)
 }

@@ -79,8 +79,8 @@ func (o oracle) mayComeIn(value string) bool {
 	return (o.wishes.pool == "" || o.wishes.pool == value) && o.grows(o.p.PoolOf(map[string]string{"pool": value}))
 }
 
-// unseenWanted reports whether a group without nodes is told of, or may be, or no node in reach has enough GPUs: of those that are not
-// of fixed number where there are such.
+// unseenWanted reports whether a group without nodes is told of, or may be, or no node in reach has the GPUs and processors for
+// the pod: of those that are not of fixed number where there are such.
 func (o oracle) unseenWanted(all []judged) bool {
 	autoscaler := o.s.Autoscaler()
 	if autoscaler.Present && autoscaler.Groups == nil {
@@ -91,9 +91,9 @@ func (o oracle) unseenWanted(all []judged) bool {
 			return true
 		}
 	}
-	var fixed, other []int64
+	var fixed, other []bool
 	for _, j := range all {
-		have := j.row.Allocatable.Extended[gpus]
+		have := j.row.Allocatable.Extended[gpus] >= o.wishes.gpus && j.row.Allocatable.MilliCPU >= o.r.Placement.Requests().MilliCPU
 		if pool := o.p.PoolOf(j.row.Labels); pool != nil && pool.Elastic == policy.ElasticFalse {
 			fixed = append(fixed, have)
 		} else {
@@ -103,5 +103,5 @@ func (o oracle) unseenWanted(all []judged) bool {
 	if len(other) == 0 {
 		other = fixed
 	}
-	return slices.Max(other) < o.wishes.gpus
+	return !slices.Contains(other, true)
 }

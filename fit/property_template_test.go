@@ -37,8 +37,11 @@ func templateWorldOf(seed uint64) *templateWorld {
 	w.images = r.Images
 	w.wishes = c.wishes()
 	w.pod = w.wishes.pod()
-	if w.wishes.gpus == 0 && c.oneIn(2) {
-		wantsCPU(w.pod)
+	if w.wishes.gpus == 0 && !c.oneIn(3) {
+		wants(pick(c, "1", "4", "9"))(w.pod)
+	}
+	if c.oneIn(2) {
+		pick(c, apart, spread)(w.pod)
 	}
 	for _, n := range nodes {
 		if c.oneIn(4) {

@@ -29,6 +29,8 @@ type tally struct {
 	worst *ranked
 	// refuses counts, for templates, the nodes on which a pod would be refused that can go nowhere else.
 	refuses int
+	// places counts, for templates, how many replicas the nodes can hold that are not past the threshold.
+	places int64
 	// rooms holds, by severity, the most room before each verdict on the nodes past the threshold.
 	rooms [6]room
 	// least and most are the extremes of the needs on the nodes past the threshold.

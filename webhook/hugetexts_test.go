@@ -81,7 +81,7 @@ func TestANoticeHoldsOneOwner(t *testing.T) {
 	pod := aPod(func(p *corev1.Pod) {
 		p.OwnerReferences = []metav1.OwnerReference{{Kind: "Cluster", Name: "c"}, {Kind: "ReplicaSet", Name: "web", Controller: new(true)}}
 	})
-	n := noticeOf(&admissionv1.AdmissionRequest{}, pod, nil, fit.Decision{})
+	n := noticeOf(&admissionv1.AdmissionRequest{}, subject{object: pod}, fit.Decision{})
 	if n.Controller == nil || n.Controller.Name != "web" || n.Controller == &pod.OwnerReferences[1] {
 		t.Errorf("the notice has the controller %v, want a copy", n.Controller)
 	}

@@ -11,7 +11,6 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/fit"
@@ -39,12 +38,13 @@ type Notice struct {
 }
 
 // noticeOf copies the one owner reference, as a pointer to it would hold all of the object's.
-func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, images []imageref.Image, d fit.Decision) *Notice {
+func noticeOf(req *admissionv1.AdmissionRequest, about subject, d fit.Decision) *Notice {
+	object := about.object
 	n := &Notice{
-		APIVersion: schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String(), Kind: req.Kind.Kind,
+		APIVersion: about.kind.GroupVersion().String(), Kind: about.kind.Kind,
 		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(),
 		Controller: metav1.GetControllerOf(object), Operation: req.Operation, SubResource: req.SubResource,
-		Action: d.Action, Verdict: d.Verdict, Images: digestOf(images), Message: sentence(d),
+		Action: d.Action, Verdict: d.Verdict, Images: digestOf(about.images), Message: sentence(d),
 	}
 	// The request names the namespace that counts; in the object it may be missing.
 	if req.Namespace != "" {
