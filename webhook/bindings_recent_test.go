@@ -70,8 +70,8 @@ func TestBindingsKnowOfThoseBefore(t *testing.T) {
 	for i := range 2 * maxRecent {
 		many.judged(fmt.Sprint("n", i%100), types.UID(strconv.Itoa(i%(maxRecent+1))), true, time.Time{})
 	}
-	many.judged("n", types.UID(strings.Repeat("u", maxUID+1)), true, time.Time{})
-	many.judged(strings.Repeat("n", maxNodeName+1), "u", true, time.Time{})
+	many.judged("n", types.UID(strings.Repeat("u", maxRecentText+1)), true, time.Time{})
+	many.judged(strings.Repeat("n", maxRecentText+1), "u", true, time.Time{})
 	listed := 0
 	for _, pods := range many.nodes {
 		listed += len(pods)

@@ -15,10 +15,10 @@ import (
 const (
 	// recentFor is how long a binding that was let through counts as on its way to the ledger: many times what an informer takes.
 	recentFor = 5 * time.Second
-	// maxRecent bounds how many are remembered: those of 3,000 bindings a second.
-	maxRecent = 16_384
-	// maxUID and maxNodeName are the lengths, in bytes, of what may be remembered: more than any UID or node's name has.
-	maxUID, maxNodeName = 64, 253
+	// maxRecent bounds how many are remembered: those of 3,000 bindings a second. maxRecentText bounds, in bytes, the name and the
+	// UID of those: a binding is asked about before the API server has validated it.
+	maxRecent     = 16_384
+	maxRecentText = 253
 )
 
 // recentBindings remembers which pods were let through to which nodes a moment ago. Without it, all that a scheduler binds
@@ -47,7 +47,7 @@ func (r *recentBindings) to(node string, now time.Time) []types.UID {
 
 // judged takes in what became of a pod's binding: a pod is on its way to one node at most.
 func (r *recentBindings) judged(node string, pod types.UID, letThrough bool, now time.Time) {
-	if pod == "" || len(pod) > maxUID || len(node) > maxNodeName {
+	if pod == "" {
 		return
 	}
 	r.mu.Lock()
@@ -56,7 +56,7 @@ func (r *recentBindings) judged(node string, pod types.UID, letThrough bool, now
 	if before := r.pods[pod]; before != nil {
 		r.remove(before)
 	}
-	if !letThrough {
+	if !letThrough || len(node) > maxRecentText || len(pod) > maxRecentText {
 		return
 	}
 	if r.order.Len() == maxRecent {
