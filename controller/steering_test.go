@@ -4,21 +4,14 @@
 package controller
 
 import (
-	"errors"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
-	clienttesting "k8s.io/client-go/testing"
 )
 
 // replica is one Headroom of several that share an API server.
@@ -31,9 +24,7 @@ type replica struct {
 func newReplica(t *testing.T, client *fake.Clientset) *replica {
 	t.Helper()
 	k := newTainter(t, steering(), tainted("n"))
-	events := NewEvents(client)
-	r := &replica{Steering: NewSteering(client, k.NodeTaints, events, nil), tainter: k}
-	start(t, events.Start)
+	r := &replica{Steering: NewSteering(client, k.NodeTaints, NewEvents(client), nil), tainter: k}
 	r.stop = start(t, r.Start)
 	return r
 }
@@ -104,48 +95,5 @@ func TestSendBack(t *testing.T) {
 			t.Error(err)
 		}
 		a.answers(t, sentBack("late", 1), SendBackNotReady)
-	})
-}
-
-// Replicas, and whoever comes after them, share the count.
-func TestSendBacksAreCountedTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := fake.NewClientset()
-		a, b := newReplica(t, client), newReplica(t, client)
-		synctest.Wait()
-		a.answers(t, sentBack("web", 1), SendBackAgreed)
-		synctest.Wait()
-		b.answers(t, sentBack("web", 2), SendBackAgreed)
-		synctest.Wait()
-		later := newReplica(t, client)
-		synctest.Wait()
-		later.answers(t, sentBack("web", 3), SendBackAgreed)
-		synctest.Wait()
-		for _, r := range []*replica{a, b, later, newReplica(t, client)} {
-			synctest.Wait()
-			r.answers(t, sentBack("web", 4), SendBackLimited)
-		}
-	})
-}
-
-// While nobody knows what the others do, nothing is sent back.
-func TestSendBackNeedsTheEvents(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := fake.NewClientset()
-		var failing atomic.Bool
-		failing.Store(true)
-		client.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
-			if failing.Load() {
-				return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", errors.New("no"))
-			}
-			return false, nil, nil
-		})
-		a := newReplica(t, client)
-		synctest.Wait()
-		a.answers(t, sentBack("web", 1), SendBackNotReady)
-		failing.Store(false)
-		time.Sleep(feedForbidden)
-		synctest.Wait()
-		a.answers(t, sentBack("web", 1), SendBackAgreed)
 	})
 }

@@ -126,20 +126,38 @@ func BenchmarkEvaluate100Nodes(b *testing.B)  { benchmark(b, 100) }
 func BenchmarkEvaluate1000Nodes(b *testing.B) { benchmark(b, 1000) }
 func BenchmarkEvaluate5000Nodes(b *testing.B) { benchmark(b, 5000) }
 
-// BenchmarkSteer5000Nodes is what a binding costs: most look at one node, the dearest ones at all.
-func BenchmarkSteer5000Nodes(b *testing.B) {
-	l := fleet(b, 5000)
+// BenchmarkSteer3000Nodes is what a binding costs: most look at one node, the dearest ones at all and judge othersJudged.
+func BenchmarkSteer3000Nodes(b *testing.B) {
+	l := fleet(b, 3000)
 	l.SetManifest(ref(b, "example.com/huge:v1"), linux, imagesize.Manifest{CompressedBytes: 200 * gi})
+	l.SetManifest(ref(b, "example.com/big:v1"), linux, imagesize.Manifest{CompressedBytes: 4 * gi})
+	for i := range 10 {
+		empty := node{name: fmt.Sprint("pool-", i), capacity: 100 * gi, available: 90 * gi, labels: map[string]string{"pool": "p"}}
+		l.SetNode(empty.row())
+		l.SetMeasurement(empty.name, ledger.Measurement{CapacityBytes: empty.capacity, AvailableBytes: empty.available, SampledAt: epoch, ReceivedAt: epoch})
+	}
 	s, p := l.Snapshot(), enforcing()
 	for name, c := range map[string]struct {
-		image string
-		why   Reason
-	}{"Fits": {"registry.example.com/team-0/app:v0", ""}, "NoOtherNode": {"example.com/huge:v1", NoOtherNode}} {
+		image, pool string
+		back        bool
+		why         Reason
+	}{
+		"Fits":        {"registry.example.com/team-0/app:v0", "", false, ""},
+		"OtherNode":   {"example.com/big:v1", "", true, ""},
+		"FarOther":    {"example.com/big:v1", "p", true, ""},
+		"NoOtherNode": {"example.com/huge:v1", "", false, NoOtherNode},
+		"NoCandidate": {"example.com/huge:v1", "none", false, NoOtherNode},
+	} {
 		b.Run(name, func(b *testing.B) {
-			r := RequestOf(podOf(c.image))
+			pod := podOf(c.image)
+			if c.pool != "" {
+				selects("pool", c.pool)(pod)
+			}
+			r, now := RequestOf(pod), epoch
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := Steer(s, r, Choice{Node: "node-00000"}, p, epoch); d.SendBack || d.Reason != c.why {
+				now = now.Add(1)
+				if d := Steer(s, r, Choice{Node: "node-00000"}, p, now); d.SendBack != c.back || d.Reason != c.why {
 					b.Fatalf("%+v", d)
 				}
 			}

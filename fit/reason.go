@@ -28,7 +28,7 @@ const (
 const (
 	UnknownPod  Reason = "unknown-pod"   // no pod of that UID and name waits to be bound, as far as the ledger knows
 	Tolerates   Reason = "tolerates"     // the pod tolerates the taint that would send it elsewhere
-	NoOtherNode Reason = "no-other-node" // no other node would do
+	NoOtherNode Reason = "no-other-node" // no other node would do, as far as they were looked at
 )
 
 // Reasons returns every reason. The caller owns the slice.

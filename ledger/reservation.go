@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/placement"
@@ -66,6 +67,7 @@ func (l *Ledger) reserve(p *podState) {
 	p.group = g
 	l.want(p, 1)
 	l.next.unbound = l.next.unbound.with(p.pod.UID, unboundPod{p.pod, g.slot})
+	l.next.named = l.next.named.with(nameOf(p.pod), p.pod.UID)
 	l.changed = true
 }
 
@@ -78,7 +80,14 @@ func (l *Ledger) unreserve(p *podState) {
 	l.leave(p.group)
 	p.group = nil
 	l.next.unbound = l.next.unbound.without(p.pod.UID)
+	if uid, found := l.next.named.get(nameOf(p.pod)); found && uid == p.pod.UID {
+		l.next.named = l.next.named.without(nameOf(p.pod)) // unless a later pod has the name by now
+	}
 	l.changed = true
+}
+
+func nameOf(p *Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
 }
 
 // leave takes a pod out of a group; the last one takes the group with it.

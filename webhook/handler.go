@@ -191,7 +191,11 @@ func (h *Handler) answer(ctx context.Context, req *admissionv1.AdmissionRequest,
 	select {
 	case o = <-done:
 	case <-ctx.Done():
-		o = undecided(req, TimedOut, errors.New("no decision in the time that the API server gives"))
+		select {
+		case o = <-done: // Just in time: what was done about it holds.
+		default:
+			o = undecided(req, TimedOut, errors.New("no decision in the time that the API server gives"))
+		}
 	}
 	h.count(req, o)
 	if h.Tell != nil && o.notice != nil && !isDryRun(req) {

@@ -71,8 +71,8 @@ func TestHugeTextsOfBindingsAreNotKept(t *testing.T) {
 	var r recentBindings
 	r.judged(huge, "1", true, time.Time{})
 	r.judged("n", types.UID(huge), true, time.Time{})
-	if len(r.all) != 0 {
-		t.Errorf("%d bindings are remembered that can't be", len(r.all))
+	if r.order.Len() != 0 {
+		t.Errorf("%d bindings are remembered that can't be", r.order.Len())
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // Why a binding is let through that should be sent back: labels and annotations like the reasons of package fit.
 const (
 	LimitReached fit.Reason = "limit"     // its pod has been sent back often enough
-	NotReady     fit.Reason = "not-ready" // nobody could tell how often it has been, or put a taint on the node
+	NotReady     fit.Reason = "not-ready" // nobody could tell how often it has been, say that it was, or put a taint on the node
 	Busy         fit.Reason = "busy"      // too many nodes get a taint already
 )
 
