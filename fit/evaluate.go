@@ -26,7 +26,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 	if d.Mode = mode; ignored != nil {
 		d.ModeIgnored = ignored.Error()
 	}
-	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames}
+	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames, bound: r.nodeName() != ""}
 	if d.Reason = notJudged(s, &r, p, &d); d.Reason != "" {
 		d.Message = say.undecided(&d, &r)
 		return d
@@ -145,7 +145,7 @@ func (s *survey) heldBack(d *Decision, elastic bool) Reason {
 
 // wait names the images that are worth a short wait.
 func (s *survey) wait(d *Decision) {
-	if d.Mode != policy.Enforce || s.workload != nil || !s.refusedIfHuge() {
+	if d.Mode != policy.Enforce || !s.refusedIfHuge() {
 		return
 	}
 	d.WaitFor = s.marked(s.waitFor)

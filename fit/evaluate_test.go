@@ -245,3 +245,12 @@ func TestReasonsOfNodes(t *testing.T) {
 		},
 	})
 }
+
+// A pod that is bound has no eligible nodes, but its own: kubectl debug, an image that is changed.
+func TestABoundPodIsToldOfItsNode(t *testing.T) {
+	bound := func(p *corev1.Pod) { p.Spec.NodeName = "a" }
+	d := (&situation{nodes: []node{full("a"), roomy("b")}, pod: bound}).evaluate(t)
+	if want := "image storage: needs 100; its node has room for 50 before pods are evicted"; d.Action != Deny || d.Message != want {
+		t.Errorf("%s, %q, want a denial with %q", d.Action, d.Message, want)
+	}
+}

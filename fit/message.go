@@ -5,7 +5,6 @@ package fit
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/verdict"
@@ -22,6 +21,8 @@ const topic = "image storage: "
 type sentences struct {
 	// numbers allows figures, names those of nodes.
 	numbers, names bool
+	// bound is set where the pod has its node already.
+	bound bool
 }
 
 // denial is for a pod that is refused.
@@ -155,7 +156,7 @@ func (w sentences) noOpinion(s *survey, t *tally) string {
 	which := fmt.Sprintf("%d of %d eligible nodes", count, t.nodes)
 	switch {
 	case t.nodes == 1:
-		which = w.nodeOf(t.unknownBest.Node, "the only eligible node")
+		which = w.nodeOf(t.unknownBest.Node, w.only())
 	case !w.numbers:
 		which = "eligible nodes"
 	}
@@ -206,27 +207,6 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 func (w sentences) line(format string, args ...any) string { return line(fmt.Sprintf(format, args...)) }
 
 func line(text string) string { return cut(clean(topic+text), maxRunes) }
-
-// single names the only node of t.
-func (w sentences) single(t *tally, unready bool) string {
-	return w.nodeOf(t.best.Node, "the only eligible node") + strings.Replace(aside(unready), "all ", "", 1)
-}
-
-// nodeOf names a node where that is allowed.
-func (w sentences) nodeOf(name, otherwise string) string {
-	if w.names && name != "" {
-		return "node " + shown(name)
-	}
-	return otherwise
-}
-
-// on says where the best node is.
-func (w sentences) on(t *tally) string {
-	if !w.names {
-		return ""
-	}
-	return " on " + shown(t.pastBest.Node)
-}
 
 // best is the room there is at an optimistic bound.
 func (w sentences) best(r room, need amount) string {

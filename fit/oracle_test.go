@@ -352,7 +352,7 @@ func (o oracle) decide(mode policy.Mode) opinion {
 	if op.reason == "" && hugeDenies {
 		op.reason = UnknownSize
 	}
-	op.waits = mode == policy.Enforce && hugeDenies && o.r.Workload == nil
+	op.waits = mode == policy.Enforce && hugeDenies
 	return op
 }
 

@@ -164,6 +164,35 @@ func (t *tally) needs() string {
 	return t.least.String() + " to " + t.most.String()
 }
 
+// single names the only node of t.
+func (w sentences) single(t *tally, unready bool) string {
+	return w.nodeOf(t.best.Node, w.only()) + strings.Replace(aside(unready), "all ", "", 1)
+}
+
+// only is the only node of a tally, where it may not be named.
+func (w sentences) only() string {
+	if w.bound {
+		return "its node"
+	}
+	return "the only eligible node"
+}
+
+// nodeOf names a node where that is allowed.
+func (w sentences) nodeOf(name, otherwise string) string {
+	if w.names && name != "" {
+		return "node " + shown(name)
+	}
+	return otherwise
+}
+
+// on says where the best node is.
+func (w sentences) on(t *tally) string {
+	if !w.names {
+		return ""
+	}
+	return " on " + shown(t.pastBest.Node)
+}
+
 // shown returns a name as a sentence may hold it: one that someone chose to do harm is cut and cleaned.
 func shown(name string) string {
 	// Only the start is looked at: names come in any length.

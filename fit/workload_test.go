@@ -61,8 +61,8 @@ func TestTemplatesAreNotRefused(t *testing.T) {
 		"an exempt namespace":               {nodes: nodesOf(2, 0), workload: daemonSet(), request: func(r *Request) { r.Namespace = "kube-system" }, action: Allow, verdict: verdict.Unknown, reason: ExemptPod},
 	})
 	unknown := (&situation{nodes: nodesOf(1, 0), registry: map[string]int64{"b": 1}, workload: deployment(1)}).evaluate(t)
-	if unknown.Reason != UnknownSize || len(unknown.Unsized) != 1 || len(unknown.WaitFor)+len(unknown.WaitPlatforms) > 0 {
-		t.Errorf("an image of unknown size is to be asked for, and not to be waited for: %+v", unknown)
+	if unknown.Reason != UnknownSize || len(unknown.Unsized) != 1 || len(unknown.WaitFor) != 1 || len(unknown.WaitPlatforms) == 0 {
+		t.Errorf("an image of unknown size is to be asked for, and worth a wait: %+v", unknown)
 	}
 }
 

@@ -60,7 +60,7 @@ func Of(spec *corev1.PodSpec) *Constraints {
 		c.beyond, c.tolerations, required = true, nil, nil
 	case required != nil:
 		// The parsed selector goes on using the values it was made of.
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(required).DeepCopy())
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(shortened(required.DeepCopy())))
 		c.named = namedNodes(required)
 	}
 	c.key = keyOf(c, required)
@@ -134,6 +134,21 @@ func withoutErrorsTwice(required *corev1.NodeSelector) *corev1.NodeSelector {
 		kept.NodeSelectorTerms = append(kept.NodeSelectorTerms, term)
 	}
 	return kept
+}
+
+// maxExpressions of one term are looked at. Parsing them takes time that grows with the
+// square of their number (labels.Selector.Add sorts each time): ten thousand take seconds.
+const maxExpressions = 200
+
+// shortened leaves out what is too much in a term. All of a term's expressions have to
+// match, so that this lets in nodes that the pod can't go to, and keeps out none that it
+// can: nothing is refused for it that would fit somewhere.
+func shortened(required *corev1.NodeSelector) *corev1.NodeSelector {
+	for i := range required.NodeSelectorTerms {
+		term := &required.NodeSelectorTerms[i]
+		term.MatchExpressions = term.MatchExpressions[:min(len(term.MatchExpressions), maxExpressions)]
+	}
+	return required
 }
 
 // namedNodes returns the names that the terms, of which one must match, allow;

@@ -266,3 +266,32 @@ func BenchmarkPossible5kNodesWithAffinity(b *testing.B) {
 		}
 	}
 }
+
+// TestTermsOfManyExpressions: of a term that is too long to be looked at in full, what is looked at holds, and the rest keeps
+// no node out.
+func TestTermsOfManyExpressions(t *testing.T) {
+	long := func(first, last corev1.NodeSelectorRequirement) corev1.PodSpec {
+		term := corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{first}}
+		for range 30_000 {
+			term.MatchExpressions = append(term.MatchExpressions, corev1.NodeSelectorRequirement{Key: "zone", Operator: corev1.NodeSelectorOpExists})
+		}
+		term.MatchExpressions = append(term.MatchExpressions, last)
+		return corev1.PodSpec{Affinity: required(term, label("zone", corev1.NodeSelectorOpIn, "3"))}
+	}
+	here := corev1.NodeSelectorRequirement{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"1"}}
+	elsewhere := corev1.NodeSelectorRequirement{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"2"}}
+	for name, tc := range map[string]struct {
+		pod  corev1.PodSpec
+		want bool
+	}{
+		"all of it matches":          {long(here, here), true},
+		"the first does not match":   {long(elsewhere, here), false},
+		"only the last keeps it out": {long(here, elsewhere), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := placement.Of(&tc.pod).Possible(node(), nil); got != tc.want {
+				t.Errorf("possible is %v, want %v", got, tc.want)
+			}
+		})
+	}
+}

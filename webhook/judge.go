@@ -45,7 +45,8 @@ func (h *Handler) judge(ctx context.Context, req *admissionv1.AdmissionRequest, 
 	return h.review(ctx, req, waitUntil)
 }
 
-// decide evaluates r, and once more if the size of an image arrives that could turn the answer into a refusal.
+// decide evaluates r, and once more if the size of an image arrives that could turn the answer into a refusal, or, of a
+// template, into the warning that its pods would be refused. It waits until waitUntil at most, not at all where that is zero.
 func (h *Handler) decide(ctx context.Context, r fit.Request, dryRun bool, waitUntil time.Time) (fit.Decision, error) {
 	d, err := h.evaluate(ctx, r)
 	if err != nil || dryRun {
@@ -54,8 +55,7 @@ func (h *Handler) decide(ctx context.Context, r fit.Request, dryRun bool, waitUn
 	if h.Want != nil && len(d.Unsized) > 0 {
 		h.Want(d.Unsized)
 	}
-	// A template is never refused, so that no size is worth a wait.
-	if d.Mode != policy.Enforce || r.Workload != nil || len(d.WaitFor) == 0 || h.Sizes == nil || h.SizeWait <= 0 {
+	if d.Mode != policy.Enforce || waitUntil.IsZero() || len(d.WaitFor) == 0 || h.Sizes == nil || h.SizeWait <= 0 {
 		return d, nil
 	}
 	if until := h.Clock.Now().Add(h.SizeWait); until.Before(waitUntil) {

@@ -52,12 +52,15 @@ func (h *Handler) reviewWorkload(ctx context.Context, req *admissionv1.Admission
 	}
 	r := w.Request()
 	r.NamespaceMode = h.modeOf(w.Meta.Namespace)
+	// What a controller made, a ReplicaSet of a Deployment, say, was warned about with what that was made from.
+	made := metav1.GetControllerOfNoCopy(&w.Meta) != nil
+	if made {
+		waitUntil = time.Time{}
+	}
 	d, err := h.decide(ctx, r, isDryRun(req), waitUntil)
 	if err != nil {
 		return undecided(req, TimedOut, err)
 	}
-	// What a controller made, a ReplicaSet of a Deployment, say, was warned about with what that was made from.
-	made := metav1.GetControllerOfNoCopy(&w.Meta) != nil
 	return h.decided(req, subject{object: &w.Meta, images: r.Images, unread: made}, d)
 }
 

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/test/serve"
 )
 
 const (
@@ -88,6 +89,18 @@ func (p *pair) available(t *testing.T) int64 {
 	t.Helper()
 	_, available := p.statfs(t)
 	return available
+}
+
+// startHeadroom waits until Headroom knows how full the full node is. A kubelet's first
+// sample may be from before it was filled.
+func (p *pair) startHeadroom(t *testing.T) *serve.Process {
+	t.Helper()
+	headroom := startHeadroom(t)
+	eventually(t, time.Minute, "Headroom knows how full the full node is", func() bool {
+		measured := int64(headroom.Metric(t, "headroom_node_image_available_bytes", "node="+p.full.Name))
+		return measured > 0 && measured < p.available(t)+spareBytes/4
+	})
+	return headroom
 }
 
 // restore makes the full node what it was before pods came to it. What they

@@ -37,7 +37,7 @@ func TestSteering(t *testing.T) {
 }
 
 func (p *pair) testSteered(t *testing.T) {
-	headroom := startHeadroom(t)
+	headroom := p.startHeadroom(t)
 	before := p.available(t)
 	sentBack := 0
 	for round := range *rounds {
@@ -84,7 +84,7 @@ func (p *pair) testKilled(t *testing.T) {
 		t.Fatal("the taint went away although nobody was there to take it away")
 	}
 	began := time.Now()
-	startHeadroom(t)
+	p.startHeadroom(t)
 	eventually(t, 3*time.Minute, "the next Headroom takes the taint away", func() bool { return !softTainted(t, p.full.Name) })
 	t.Logf("the taint was there for %v more", time.Since(began).Round(time.Second))
 }
@@ -93,7 +93,7 @@ func (p *pair) testKilled(t *testing.T) {
 // It reports whether the pod was not bound yet.
 func (p *pair) killHeadroom(t *testing.T, pod string) bool {
 	t.Helper()
-	headroom := startHeadroom(t)
+	headroom := p.startHeadroom(t)
 	removeSoftTaint(t, p.full.Name)
 	p.create(t, pod, p.image(t, pod))
 	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
@@ -108,7 +108,7 @@ func (p *pair) killHeadroom(t *testing.T, pod string) bool {
 }
 
 func (p *pair) testOneNode(t *testing.T) {
-	startHeadroom(t)
+	p.startHeadroom(t)
 	pod := "alone"
 	kubectl(t, "cordon", p.empty.Name)
 	defer kubectl(t, "uncordon", p.empty.Name)
@@ -125,7 +125,7 @@ func (p *pair) testOneNode(t *testing.T) {
 }
 
 func (p *pair) testUnsteered(t *testing.T) {
-	startHeadroom(t)
+	p.startHeadroom(t)
 	changePolicy(t, p.namespace, "mode: Enforce", "steer: Off", randomPool)
 	eventually(t, time.Minute, "no taint of Headroom's", func() bool { return !softTainted(t, p.full.Name) })
 	under := 0

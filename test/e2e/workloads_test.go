@@ -44,7 +44,7 @@ func TestWorkloads(t *testing.T) {
 	kubectl(t, "rollout", "status", "-n", p.namespace, "deployment/web", "--timeout=120s")
 	p.fill(t)
 	setPolicy(t, "mode: Enforce", randomPool)
-	startHeadroom(t)
+	p.startHeadroom(t)
 	p.askForSizes(t, images)
 	before, available := p.running(t, "web"), p.available(t)
 
@@ -66,6 +66,7 @@ func TestWorkloads(t *testing.T) {
 			return cmp.Equal([]string{p.empty.Name}, nodesOf(p.running(t, "agent")))
 		})
 		p.awaitRefusal(t, "DaemonSet", "agent")
+		p.awaitSaid(t, "DaemonSet", "agent", "ImageStorageRefused")
 	})
 	t.Run("a rollout whose new image does not fit beside the old one: the old pods stay", func(t *testing.T) {
 		_, stderr, err := shared.plane.Kubectl(t.Context(), "set", "image", "-n", p.namespace, "deployment/web", "main="+images["web-new"])
@@ -108,7 +109,7 @@ func TestWorkloads(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stderr)
 		}
-		wantOneWarning(t, stderr, `needs \S+; the only eligible node has \S+ before pods are evicted$`)
+		wantOneWarning(t, stderr, `needs \S+; its node has \S+ before pods are evicted$`)
 		if more := podNow(t, p.namespace, before[0].Name).Spec.EphemeralContainers; len(more) != 1 {
 			t.Errorf("ephemeral containers %v, want one", more)
 		}

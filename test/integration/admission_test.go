@@ -151,8 +151,8 @@ spec:
       schedulingGates: [{name: headroom.dev/test}]
       containers: [{name: main, image: "example.com/big:1"}]
 `, "create", "-f", "-")
-	if err != nil || strings.Count(stderr, "Warning: ") != 1 {
-		t.Fatalf("kubectl said %v %q, want one warning: that about the ReplicaSet", err, stderr)
+	if err != nil || stderr != "Warning: "+warnedSentence+"\n" {
+		t.Fatalf("kubectl said %v %q, want the warning of the template", err, stderr)
 	}
 	var made corev1.Pod
 	eventually(t, 30*time.Second, "the ReplicaSet's pod", func() bool {

@@ -38,7 +38,8 @@ func startNodes(t *testing.T, images disk.Catalog, specs ...simnode.NodeSpec) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	fleet, err := simnode.Start(t.Context(), simnode.Options{
+	// They end with the cleanup below, so that their pods do when a namespace is deleted before.
+	fleet, err := simnode.Start(context.WithoutCancel(t.Context()), simnode.Options{
 		Config: config, Speed: 10, ListenAddress: "auto", ServingCACertPEM: ca, ServingCAKeyPEM: key, ClientCAPEM: ca,
 		AuthCacheTTL: -1, Nodes: specs, Images: images,
 	})

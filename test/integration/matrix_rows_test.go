@@ -30,8 +30,8 @@ const (
 	toldRefusal  = "refused: " + enforced
 	toldTemplate = "warning: " + enforced + "; its pods would be refused"
 
-	toldWarningThere = "warning: image storage: needs 7Gi; the only eligible node has 6.5Gi before pods are evicted"
-	toldRefusalThere = "refused: image storage: needs 7Gi; the only eligible node has room for 6.5Gi before pods are evicted"
+	toldWarningThere = "warning: image storage: needs 7Gi; its node has 6.5Gi before pods are evicted"
+	toldRefusalThere = "refused: image storage: needs 7Gi; its node has room for 6.5Gi before pods are evicted"
 
 	toldDaemons        = "warning: image storage: needs 7Gi on a node; none of 2 eligible nodes can take that: pods would be evicted"
 	toldDaemonsRefused = toldDaemons + "; its pods would be refused instead"

@@ -43,12 +43,7 @@ func TestEveryKindOperationModeAndLabel(t *testing.T) {
 	quiet(t)
 	setMatrixPolicy(t, nil, "Off", "None")
 	p := startHeadroom(t)
-	kubectl(t, "apply", "-f", "testdata/rollouts.yaml")
-	kubectl(t, "wait", "--for=condition=Established", "crd/rollouts.example.com", "--timeout=30s")
-	t.Cleanup(func() {
-		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "-f", "testdata/rollouts.yaml", "--timeout=60s")
-	})
-	addRollouts(t)
+	withRollouts(t)
 	namespaces := [3]string{"matrix-plain", "matrix-audit", "matrix-enforce"}
 	namespace(t, namespaces[:]...)
 	for _, ns := range namespaces {
@@ -94,6 +89,17 @@ func TestEveryKindOperationModeAndLabel(t *testing.T) {
 	if n := p.Metric(t, "headroom_admission_panics_total"); n != 0 {
 		t.Errorf("%v panics", n)
 	}
+}
+
+// withRollouts makes a kind of one's own, of which a Headroom that is registered is asked, until the test ends.
+func withRollouts(t *testing.T) {
+	t.Helper()
+	kubectl(t, "apply", "-f", "testdata/rollouts.yaml")
+	kubectl(t, "wait", "--for=condition=Established", "crd/rollouts.example.com", "--timeout=30s")
+	t.Cleanup(func() {
+		_, _, _ = shared.plane.Kubectl(context.Background(), "delete", "-f", "testdata/rollouts.yaml", "--timeout=60s")
+	})
+	addRollouts(t)
 }
 
 func askedOfAny(t *testing.T, p *serve.Process) float64 {
