@@ -41,6 +41,10 @@ func finished(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
+// maxPodImages is how many of a pod's images the ledger is told of: more than pods have that do something. Each costs time
+// for every pod that is judged, and a pod can name tens of thousands.
+const maxPodImages = 64
+
 func unschedulable(p *corev1.Pod) bool {
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {
@@ -65,6 +69,7 @@ func podImages(p *corev1.Pod) []ledger.PodImage {
 	if len(images) == 0 {
 		return nil
 	}
+	images = images[:min(len(images), maxPodImages)]
 	seen := make(map[imageref.Ref]*progress, len(images))
 	pod := progress{}
 	for _, join := range []struct {

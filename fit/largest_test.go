@@ -10,12 +10,45 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
 	"github.com/headroom-dev/headroom/test/largest"
 )
+
+// Of many images, those that need most are looked at, wherever they are in the pod.
+func TestTheLargestImagesAreLookedAt(t *testing.T) {
+	for _, c := range []struct {
+		images, large int
+		want          Action
+		reason        Reason
+	}{
+		{maxImages, -1, Allow, UnknownSize},
+		{maxImages, maxImages - 1, Deny, ""},
+		{20 * maxImages, -1, Allow, InvalidImages},
+		{20 * maxImages, 0, Deny, ""},
+		{20 * maxImages, 20*maxImages - 1, Deny, ""},
+	} {
+		l := world(roomy("a"), full("b"))
+		var names []string
+		for i := range c.images {
+			names = append(names, fmt.Sprintf("r%d/i%d", i%9, i))
+			if c.images > maxImages {
+				registry(t, l, map[string]int64{names[i]: 1})
+			}
+		}
+		if c.large >= 0 {
+			registry(t, l, map[string]int64{names[c.large]: 800})
+		}
+		d := Evaluate(l.Snapshot(), RequestOf(podOf(names...)), enforcing(), epoch)
+		if d.Action != c.want || d.Reason != c.reason {
+			t.Errorf("%d images, the %dth of them large: %s, reason %q: %s", c.images, c.large, d.Action, d.Reason, d.Message)
+		}
+		if leftOut := len(d.Invalid) > 0; leftOut != (c.images > maxImages) {
+			t.Errorf("%d images: left out %v", c.images, d.Invalid)
+		}
+	}
+}
 
 // BenchmarkEvaluateLargest1000Nodes judges pods that are as large as can be. The API server waits for two seconds.
 func BenchmarkEvaluateLargest1000Nodes(b *testing.B) {
@@ -23,7 +56,7 @@ func BenchmarkEvaluateLargest1000Nodes(b *testing.B) {
 	pods := largest.Pods("app", largest.MaxBytes)
 	// One of them has images of as many layers as runtimes take, all upon the same one.
 	pods["Layers"] = pods["Volumes"].DeepCopy()
-	for i := range pods["Layers"].Spec.Volumes[:imageref.MaxImages] {
+	for i := range pods["Layers"].Spec.Volumes[:maxImages] {
 		image := fmt.Sprintf("layered/v%d", i)
 		pods["Layers"].Spec.Volumes[i].Image.Reference = image
 		m := imagesize.Manifest{CompressedBytes: 128 << 20}
@@ -54,7 +87,7 @@ func BenchmarkEvaluateBesieged1000Nodes(b *testing.B) {
 	besiege := func(node func(i int) string) {
 		for i := range 100 {
 			row := ledger.Pod{UID: types.UID(fmt.Sprint("siege-", i)), Namespace: "x", Name: fmt.Sprint("siege-", i), NodeName: node(i), Placement: placement.Of(nil)}
-			for k := range imageref.MaxImages {
+			for k := range maxImages {
 				row.Images = append(row.Images, ledger.PodImage{Ref: ref(b, fmt.Sprintf("siege-%d/%d:1", i, k)), PullPolicy: corev1.PullIfNotPresent})
 			}
 			l.SetPod(row, epoch)

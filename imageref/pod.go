@@ -19,17 +19,10 @@ type Image struct {
 	From []string
 }
 
-// MaxImages is how many distinct images of a pod are looked at: more than pods have that do something. Each costs time at
-// every node, and a pod can name tens of thousands.
-const MaxImages = 64
-
-// maxInvalid bounds the names that are returned as invalid.
+// maxInvalid bounds the names that are returned as invalid: a pod can hold a hundred thousand.
 const maxInvalid = 64
 
-var errTooMany = fmt.Errorf("not looked at, nor is what comes after it: a pod's first %d images are", MaxImages)
-
-// Invalid is a name in a pod spec that is left out: no runtime could parse it, and the kubelet will report
-// InvalidImageName; or it is the first one after MaxImages others.
+// Invalid is a name in a pod spec that no runtime could parse: the kubelet will report InvalidImageName.
 type Invalid struct {
 	// Field is the path of the field that holds the name.
 	Field string
@@ -42,7 +35,7 @@ type Invalid struct {
 // OfPod returns every distinct image that the kubelet pulls for spec, in the order of first use: image volumes (mounted
 // or not), init containers and sidecars, containers, ephemeral containers. One Ref comes once. An empty pull policy gets
 // the API server's default. Empty names, which workload templates may hold, are skipped; names that don't parse are
-// returned as invalid, as long as there are few, and so is the first one after [MaxImages] others, where it ends.
+// returned as invalid, as long as there are few.
 func OfPod(spec *corev1.PodSpec) (images []Image, invalid []Invalid) {
 	if spec == nil {
 		return nil, nil
@@ -73,22 +66,17 @@ type collector struct {
 	invalid []Invalid
 	// index holds the position in images of each Ref.
 	index map[Ref]int
-	// ended is set once there are too many.
-	ended bool
 }
 
 func (c *collector) add(field, name string, policy corev1.PullPolicy) {
-	if name == "" || c.ended {
+	if name == "" {
 		return
 	}
 	ref, err := Parse(name)
 	if err != nil {
-		c.leaveOut(field, name, err)
-		return
-	}
-	if _, known := c.index[ref]; !known && len(c.images) == MaxImages {
-		c.leaveOut(field, name, errTooMany)
-		c.ended = true
+		if len(c.invalid) < maxInvalid {
+			c.invalid = append(c.invalid, Invalid{Field: field, Name: name, Err: err})
+		}
 		return
 	}
 	policy = effective(policy, name)
@@ -105,12 +93,6 @@ func (c *collector) add(field, name string, policy corev1.PullPolicy) {
 	}
 	c.index[ref] = len(c.images)
 	c.images = append(c.images, Image{Ref: ref, PullPolicy: policy, From: []string{field}})
-}
-
-func (c *collector) leaveOut(field, name string, err error) {
-	if len(c.invalid) < maxInvalid {
-		c.invalid = append(c.invalid, Invalid{Field: field, Name: name, Err: err})
-	}
 }
 
 // effective returns policy, or what the API server would have set where there is none that it knows

@@ -27,9 +27,8 @@ func TestLargestPods(t *testing.T) {
 				if why := answer.AuditAnnotations[undecidedKey]; why == string(TimedOut) || why == string(Panicked) {
 					t.Errorf("not judged: %v", answer.AuditAnnotations)
 				}
-				// Images of volumes come first, and no node has such labels.
-				lost := kind == "Volumes" || kind == "OneRepository" || kind == "Selector"
-				if refused := image == bigImage && !lost; answer.Allowed == refused {
+				// No node has such labels.
+				if refused := image == bigImage && kind != "Selector"; answer.Allowed == refused {
 					t.Errorf("allowed %v: %v %v", answer.Allowed, answer.Result, answer.AuditAnnotations)
 				}
 				if panics := testutil.ToFloat64(o.Metrics.panics); panics != 0 {
