@@ -54,13 +54,13 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	if spec.OS != nil {
 		c.os = string(spec.OS.Name)
 	}
-	required := requiredAffinity(spec)
+	// The parsed selector goes on using the values it is made of.
+	required := shortened(requiredAffinity(spec).DeepCopy())
 	switch {
 	case parts(required) > maxWishes || len(spec.Tolerations) > maxWishes:
 		c.beyond, c.tolerations, required = true, nil, nil
 	case required != nil:
-		// The parsed selector goes on using the values it was made of.
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(shortened(required.DeepCopy())))
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(required))
 		c.named = namedNodes(required)
 	}
 	c.key = keyOf(c, required)
@@ -144,6 +144,9 @@ const maxExpressions = 200
 // match, so that this lets in nodes that the pod can't go to, and keeps out none that it
 // can: nothing is refused for it that would fit somewhere.
 func shortened(required *corev1.NodeSelector) *corev1.NodeSelector {
+	if required == nil {
+		return nil
+	}
 	for i := range required.NodeSelectorTerms {
 		term := &required.NodeSelectorTerms[i]
 		term.MatchExpressions = term.MatchExpressions[:min(len(term.MatchExpressions), maxExpressions)]
