@@ -68,25 +68,22 @@ func aBurst(t *testing.T, replicas int, name string) time.Duration {
 }
 
 // TestBurstSteered is the same burst with a scheduler, on three nodes of that room and one that has none and stays as it is. A
-// few images get in beyond the room. They cost images that no pod uses, and no pod is evicted. Replicas that learn late of each
-// other's answers, on a machine that is busy with something else, let in more: the best of three bursts counts.
+// few images get in beyond the room. They cost images that no pod uses, and no pod is evicted.
 func TestBurstSteered(t *testing.T) {
-	// So many unused images have the nodes with room, for what gets in beyond it.
+	// So many unused images have the nodes with room, for what gets in beyond it. A machine that is too busy lets in more.
 	const spare = 8
 	for attempt := 1; attempt <= 3; attempt++ {
-		wrong := ""
-		t.Run(fmt.Sprint("burst ", attempt), func(t *testing.T) { wrong = aSteeredBurst(t, fmt.Sprint("burst-steered-", attempt), spare) })
-		if wrong == "" {
+		beyond := 0
+		t.Run(fmt.Sprint("burst ", attempt), func(t *testing.T) { beyond = aSteeredBurst(t, fmt.Sprint("burst-steered-", attempt), spare) })
+		if beyond <= spare {
 			return
 		}
-		t.Log(wrong)
 	}
-	t.Error("each of three bursts did harm, or might have")
+	t.Errorf("more than %d images beyond the room in each of three bursts", spare)
 }
 
-// aSteeredBurst returns what went wrong: more images beyond the room than spare, after which it looks at nothing else, or pods
-// that don't run.
-func aSteeredBurst(t *testing.T, name string, spare int) (wrong string) {
+// aSteeredBurst returns how many images got in beyond the room. With more than spare it looks at nothing else.
+func aSteeredBurst(t *testing.T, name string, spare int) (beyond int) {
 	quiet(t)
 	full := burstSpec(name+"-full", name, 0, 2)
 	startNodes(t, burstCatalog(), append(burstSpecs(name, spare), full)...)
@@ -108,8 +105,8 @@ func aSteeredBurst(t *testing.T, name string, spare int) (wrong string) {
 	})
 	b.awaitSeen(t, processes)
 	b.check(t)
-	if beyond := len(b.images()) - burstRoom; beyond > spare {
-		return fmt.Sprintf("%d images beyond the room", beyond)
+	if beyond = len(b.images()) - burstRoom; beyond > spare {
+		return beyond
 	}
 	resume()
 	var pods *corev1.PodList
@@ -122,7 +119,7 @@ func aSteeredBurst(t *testing.T, name string, spare int) (wrong string) {
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if pod.Status.Phase != corev1.PodRunning {
-			wrong = fmt.Sprintf("%s on %s: %s %s", pod.Name, pod.Spec.NodeName, pod.Status.Reason, pod.Status.Message)
+			t.Errorf("%s on %s: %s %s", pod.Name, pod.Spec.NodeName, pod.Status.Reason, pod.Status.Message)
 		}
 		if images[pod.Spec.NodeName] == nil {
 			images[pod.Spec.NodeName] = map[string]bool{}
@@ -138,5 +135,5 @@ func aSteeredBurst(t *testing.T, name string, spare int) (wrong string) {
 		through += p.Metric(t, "headroom_steering_bindings_total", "outcome=no-other-node")
 	}
 	t.Logf("%v bindings sent back, %v let through for want of another node", sentBack, through)
-	return wrong
+	return beyond
 }

@@ -47,7 +47,9 @@ func burstSpec(name, pool string, room, unused int) simnode.NodeSpec {
 		Name: name, Labels: map[string]string{poolLabel: pool}, MaxPods: burstPods,
 		Config: disk.Config{
 			DiskBytes: 40 << 30, OtherUsedBytes: 40<<30 - line - int64(room+unused)<<30 - 256<<20, PullBytesPerSecond: 512 << 20,
-			PreloadedImages: []string{simnode.PauseImage},
+			// The kubelet deletes no image that it has not known for a while; these nodes are young.
+			ImageMinimumGCAge: time.Millisecond,
+			PreloadedImages:   []string{simnode.PauseImage},
 		},
 	}
 	for i := range unused {
