@@ -28,6 +28,9 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 		return d
 	}
 	v := newSurvey(s, &r, p, now)
+	if v.leftOut > 0 {
+		d.Invalid = append(d.Invalid, unlooked(v.leftOut))
+	}
 	switch known := v.run(); {
 	case !known:
 		d.Reason = UnknownNode

@@ -40,11 +40,18 @@ type class struct {
 	classKey
 	learned imagesize.Learned
 	sizes   map[imageref.Ref]imagesize.Size
+	// pulls are sizes with something there: nodes that are alike have the same of an image.
+	pulls map[pullKey]imagesize.Size
 	// wanted are the sizes of the pod's own images, by index.
 	wanted []imagesize.Size
 	// empty is what the pod needs on a node that has nothing yet, at least; emptyHuge the same if images of unknown size are
 	// larger than any disk.
 	empty, emptyHuge int64
+}
+
+type pullKey struct {
+	ref   imageref.Ref
+	there imagesize.There
 }
 
 func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *sizes {
@@ -78,7 +85,7 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	}
 	c, known := z.classes[key]
 	if !known {
-		c = &class{classKey: key, learned: z.snapshot.Learned(key.poolKey()), sizes: make(map[imageref.Ref]imagesize.Size)}
+		c = &class{classKey: key, learned: z.snapshot.Learned(key.poolKey()), sizes: make(map[imageref.Ref]imagesize.Size), pulls: make(map[pullKey]imagesize.Size)}
 		z.classes[key] = c
 		z.fill(c)
 	}
@@ -147,7 +154,13 @@ func (z *sizes) of(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There)
 	if there == (imagesize.There{}) {
 		return z.lookUp(c, ref)
 	}
-	return z.pull(c, ref, there)
+	key := pullKey{ref, there}
+	size, known := c.pulls[key]
+	if !known {
+		size = z.pull(c, ref, there)
+		c.pulls[key] = size
+	}
+	return size
 }
 
 // stored is ledger.View.Stored.

@@ -19,6 +19,9 @@ type Image struct {
 	From []string
 }
 
+// maxInvalid bounds the names that are returned as invalid: a pod can hold a hundred thousand.
+const maxInvalid = 64
+
 // Invalid is a name in a pod spec that no runtime could parse: the kubelet will report InvalidImageName.
 type Invalid struct {
 	// Field is the path of the field that holds the name.
@@ -32,7 +35,7 @@ type Invalid struct {
 // OfPod returns every distinct image that the kubelet pulls for spec, in the order of first use: image volumes (mounted
 // or not), init containers and sidecars, containers, ephemeral containers. One Ref comes once. An empty pull policy gets
 // the API server's default. Empty names, which workload templates may hold, are skipped; names that don't parse are
-// returned as invalid.
+// returned as invalid, as long as there are few.
 func OfPod(spec *corev1.PodSpec) (images []Image, invalid []Invalid) {
 	if spec == nil {
 		return nil, nil
@@ -71,7 +74,9 @@ func (c *collector) add(field, name string, policy corev1.PullPolicy) {
 	}
 	ref, err := Parse(name)
 	if err != nil {
-		c.invalid = append(c.invalid, Invalid{Field: field, Name: name, Err: err})
+		if len(c.invalid) < maxInvalid {
+			c.invalid = append(c.invalid, Invalid{Field: field, Name: name, Err: err})
+		}
 		return
 	}
 	policy = effective(policy, name)

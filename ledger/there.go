@@ -15,7 +15,8 @@ import (
 // coming is an image that is on its way to a node, or just arrived: what it brings
 // need not be brought again.
 type coming struct {
-	ref imageref.Ref
+	ref        imageref.Ref
+	repository string // of ref
 	// known is nil where its layers are not known.
 	*known
 	// certain is unset for what may never come.
@@ -117,7 +118,7 @@ func (a *accountant) bring(there *imagesize.There, x *known, ahead []coming) {
 
 // claimedBy is what a claim brings.
 func (a *accountant) claimedBy(d *due) coming {
-	c := coming{ref: d.ref, known: a.brings(d.ref), certain: !d.doubtful && !d.gone}
+	c := coming{ref: d.ref, repository: d.ref.Repository(), known: a.brings(d.ref), certain: !d.doubtful && !d.gone}
 	if c.known == nil {
 		// It may even be the same image by another name.
 		c.hiddenBytes = a.reportedAtMost(d.ref)
@@ -198,5 +199,5 @@ func (a *accountant) related(ref imageref.Ref, ahead []coming) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(ahead, func(c coming) bool { return c.ref.Repository() == repository })
+	return slices.ContainsFunc(ahead, func(c coming) bool { return c.repository == repository })
 }
