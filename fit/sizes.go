@@ -40,18 +40,13 @@ type class struct {
 	classKey
 	learned imagesize.Learned
 	sizes   map[imageref.Ref]imagesize.Size
-	// pulls are sizes with something there: nodes that are alike have the same of an image.
-	pulls map[pullKey]imagesize.Size
+	// evidence is of images of which something was there on some node.
+	evidence map[imageref.Ref]imagesize.Evidence
 	// wanted are the sizes of the pod's own images, by index.
 	wanted []imagesize.Size
 	// empty is what the pod needs on a node that has nothing yet, at least; emptyHuge the same if images of unknown size are
 	// larger than any disk.
 	empty, emptyHuge int64
-}
-
-type pullKey struct {
-	ref   imageref.Ref
-	there imagesize.There
 }
 
 func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *sizes {
@@ -85,7 +80,10 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	}
 	c, known := z.classes[key]
 	if !known {
-		c = &class{classKey: key, learned: z.snapshot.Learned(key.poolKey()), sizes: make(map[imageref.Ref]imagesize.Size), pulls: make(map[pullKey]imagesize.Size)}
+		c = &class{
+			classKey: key, learned: z.snapshot.Learned(key.poolKey()),
+			sizes: make(map[imageref.Ref]imagesize.Size), evidence: make(map[imageref.Ref]imagesize.Evidence),
+		}
 		z.classes[key] = c
 		z.fill(c)
 	}
@@ -108,13 +106,15 @@ func (z *sizes) fill(c *class) {
 			c.wanted[first] = c.wanted[i]
 		}
 	}
-	empty, huge := once{firsts: z.same}, once{firsts: z.same}
+	empty, huge, brought := once{firsts: z.same}, once{firsts: z.same}, newBrought()
 	for i := range z.images {
 		if neverPulled(&z.images[i]) {
 			continue
 		}
 		// An empty node has none of it, but what the pod's own images before have.
-		shared := z.sharedBefore(c, i)
+		m := z.snapshot.Evidence(z.images[i].Ref, c.runtime, c.platform).Manifest
+		shared := brought.shared(m, z.group(i))
+		brought.add(m, z.group(i))
 		there := imagesize.There{Sure: shared, Likely: shared, Possible: shared}
 		size := z.pull(c, z.images[i].Ref, there)
 		if !size.Known() {
@@ -130,37 +130,13 @@ func (z *sizes) fill(c *class) {
 	c.empty, c.emptyHuge = empty.sum().Low, huge.sum().Low
 }
 
-// sharedBefore is what of a pod's image comes with the images before it.
-func (z *sizes) sharedBefore(c *class, i int) imagesize.Shared {
-	var shared imagesize.Shared
-	m := z.snapshot.Evidence(z.images[i].Ref, c.runtime, c.platform).Manifest
-	if !m.Layered() {
-		return shared
-	}
-	for k := range i {
-		if neverPulled(&z.images[k]) || z.same != nil && z.same[k] == z.same[i] {
-			continue
-		}
-		if earlier := z.snapshot.Evidence(z.images[k].Ref, c.runtime, c.platform).Manifest; earlier.Layered() {
-			shared = shared.Or(m.SharedWith(earlier))
-		}
-	}
-	return shared
-}
-
 // of is ledger.View.Size.
 func (z *sizes) of(row *ledger.NodeRow, ref imageref.Ref, there imagesize.There) imagesize.Size {
 	c := z.classOf(row)
 	if there == (imagesize.There{}) {
 		return z.lookUp(c, ref)
 	}
-	key := pullKey{ref, there}
-	size, known := c.pulls[key]
-	if !known {
-		size = z.pull(c, ref, there)
-		c.pulls[key] = size
-	}
-	return size
+	return z.pull(c, ref, there)
 }
 
 // stored is ledger.View.Stored.
@@ -181,19 +157,30 @@ func (z *sizes) lookUp(c *class, ref imageref.Ref) imagesize.Size {
 	if size, known := c.sizes[ref]; known {
 		return size
 	}
-	size := z.pull(c, ref, imagesize.There{})
+	size := z.evidence(c, ref).Pull(c.runtime, c.factor(), imagesize.There{})
 	c.sizes[ref] = size
 	return size
 }
 
-// pull is what pulling an image adds to a node of the class with what is there of it.
+// pull is what pulling an image adds to a node of the class with what is there of it. Each node may have something else, so
+// that no two may share the answer; the question is prepared once.
 func (z *sizes) pull(c *class, ref imageref.Ref, there imagesize.There) imagesize.Size {
+	evidence, known := c.evidence[ref]
+	if !known {
+		evidence = z.evidence(c, ref).Prepared(c.runtime)
+		c.evidence[ref] = evidence
+	}
+	return evidence.Pull(c.runtime, c.factor(), there)
+}
+
+// evidence is all that is known of the size of an image on nodes of the class.
+func (z *sizes) evidence(c *class, ref imageref.Ref) imagesize.Evidence {
 	evidence := z.snapshot.Evidence(ref, c.runtime, c.platform)
 	evidence.OperatorBytes = z.operatorBytes(ref)
 	evidence.Assumed = z.assumed
 	evidence.Learned = c.learned
 	evidence.Observed = z.snapshot.Observed(c.poolKey(), ref)
-	return evidence.Pull(c.runtime, c.factor(), there)
+	return evidence
 }
 
 // factor is what the policy declares for the class, nil for nothing.

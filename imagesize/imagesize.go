@@ -82,6 +82,8 @@ type Evidence struct {
 	Observed estimate.Bytes
 	// Learned is what pulls have taught of the pool; the zero value is nothing.
 	Learned Learned
+
+	sums *sums // of Manifest, nil where they are not worked out
 }
 
 // Size is what pulling an image adds to a disk, in bytes.

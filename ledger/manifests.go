@@ -33,6 +33,8 @@ type known struct {
 
 	// blobs and snapshots are hashes of the layers' digests and chain IDs, in order.
 	blobs, snapshots []uint64
+	// sorted are the places of the layers by the hashes of their blobs.
+	sorted []int32
 }
 
 func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
@@ -45,6 +47,11 @@ func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
 		k.blobs[i] = maphash.String(seed, m.Layers[i].Digest)
 		k.snapshots[i] = maphash.String(seed, m.Layers[i].ChainID)
 	}
+	k.sorted = make([]int32, len(m.Layers))
+	for i := range k.sorted {
+		k.sorted[i] = int32(i)
+	}
+	slices.SortFunc(k.sorted, func(a, b int32) int { return cmp.Compare(k.blobs[a], k.blobs[b]) })
 	return k
 }
 

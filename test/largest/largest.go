@@ -28,13 +28,6 @@ func Pods(app string, bytes int) map[string]*corev1.Pod {
 		}
 		return r
 	}
-	addTerm := func(pod *corev1.Pod, term corev1.NodeSelectorTerm) {
-		if pod.Spec.Affinity == nil {
-			pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{}}}
-		}
-		required := pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
-		required.NodeSelectorTerms = append(required.NodeSelectorTerms, term)
-	}
 	// Each grows a pod by the i-th of its kind.
 	kinds := map[string]func(pod *corev1.Pod, i int){
 		"Containers": func(pod *corev1.Pod, i int) {
@@ -93,6 +86,14 @@ func Pods(app string, bytes int) map[string]*corev1.Pod {
 		pods[kind] = pod
 	}
 	return pods
+}
+
+func addTerm(pod *corev1.Pod, term corev1.NodeSelectorTerm) {
+	if pod.Spec.Affinity == nil {
+		pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{}}}
+	}
+	required := pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	required.NodeSelectorTerms = append(required.NodeSelectorTerms, term)
 }
 
 func plain(image string) *corev1.Pod {
