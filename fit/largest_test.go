@@ -25,7 +25,7 @@ func TestTheLargestImagesAreLookedAt(t *testing.T) {
 	}{
 		{maxImages, -1, Allow, UnknownSize},
 		{maxImages, maxImages - 1, Deny, ""},
-		{20 * maxImages, -1, Allow, InvalidImages},
+		{20 * maxImages, -1, Allow, ManyImages},
 		{20 * maxImages, 0, Deny, ""},
 		{20 * maxImages, 20*maxImages - 1, Deny, ""},
 	} {
@@ -44,8 +44,8 @@ func TestTheLargestImagesAreLookedAt(t *testing.T) {
 		if d.Action != c.want || d.Reason != c.reason {
 			t.Errorf("%d images, the %dth of them large: %s, reason %q: %s", c.images, c.large, d.Action, d.Reason, d.Message)
 		}
-		if leftOut := len(d.Invalid) > 0; leftOut != (c.images > maxImages) {
-			t.Errorf("%d images: left out %v", c.images, d.Invalid)
+		if leftOut := d.LeftOut > 0; leftOut != (c.images > maxImages) {
+			t.Errorf("%d images: left out %v", c.images, d.LeftOut)
 		}
 	}
 }

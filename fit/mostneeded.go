@@ -5,21 +5,24 @@ package fit
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
-	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
 )
 
-// maxImages is how many of a pod's images are looked at: more than pods have that do something. Each costs time at every node,
-// and a pod can name tens of thousands.
-const maxImages = 64
+const (
+	// maxImages is how many of a pod's images are looked at: more than pods have that do something. Each costs time at every
+	// node, and a pod can name tens of thousands.
+	maxImages = 32
+	// maxCompared is for how many, times the kinds of nodes, it is looked up which of them need most.
+	maxCompared = 4096
+)
 
 // mostNeeded returns the images that are looked at, in their order, and how many are left out: those of which the least is known
-// that they need. A pod's need is then no more than it is, which is what a refusal rests on.
+// that they need, and those that come last of too many. A pod's need is then no more than it is, which is what a refusal rests
+// on. Names of one image stay together: one of them may be on a node, by which the others cost nothing there.
 func mostNeeded(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) (looked []imageref.Image, leftOut int) {
 	if len(images) <= maxImages {
 		return images, 0
@@ -28,29 +31,51 @@ func mostNeeded(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) (
 	for row := range s.Nodes() {
 		z.classOf(row)
 	}
-	needs := make([]estimate.Bytes, len(images))
-	order := make([]int, len(images))
+	compared := images[:min(len(images), max(maxCompared/max(len(z.classes), 1), maxImages))]
+	z.same = sameImages(s, compared)
+	var chosen []int
+	for _, n := range needs(z, compared) {
+		if len(chosen)+len(n.names) <= maxImages {
+			chosen = append(chosen, n.names...)
+		}
+	}
+	slices.Sort(chosen)
+	for _, i := range chosen {
+		looked = append(looked, images[i])
+	}
+	return looked, len(images) - len(looked)
+}
+
+// need is what an image needs at the most of all kinds of nodes, as far as that is known.
+type need struct {
+	names       []int // the places of its names
+	low, likely int64
+}
+
+// needs returns what the images need, the greatest first.
+func needs(z *sizes, images []imageref.Image) []need {
+	all := make([]need, 0, len(images))
+	places := make(map[int]int, len(images))
 	for i := range images {
-		order[i] = i
+		place, found := places[z.group(i)]
+		if !found {
+			place = len(all)
+			places[z.group(i)] = place
+			all = append(all, need{})
+		}
+		n := &all[place]
+		n.names = append(n.names, i)
+		if neverPulled(&images[i]) {
+			continue
+		}
 		for _, c := range z.classes {
-			size := z.lookUp(c, images[i].Ref)
-			if size.Known() && !neverPulled(&images[i]) {
-				needs[i].Low, needs[i].Likely = max(needs[i].Low, size.Disk.Low), max(needs[i].Likely, size.Disk.Likely)
+			if size := z.lookUp(c, images[i].Ref); size.Known() {
+				n.low, n.likely = max(n.low, size.Disk.Low), max(n.likely, size.Disk.Likely)
 			}
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(needs[b].Low, needs[a].Low), cmp.Compare(needs[b].Likely, needs[a].Likely))
+	slices.SortStableFunc(all, func(a, b need) int {
+		return cmp.Or(cmp.Compare(b.low, a.low), cmp.Compare(b.likely, a.likely))
 	})
-	order = order[:maxImages]
-	slices.Sort(order)
-	for _, i := range order {
-		looked = append(looked, images[i])
-	}
-	return looked, len(images) - maxImages
-}
-
-// unlooked says that images are left out.
-func unlooked(leftOut int) imageref.Invalid {
-	return imageref.Invalid{Field: "spec", Err: fmt.Errorf("of %d images the %d largest are looked at", leftOut+maxImages, maxImages)}
+	return all
 }
