@@ -16,8 +16,9 @@ const (
 	// maxImages is how many of a pod's images are looked at: more than pods have that do something. Each costs time at every
 	// node, and a pod can name tens of thousands.
 	maxImages = 32
-	// maxCompared is for how many, times the kinds of nodes, it is looked up which of them need most.
-	maxCompared = 4096
+	// maxCompared is for how many, times the kinds of nodes, it is found out which of them need most; maxScanned how many are
+	// searched for those of which anything is known.
+	maxCompared, maxScanned = 1 << 12, 1 << 15
 )
 
 // mostNeeded returns the images that are looked at, in their order, and how many are left out: those of which the least is known
@@ -31,7 +32,7 @@ func mostNeeded(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) (
 	for row := range s.Nodes() {
 		z.classOf(row)
 	}
-	compared := images[:min(len(images), max(maxCompared/max(len(z.classes), 1), maxImages))]
+	compared := z.known(images, max(maxCompared/max(len(z.classes), 1), maxImages))
 	z.same = sameImages(s, compared)
 	var chosen []int
 	for _, n := range needs(z, compared) {
@@ -41,9 +42,45 @@ func mostNeeded(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) (
 	}
 	slices.Sort(chosen)
 	for _, i := range chosen {
-		looked = append(looked, images[i])
+		looked = append(looked, compared[i])
 	}
 	return looked, len(images) - len(looked)
+}
+
+// known returns some of the images, in their order: first of all those of which somebody tells a size.
+func (z *sizes) known(images []imageref.Image, most int) []imageref.Image {
+	images = images[:min(len(images), maxScanned)]
+	if len(images) <= most {
+		return images
+	}
+	kinds := make(map[classKey]bool, len(z.classes))
+	for _, c := range z.classes {
+		kinds[classKey{runtime: c.runtime, platform: c.platform}] = true
+	}
+	told := func(ref imageref.Ref) bool {
+		for kind := range kinds {
+			if e := z.snapshot.Evidence(ref, kind.runtime, kind.platform); e.Told() {
+				return true
+			}
+		}
+		return z.operatorBytes(ref) > 0
+	}
+	var chosen, others []int
+	for i := range images {
+		switch {
+		case len(chosen) < most && told(images[i].Ref):
+			chosen = append(chosen, i)
+		case len(others) < most:
+			others = append(others, i)
+		}
+	}
+	chosen = append(chosen, others[:min(len(others), most-len(chosen))]...)
+	slices.Sort(chosen)
+	some := make([]imageref.Image, 0, len(chosen))
+	for _, i := range chosen {
+		some = append(some, images[i])
+	}
+	return some
 }
 
 // need is what an image needs at the most of all kinds of nodes, as far as that is known.

@@ -86,6 +86,9 @@ type Evidence struct {
 	sums *sums // of Manifest, nil where they are not worked out
 }
 
+// Told says whether nodes, a registry or events tell anything of the image.
+func (e Evidence) Told() bool { return e.Reported.High > 0 || e.Manifest != nil || e.Pulled.High > 0 }
+
 // Size is what pulling an image adds to a disk, in bytes.
 type Size struct {
 	// Disk is what stays.
