@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
@@ -96,6 +97,28 @@ func benchmarkDemanding(b *testing.B, nodes int) {
 			b.ReportAllocs()
 			for b.Loop() {
 				Evaluate(s, requests[kind], p, epoch)
+			}
+		})
+	}
+}
+
+// BenchmarkEvaluateDemandingAndWaiting1000Nodes has pods of the same namespace wait for 1,000 more images with layers.
+func BenchmarkEvaluateDemandingAndWaiting1000Nodes(b *testing.B) {
+	l, p := layeredFleet(b, 1000), enforcing()
+	r := demandingRequests()["Everything"]
+	for i := range 1000 {
+		l.SetPod(ledger.Pod{
+			UID: types.UID(fmt.Sprint("waiting-", i)), Namespace: r.Namespace, Name: fmt.Sprint("waiting-", i), Placement: placement.Of(nil),
+			Images: []ledger.PodImage{{Ref: ref(b, demanded(500+i)), PullPolicy: corev1.PullIfNotPresent}},
+		}, epoch)
+	}
+	s := l.Snapshot()
+	small := r
+	small.Images = r.Images[:1]
+	for name, request := range map[string]Request{"Everything": r, "OneImage": small} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				Evaluate(s, request, p, epoch)
 			}
 		})
 	}

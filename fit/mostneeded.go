@@ -16,9 +16,9 @@ const (
 	// maxImages is how many of a pod's images are looked at: more than pods have that do something. Each costs time at every
 	// node, and a pod can name tens of thousands.
 	maxImages = 32
-	// maxCompared is for how many, times the kinds of nodes, it is found out which of them need most; maxScanned how many are
-	// searched for those of which anything is known.
-	maxCompared, maxScanned = 1 << 12, 1 << 15
+	// maxCompared is for how many, times the kinds of nodes, it is found out which of them need most; maxScanned how many, times
+	// the kinds, are searched for those of which anything is known: with a kind or two all that a request has room for.
+	maxCompared, maxScanned = 1 << 12, 1 << 17
 )
 
 // mostNeeded returns the images that are looked at, in their order, and how many are left out: those of which the least is known
@@ -49,7 +49,6 @@ func mostNeeded(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) (
 
 // known returns some of the images, in their order: first of all those of which somebody tells a size.
 func (z *sizes) known(images []imageref.Image, most int) []imageref.Image {
-	images = images[:min(len(images), maxScanned)]
 	if len(images) <= most {
 		return images
 	}
@@ -57,6 +56,7 @@ func (z *sizes) known(images []imageref.Image, most int) []imageref.Image {
 	for _, c := range z.classes {
 		kinds[classKey{runtime: c.runtime, platform: c.platform}] = true
 	}
+	images = images[:min(len(images), maxScanned/max(len(kinds), 1))]
 	told := func(ref imageref.Ref) bool {
 		for kind := range kinds {
 			if e := z.snapshot.Evidence(ref, kind.runtime, kind.platform); e.Told() {

@@ -58,10 +58,17 @@ func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
 // layered is Layered, found once.
 func (k *known) layered() bool { return len(k.blobs) > 0 }
 
+// maxLayers is up to how many layers are remembered: four times what any runtime takes. A registry may name tens of thousands,
+// which would have to be added up on every node.
+const maxLayers = 512
+
 // SetManifest writes what a registry told about an image for one platform.
 func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize.Manifest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(m.Layers) > maxLayers {
+		m.Layers = nil
+	}
 	key := manifestKey{ref, p}
 	old, found := l.manifests[key]
 	if found && sameManifest(&old.Manifest, &m) {

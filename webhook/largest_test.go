@@ -39,7 +39,7 @@ func TestLargestPods(t *testing.T) {
 	}
 }
 
-// TestLargestTexts: what no API server lets through is answered, too, and refused for nothing that was not understood.
+// TestTextsNobodyLetsThrough: what no API server lets through is answered, too, and refused for nothing that was not understood.
 func TestTextsNobodyLetsThrough(t *testing.T) {
 	container := func(fields string) string {
 		return fmt.Sprintf(`{"spec":{"containers":[{"name":"c","image":%q%s}]}}`, bigImage, fields)

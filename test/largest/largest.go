@@ -15,8 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// MaxBytes is about what a pod can have: etcd takes requests of 1.5 MiB.
-const MaxBytes = 3 << 19
+// MaxBytes is what the API server takes for one request. etcd takes half of it, but is asked after the webhooks.
+const MaxBytes = 3 << 20
 
 // Pods returns pods of about so many bytes of JSON, each of which is as large by another part of it. Beside that they have one
 // container, which runs this image.
