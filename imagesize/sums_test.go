@@ -4,9 +4,9 @@
 package imagesize
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/headroom-dev/headroom/estimate"
@@ -58,7 +58,7 @@ func TestSumsAreThoseLayerByLayer(t *testing.T) {
 	for range 20_000 {
 		m := &Manifest{DocumentBytes: random.Int64N(9999)}
 		for range random.IntN(9) {
-			l := Layer{Digest: fmt.Sprint(random.IntN(6)), ChainID: "x", CompressedBytes: random.Int64N(100_000)}
+			l := Layer{Digest: strconv.Itoa(random.IntN(6)), ChainID: "x", CompressedBytes: random.Int64N(100_000)}
 			switch random.IntN(9) {
 			case 0:
 				l.CompressedBytes = math.MaxInt64 - random.Int64N(9999)
@@ -68,7 +68,9 @@ func TestSumsAreThoseLayerByLayer(t *testing.T) {
 			}
 			m.Layers = append(m.Layers, l)
 		}
-		some := func() Shared { return Shared{Chain: random.IntN(10), Blobs: LayerSet{random.Uint64() & random.Uint64()}} }
+		some := func() Shared {
+			return Shared{Chain: random.IntN(10), Blobs: LayerSet{random.Uint64() & random.Uint64()}}
+		}
 		there := There{Possible: some(), HiddenBytes: random.Int64N(300_000) - 9999, HiddenTotalBytes: random.Int64N(900_000)}
 		if random.IntN(4) == 0 {
 			there.HiddenBytes, there.HiddenTotalBytes = math.MaxInt64, math.MaxInt64

@@ -4,7 +4,7 @@
 package ledger
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/headroom-dev/headroom/imageref"
@@ -20,7 +20,7 @@ func TestLayersBeyondWhatRuntimesTakeAreForgotten(t *testing.T) {
 	for n, want := range map[int]int{maxLayers: maxLayers, maxLayers + 1: 0} {
 		m := imagesize.Manifest{CompressedBytes: 7}
 		for i := range n {
-			m.Layers = append(m.Layers, imagesize.Layer{Digest: fmt.Sprint(i), ChainID: fmt.Sprint(i)})
+			m.Layers = append(m.Layers, imagesize.Layer{Digest: strconv.Itoa(i), ChainID: strconv.Itoa(i)})
 		}
 		l := New()
 		l.MarkSynced()
