@@ -4,6 +4,8 @@
 package fit
 
 import (
+	"iter"
+
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
@@ -106,20 +108,8 @@ func (z *sizes) fill(c *class) {
 			c.wanted[first] = c.wanted[i]
 		}
 	}
-	empty, huge, brought := once{firsts: z.same}, once{firsts: z.same}, newBrought()
-	for i := range z.images {
-		if neverPulled(&z.images[i]) {
-			continue
-		}
-		// An empty node has none of it, but what the pod's own images before have.
-		m := z.snapshot.Evidence(z.images[i].Ref, c.runtime, c.platform).Manifest
-		shared := brought.shared(m, z.group(i))
-		brought.add(m, z.group(i))
-		there := imagesize.There{Sure: shared, Likely: shared, Possible: shared}
-		size := z.pull(c, z.images[i].Ref, there)
-		if !size.Known() {
-			size = c.wanted[i]
-		}
+	empty, huge := once{firsts: z.same}, once{firsts: z.same}
+	for i, size := range z.onEmpty(c) {
 		low := size.Disk.AtLeastZero().Low
 		empty.add(i, estimate.Exactly(low))
 		if !certain(c.wanted[i]) {
@@ -128,6 +118,29 @@ func (z *sizes) fill(c *class) {
 		huge.add(i, estimate.Exactly(low))
 	}
 	c.empty, c.emptyHuge = empty.sum().Low, huge.sum().Low
+}
+
+// onEmpty returns what each of the pod's images that may be pulled adds to a node of the class that has nothing yet, but what
+// the pod's own images before it have brought.
+func (z *sizes) onEmpty(c *class) iter.Seq2[int, imagesize.Size] {
+	return func(yield func(int, imagesize.Size) bool) {
+		brought := newBrought()
+		for i := range z.images {
+			if neverPulled(&z.images[i]) {
+				continue
+			}
+			m := z.snapshot.Evidence(z.images[i].Ref, c.runtime, c.platform).Manifest
+			shared := brought.shared(m, z.group(i))
+			brought.add(m, z.group(i))
+			size := z.pull(c, z.images[i].Ref, imagesize.There{Sure: shared, Likely: shared, Possible: shared})
+			if !size.Known() {
+				size = c.wanted[i]
+			}
+			if !yield(i, size) {
+				return
+			}
+		}
+	}
 }
 
 // of is ledger.View.Size.

@@ -79,7 +79,7 @@ func (c *collector) add(field, name string, policy corev1.PullPolicy) {
 		}
 		return
 	}
-	policy = effective(policy, name)
+	policy = effective(policy, name, ref)
 	if i, known := c.index[ref]; known {
 		image := &c.images[i]
 		image.From = append(image.From, field)
@@ -98,10 +98,16 @@ func (c *collector) add(field, name string, policy corev1.PullPolicy) {
 // effective returns policy, or what the API server would have set where there is none that it knows
 // (k8s.io/kubernetes/pkg/apis/core/v1 SetDefaults_Container: Always for the tag "latest", also one that is implied, also
 // one beside a digest).
-func effective(policy corev1.PullPolicy, name string) corev1.PullPolicy {
-	if strictness(policy) > 0 {
+func effective(policy corev1.PullPolicy, name string, ref Ref) corev1.PullPolicy {
+	switch {
+	case strictness(policy) > 0:
 		return policy
+	case ref.Tag() == "latest":
+		return corev1.PullAlways
+	case ref.Digest() == "":
+		return corev1.PullIfNotPresent
 	}
+	// The Ref has lost a tag beside its digest.
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
 		return corev1.PullIfNotPresent

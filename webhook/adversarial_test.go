@@ -160,13 +160,13 @@ nodePools: [{name: all, selector: {}, elastic: false}]
 		before := aPod(func(p *corev1.Pod) { p.Spec.Containers[0].Image = "before" })
 		deployment := aDeployment(func(d *appsv1.Deployment) { d.Spec.Template.Spec = spec })
 		for what, answer := range map[string]func() *admissionv1.AdmissionResponse{
-			"created": func() *admissionv1.AdmissionResponse { return post(t, NewPods(o), reviewOf(t, pod)) },
+			"created": func() *admissionv1.AdmissionResponse { return postWithin(t, NewPods(o), reviewOf(t, pod), "30s") },
 			"updated": func() *admissionv1.AdmissionResponse {
-				return post(t, NewPods(o), reviewOf(t, pod, updateOf(t, before)))
+				return postWithin(t, NewPods(o), reviewOf(t, pod, updateOf(t, before)), "30s")
 			},
-			"as it is": func() *admissionv1.AdmissionResponse { return post(t, NewPods(o), reviewOf(t, pod, updateOf(t, pod))) },
+			"as it is": func() *admissionv1.AdmissionResponse { return postWithin(t, NewPods(o), reviewOf(t, pod, updateOf(t, pod)), "30s") },
 			"a template": func() *admissionv1.AdmissionResponse {
-				return post(t, NewWorkloads(o), reviewOfObject(t, deployment, deploymentKind, "deployments"))
+				return postWithin(t, NewWorkloads(o), reviewOfObject(t, deployment, deploymentKind, "deployments"), "30s")
 			},
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
