@@ -20,7 +20,7 @@ import (
 
 // fleet is a cluster in which every node lists 50 images, runs 30 pods and pulls for one more, and 100 pods are unbound.
 // Nodes are nearly full, which is when all that Evaluate can do has to be done.
-func fleet(b *testing.B, nodes int) *ledger.Ledger {
+func fleet(b testing.TB, nodes int) *ledger.Ledger {
 	b.Helper()
 	image := func(i int) imageref.Ref { return ref(b, fmt.Sprintf("registry.example.com/team-%d/app:v%d", i%40, i)) }
 	l := ledger.New()

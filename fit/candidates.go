@@ -19,6 +19,7 @@ type survey struct {
 	request  *Request
 	workload *Workload // of the request
 	images   []imageref.Image
+	leftOut  int // further images that the pod has
 	sizes    *sizes
 	accounts *ledger.Accounts
 
@@ -56,9 +57,9 @@ type survey struct {
 }
 
 func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) *survey {
-	images := r.wanted()
+	images, leftOut := mostNeeded(s, p, r.wanted())
 	v := &survey{
-		snapshot: s, policy: p, request: r, workload: r.Workload, images: images,
+		snapshot: s, policy: p, request: r, workload: r.Workload, images: images, leftOut: leftOut,
 		sizes: newSizes(s, p, images),
 		pools: make(map[*policy.NodePool]*pool), platforms: make(map[Platform]bool),
 		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)), missing: make([]bool, len(images)),

@@ -97,6 +97,8 @@ type Decision struct {
 	Unsized []imageref.Ref
 	// Invalid are the images whose names do not parse.
 	Invalid []imageref.Invalid
+	// LeftOut is how many distinct images were not looked at, because the pod has too many. They count as if it did not have them.
+	LeftOut int
 	// WaitFor are the unsized images whose size could turn this answer into a
 	// denial: worth a short wait for the registry. Empty otherwise.
 	WaitFor []imageref.Ref

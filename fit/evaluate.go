@@ -28,6 +28,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 		return d
 	}
 	v := newSurvey(s, &r, p, now)
+	d.LeftOut = v.leftOut
 	switch known := v.run(); {
 	case !known:
 		d.Reason = UnknownNode
@@ -141,6 +142,16 @@ func (s *survey) heldBack(d *Decision, elastic bool) Reason {
 		return s.scope().why()
 	case s.refusedIfHuge():
 		return UnknownSize
+	default:
+		return d.partly()
+	}
+}
+
+// partly returns why not all of the pod was looked at, empty where it was.
+func (d *Decision) partly() Reason {
+	switch {
+	case d.LeftOut > 0:
+		return ManyImages
 	case len(d.Invalid) > 0:
 		return InvalidImages
 	default:

@@ -198,7 +198,7 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 		return w.line("no opinion: %s is not known", w.nodeOf(r.nodeName(), "the pod's node"))
 	case NoCandidate:
 		return w.line("no opinion: no node can take the pod")
-	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, UnknownPod, Tolerates, NoOtherNode:
+	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, ManyImages, UnknownPod, Tolerates, NoOtherNode:
 	}
 	return w.line("no opinion")
 }

@@ -6,7 +6,6 @@ package fit
 import (
 	"iter"
 
-	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/policy"
 )
 
@@ -78,17 +77,9 @@ func (s *survey) sureOf(p *pool) bool {
 // likelyOnEmpty is what the pod likely needs on an empty node of a class. It is unbounded where nobody knows.
 func (s *survey) likelyOnEmpty(c *class) int64 {
 	need := once{firsts: s.sizes.same}
-	for i := range s.images {
-		if neverPulled(&s.images[i]) {
-			continue
-		}
+	for i, size := range s.sizes.onEmpty(c) {
 		if !c.wanted[i].Known() {
 			return unbounded
-		}
-		shared := s.sizes.sharedBefore(c, i)
-		size := s.sizes.pull(c, s.images[i].Ref, imagesize.There{Sure: shared, Likely: shared, Possible: shared})
-		if !size.Known() {
-			size = c.wanted[i]
 		}
 		need.add(i, size.Disk.AtLeastZero())
 	}

@@ -22,6 +22,7 @@ const (
 	NoImages      Reason = "no-images"     // nothing to pull
 	NoReplicas    Reason = "no-replicas"   // a template of which no pod is wanted now
 	InvalidImages Reason = "invalid-image" // an image name that does not parse: left out of the sum
+	ManyImages    Reason = "many-images"   // more images than are looked at: those that need least are left out
 )
 
 // The reasons that only bindings have.
@@ -35,7 +36,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, ExemptPod, ModeOff, NoImages,
-		NoReplicas, InvalidImages,
+		NoReplicas, InvalidImages, ManyImages,
 	}
 }
 

@@ -139,9 +139,7 @@ func (s *survey) decideEveryNode(d *Decision, t *tally, say sentences) {
 		d.about(t.worst)
 		d.Message = say.everywhere(t, s.ready.nodes == 0)
 	}
-	if len(d.Invalid) > 0 {
-		d.Reason = InvalidImages
-	}
+	d.Reason = d.partly()
 }
 
 // offerWorse replaces r by a worse result: a more severe verdict, a larger need, less slack, and the first name among

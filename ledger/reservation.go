@@ -113,23 +113,23 @@ func (l *Ledger) reserveAnew(p *podState, pod *Pod) {
 
 // want changes, by one pod, what the pod's images are wanted for.
 func (l *Ledger) want(p *podState, change int) {
+	reservations := slices.Clone(l.next.reservations)
 	for i := range p.pod.Images {
 		image := &p.pod.Images[i]
 		if image.PullPolicy == corev1.PullNever {
 			continue
 		}
-		place, found := slices.BinarySearchFunc(l.next.reservations, image.Ref, func(r *reservation, ref imageref.Ref) int {
+		place, found := slices.BinarySearchFunc(reservations, image.Ref, func(r *reservation, ref imageref.Ref) int {
 			return cmp.Compare(r.ref.String(), ref.String())
 		})
 		changed := &reservation{ref: image.Ref}
 		if found {
-			changed.hash = l.next.reservations[place].hash
-			changed.wants = l.next.reservations[place].wants
+			changed.hash = reservations[place].hash
+			changed.wants = reservations[place].wants
 		} else {
 			changed.hash = nameHash(l.next.seed, image.Ref)
 		}
 		changed.wants = withPod(changed.wants, p, change)
-		reservations := slices.Clone(l.next.reservations)
 		switch {
 		case !found:
 			reservations = slices.Insert(reservations, place, changed)
@@ -138,8 +138,8 @@ func (l *Ledger) want(p *podState, change int) {
 		default:
 			reservations[place] = changed
 		}
-		l.next.reservations = reservations
 	}
+	l.next.reservations = reservations
 }
 
 func withPod(wants []want, p *podState, change int) []want {
