@@ -37,18 +37,21 @@ type tainter struct {
 
 func newTainter(t *testing.T, p *policy.Policy, nodes ...*corev1.Node) *tainter {
 	t.Helper()
-	client := fake.NewClientset()
-	log, logged := logTo()
-	inForce := &atomic.Pointer[policy.Policy]{}
-	inForce.Store(p)
-	taints := NewNodeTaints(client, NodeTaintsOptions{Policy: inForce.Load, Metrics: NewSteeringMetrics(nil), Log: log})
+	k := newTainterOf(fake.NewClientset(), p)
 	for _, n := range nodes {
-		if err := client.Tracker().Add(n.DeepCopy()); err != nil {
+		if err := k.client.Tracker().Add(n.DeepCopy()); err != nil {
 			t.Fatal(err)
 		}
-		taints.NodeSet(n, ledger.Node{})
+		k.NodeSet(n, ledger.Node{})
 	}
-	right := &atomic.Bool{}
+	return k
+}
+
+// newTainterOf shares an API server with others.
+func newTainterOf(client *fake.Clientset, p *policy.Policy) *tainter {
+	log, logged := logTo()
+	inForce, right := &atomic.Pointer[policy.Policy]{}, &atomic.Bool{}
+	inForce.Store(p)
 	right.Store(true)
 	client.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
@@ -56,6 +59,7 @@ func newTainter(t *testing.T, p *policy.Policy, nodes ...*corev1.Node) *tainter 
 		review.Status.Allowed = right.Load() && asked.Verb == "patch" && asked.Resource == "nodes" && asked.Name == "" && asked.Group == ""
 		return true, review, nil
 	})
+	taints := NewNodeTaints(client, NodeTaintsOptions{Policy: inForce.Load, Metrics: NewSteeringMetrics(nil), Log: log})
 	return &tainter{NodeTaints: taints, client: client, log: logged, policy: inForce, right: right}
 }
 
