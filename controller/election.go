@@ -23,8 +23,6 @@ const (
 	// leaseDuration is how long others wait for a leader that is silent, renewDeadline how long one tries to stay it, and
 	// leaseRetry how often: client-go's recommendation.
 	leaseDuration, renewDeadline, leaseRetry = 15 * time.Second, 10 * time.Second, 2 * time.Second
-	// leaveTimeout is for what a leader does at its end.
-	leaveTimeout = 5 * time.Second
 )
 
 // Election has one replica at a time do what only one should. It is not controller-runtime's, which ends the process when the
@@ -35,9 +33,9 @@ type Election struct {
 	Leases coordinationv1.LeasesGetter
 	// Namespace is the Lease's, and Identity what tells this process from all others.
 	Namespace, Identity string
-	// Lead does the work until its context ends. Leave comes after it where the process ends, and not where the lease is lost.
-	Lead, Leave func(ctx context.Context)
-	Log         logr.Logger
+	// Lead does the work until its context ends.
+	Lead func(ctx context.Context)
+	Log  logr.Logger
 
 	leading atomic.Bool
 	problem problem
@@ -46,10 +44,10 @@ type Election struct {
 // Leading reports whether this process is the one.
 func (e *Election) Leading() bool { return e.leading.Load() }
 
-// Start takes part until ctx ends. The lease is then released, after Leave.
+// Start takes part until ctx ends. The lease is then released.
 func (e *Election) Start(ctx context.Context) error {
 	if e.Leases == nil {
-		e.lead(ctx, context.WithoutCancel(ctx))
+		e.lead(ctx)
 		return nil
 	}
 	for ctx.Err() == nil {
@@ -62,27 +60,24 @@ func (e *Election) Start(ctx context.Context) error {
 
 // term waits until this process leads, and returns when it does no more, or when ctx ends.
 func (e *Election) term(ctx context.Context) error {
-	// The lease outlives ctx for as long as Leave takes: the next leader should not put right meanwhile what that does. What
-	// client-go says about each try is left to problem.
-	holding, release := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logr.Discard()))
-	defer release()
-	var began, idle atomic.Bool
 	done := make(chan struct{})
-	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &lease{
-			LeaseLock: resourcelock.LeaseLock{
-				LeaseMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: LeaseName}, Client: e.Leases,
-				LockConfig: resourcelock.ResourceLockConfig{Identity: e.Identity},
-			},
-			tried: e.tried,
+	lock := &lease{
+		LeaseLock: resourcelock.LeaseLock{
+			LeaseMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: LeaseName}, Client: e.Leases,
+			LockConfig: resourcelock.ResourceLockConfig{Identity: e.Identity},
 		},
+		tried: e.tried,
+	}
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: lock,
 		Name: LeaseName, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: leaseRetry, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(held context.Context) {
 				defer close(done)
-				defer release()
-				began.Store(true)
-				e.lead(ctx, held)
+				e.lead(held)
+				if ctx.Err() == nil {
+					e.Log.Info("This replica leads no more: its lease is lost", "lease", LeaseName, "identity", e.Identity)
+				}
 			},
 			OnStoppedLeading: func() {},
 		},
@@ -90,35 +85,19 @@ func (e *Election) term(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() {
-		if !began.Load() {
-			idle.Store(true)
-			release()
-		}
-	})()
-	elector.Run(holding)
-	if !idle.Load() {
-		<-done
+	elector.Run(klog.NewContext(ctx, logr.Discard())) // what client-go says about each try is left to problem
+	if lock.held {
+		<-done // client-go does not wait for the work that it has started
 	}
 	return nil
 }
 
-// lead works until ctx or the lease ends.
-func (e *Election) lead(ctx, held context.Context) {
-	working, stop := context.WithCancel(held)
-	defer stop()
-	defer context.AfterFunc(ctx, stop)()
+// lead works until ctx ends.
+func (e *Election) lead(ctx context.Context) {
 	e.leading.Store(true)
 	defer e.leading.Store(false)
 	e.Log.Info("This replica leads", "lease", LeaseName, "identity", e.Identity)
-	e.Lead(working)
-	if held.Err() != nil {
-		e.Log.Info("This replica leads no more: its lease is lost", "lease", LeaseName, "identity", e.Identity)
-		return
-	}
-	leaving, cancel := context.WithTimeout(held, leaveTimeout)
-	defer cancel()
-	e.Leave(leaving)
+	e.Lead(ctx)
 }
 
 // tried says once what keeps this process from taking part.
@@ -131,11 +110,15 @@ func (e *Election) tried(err error) {
 	}
 }
 
-// lease is a LeaseLock that tells how each request ended.
+// lease is a LeaseLock that tells how each request ended, and whether it was held.
 type lease struct {
 	resourcelock.LeaseLock
 	tried func(error)
+	held  bool
 }
+
+// RecordEvent implements resourcelock.Interface. Only who gets the lease has events.
+func (l *lease) RecordEvent(string) { l.held = true }
 
 // Get implements resourcelock.Interface.
 func (l *lease) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {

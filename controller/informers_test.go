@@ -227,7 +227,7 @@ func TestMissingPermission(t *testing.T) {
 			forbidden(`User "system:serviceaccount:a:b" cannot create resource "tokens" in API group "x.io" at the cluster scope`),
 			"cannot create tokens.x.io at cluster scope: ServiceAccount a/b needs create on tokens.x.io",
 		},
-		"an unusual text": {forbidden("computer says no"), `a permission is missing: x "y" is forbidden: computer says no`},
+		"an unusual text": {forbidden("computer says no"), `the API server refuses it: x "y" is forbidden: computer says no`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, missing := MissingPermission(test.err)

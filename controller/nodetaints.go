@@ -20,20 +20,12 @@ import (
 )
 
 const (
-	// taintLife is how long a soft taint stays after it was written, which is up to taintRenewal before the last binding that was
-	// sent back from the node. A pull, and the sample
-	// that shows it, is over by then more often than not; if the node is still too full, the next binding says so.
-	taintLife = 2 * time.Minute
-	// taintRenewal is how old a taint may be and still need no new value when a further binding is sent back.
-	taintRenewal = 30 * time.Second
 	// taintQueue is how many nodes may wait for theirs, taintsAtOnce how many get one in a moment, and taintsPerSecond how many
 	// in the long run: what one replica may ask of the API server at most.
 	taintQueue, taintsAtOnce, taintsPerSecond = 64, 50, 5
 	// taintWorkers write at a time, so that one node that can't be written does not make all others late: the taint has to be
 	// there when the scheduler tries again, which is after a second.
 	taintWorkers = 4
-	// taintForbidden is for how long nothing is promised after the API server has refused.
-	taintForbidden = time.Minute
 )
 
 // NodeTaintsOptions are the settings of NodeTaints.
@@ -54,18 +46,24 @@ type NodeTaints struct {
 	limit   *rate.Limiter
 	queue   chan string
 	problem problem // of writing
+	right   taintRight
+	ended   chan struct{} // closed when run has ended
 
 	mu      sync.Mutex // guards the rest; it is held to look something up, never for a request
 	nodes   map[string]*nodeTaints
 	running bool
-	// forbiddenUntil is until when nothing is promised, because the right to write is missing.
-	forbiddenUntil time.Time
 }
 
 // nodeTaints is what is known of one node.
 type nodeTaints struct {
 	uid    types.UID
 	taints []corev1.Taint
+	soft   softTaint
+	// wrote is the value of the taint that this replica has put there last.
+	wrote time.Time
+	// again is when the node may be written to again after so many failures in a row.
+	again    time.Time
+	failures int
 	// queued is set while the node waits for its taint, or is about to get it.
 	queued bool
 }
@@ -75,10 +73,15 @@ func NewNodeTaints(client kubernetes.Interface, o NodeTaintsOptions) *NodeTaints
 	if o.Now == nil {
 		o.Now = wallClock
 	}
-	return &NodeTaints{
+	t := &NodeTaints{
 		client: client, options: o, limit: rate.NewLimiter(taintsPerSecond, taintsAtOnce),
-		queue: make(chan string, taintQueue), nodes: make(map[string]*nodeTaints),
+		queue: make(chan string, taintQueue), nodes: make(map[string]*nodeTaints), ended: make(chan struct{}),
 	}
+	t.right = taintRight{
+		client: client, log: o.Log, granted: t.forgive, doubted: make(chan struct{}, 1),
+		steers: func() bool { return o.Policy().SteersSomewhere() },
+	}
+	return t
 }
 
 // NodeSet implements NodeListener.
@@ -91,11 +94,12 @@ func (t *NodeTaints) NodeSet(n *corev1.Node, _ ledger.Node) {
 // set takes in what a node has. The caller holds mu.
 func (t *NodeTaints) set(name string, uid types.UID, taints []corev1.Taint) {
 	node := t.nodes[name]
-	if node == nil {
-		node = &nodeTaints{}
+	known := node != nil && node.uid == uid
+	if !known {
+		node = &nodeTaints{uid: uid, queued: node != nil && node.queued}
 		t.nodes[name] = node
 	}
-	node.uid, node.taints = uid, taints
+	node.taints, node.soft = taints, node.soft.next(taints, known, t.options.Now())
 }
 
 // NodeDeleted implements NodeListener.
@@ -113,24 +117,19 @@ func (t *NodeTaints) Tainted() int {
 	defer t.mu.Unlock()
 	count := 0
 	for _, node := range t.nodes {
-		if _, found := placement.SoftTaintSince(node.taints); found {
+		if node.soft.found {
 			count++
 		}
 	}
 	return count
 }
 
-// ready reports whether there is such a node and somebody to write to it.
+// ready reports whether there is such a node, and somebody who may write to it and did not fail just now.
 func (t *NodeTaints) ready(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running && t.nodes[name] != nil && !t.options.Now().Before(t.forbiddenUntil)
-}
-
-func (t *NodeTaints) forbidden() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.forbiddenUntil = t.options.Now().Add(taintForbidden)
+	node := t.nodes[name]
+	return t.running && node != nil && t.right.has() && !t.options.Now().Before(node.again)
 }
 
 // put has a node get the taint soon, and reports whether it has it or will.
@@ -141,7 +140,7 @@ func (t *NodeTaints) put(name string) bool {
 	switch {
 	case !t.running || node == nil:
 		return false
-	case node.queued || isRecent(node.taints, now):
+	case node.queued || node.soft.recent(now):
 		return true
 	case !t.limit.AllowN(now, 1):
 		t.options.Metrics.taint(taintLimited)
@@ -157,20 +156,9 @@ func (t *NodeTaints) put(name string) bool {
 	}
 }
 
-// isRecent reports whether the taint is there and young enough.
-func isRecent(taints []corev1.Taint, now time.Time) bool {
-	since, found := placement.SoftTaintSince(taints)
-	return found && !isOld(since, now) && now.Sub(since) < taintRenewal
-}
-
-// isOld reports whether a taint should be gone. One from far in the future is nobody's.
-func isOld(since, now time.Time) bool {
-	age := now.Sub(since)
-	return age >= taintLife || age <= -taintLife
-}
-
 // run puts taints on the nodes in the queue until ctx ends.
 func (t *NodeTaints) run(ctx context.Context) {
+	defer close(t.ended)
 	t.setRunning(true)
 	defer t.setRunning(false)
 	var workers sync.WaitGroup
@@ -186,6 +174,7 @@ func (t *NodeTaints) run(ctx context.Context) {
 			}
 		})
 	}
+	workers.Go(func() { t.right.run(ctx) })
 	workers.Wait()
 }
 
@@ -197,19 +186,26 @@ func (t *NodeTaints) setRunning(running bool) {
 
 // write puts the taint on one node.
 func (t *NodeTaints) write(ctx context.Context, name string) {
-	renewed := false
-	change := func(taints []corev1.Taint) []corev1.Taint {
+	var (
+		renewed bool
+		wrote   corev1.Taint
+	)
+	changed, err := t.edit(ctx, name, taintAttempts, func(n *nodeTaints) []corev1.Taint {
 		now := t.options.Now()
-		_, renewed = placement.SoftTaintSince(taints)
-		if isRecent(taints, now) {
-			return taints // Another replica's.
+		renewed = n.soft.found
+		if n.soft.recent(now) {
+			return n.taints // Another replica's.
 		}
-		return append(without(taints), placement.SoftTaint(now))
-	}
-	changed := t.edit(ctx, name, change)
+		wrote = placement.SoftTaint(now)
+		return append(without(n.taints), wrote)
+	})
+	t.failed(ctx, name, err)
 	t.mu.Lock()
 	if node := t.nodes[name]; node != nil {
 		node.queued = false
+		if changed {
+			node.wrote, _ = placement.SoftTaintSince([]corev1.Taint{wrote})
+		}
 	}
 	t.mu.Unlock()
 	switch {

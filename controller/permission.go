@@ -23,14 +23,14 @@ import (
 var forbidden = regexp.MustCompile(`User "([^"]*)" cannot (\w+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?`)
 
 // MissingPermission returns one sentence that says which verb on which resource is missing and who needs it, and whether
-// err is about a missing permission at all.
+// err is a refusal at all. Others than the authorizer refuse, too, such as admission webhooks; their text is passed on.
 func MissingPermission(err error) (sentence string, missing bool) {
 	if !apierrors.IsForbidden(err) {
 		return "", false
 	}
 	match := forbidden.FindStringSubmatch(err.Error())
 	if match == nil {
-		return "a permission is missing: " + err.Error(), true
+		return "the API server refuses it: " + err.Error(), true
 	}
 	user, verb, resource, group, namespace := match[1], match[2], match[3], match[4], match[5]
 	if group != "" {

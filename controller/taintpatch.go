@@ -21,50 +21,83 @@ const (
 	// taintAttempts and taintRetry are for nodes whose taints somebody else changes at the same time: the informer tells soon.
 	taintAttempts = 6
 	taintRetry    = 50 * time.Millisecond
+	// taintBackOff is how long a node is left alone whose taints could not be written, doubled at each failure up to
+	// maxTaintBackOff: an admission webhook may refuse just that one.
+	taintBackOff, maxTaintBackOff = 10 * time.Second, 5 * time.Minute
 	// taintTimeout is for one request.
 	taintTimeout = 3 * time.Second
 )
 
 // edit gives a node the taints that change makes of those it has, and reports whether they are others now. It writes only over
-// what it has read: where the node's taints are not those that the informer has told, it tries again.
-func (t *NodeTaints) edit(ctx context.Context, name string, change func([]corev1.Taint) []corev1.Taint) (changed bool) {
+// what it has read: where the node's taints are not those that the informer has told, it tries again, attempts times in all.
+func (t *NodeTaints) edit(ctx context.Context, name string, attempts int, change func(*nodeTaints) []corev1.Taint) (changed bool, err error) {
 	for attempt := 1; ; attempt++ {
-		uid, has, known := t.of(name)
-		wants := change(has)
-		if !known || slices.Equal(has, wants) {
-			return false
+		node, known := t.of(name)
+		wants := change(&node)
+		if !known || slices.Equal(node.taints, wants) {
+			return false, nil
 		}
-		err := t.patch(ctx, name, uid, has, wants)
+		err := t.patch(ctx, name, node.uid, node.taints, wants)
 		switch {
 		case apierrors.IsNotFound(err):
-			return false
+			return false, nil
 		case err == nil:
-			t.problem.occurred(nil)
-			return true
-		case ctx.Err() != nil:
-			return false
-		case attempt == taintAttempts, apierrors.IsForbidden(err):
-			if apierrors.IsForbidden(err) {
-				t.forbidden()
-			}
-			t.options.Metrics.taint(taintFailed)
-			if what, isNew := t.problem.occurred(err); isNew {
-				t.options.Log.Error(err, "Taints of a node not written", "node", name, "reason", what)
-			}
-			return false
+			t.succeeded(name)
+			return true, nil
+		case attempt == attempts, apierrors.IsForbidden(err), ctx.Err() != nil:
+			return false, err
 		}
 		sleep(ctx, taintRetry*time.Duration(attempt))
 	}
 }
 
-func (t *NodeTaints) of(name string) (uid types.UID, taints []corev1.Taint, known bool) {
+// of returns a copy of what is known of a node.
+func (t *NodeTaints) of(name string) (node nodeTaints, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	node := t.nodes[name]
-	if node == nil {
-		return "", nil, false
+	if known := t.nodes[name]; known != nil {
+		return *known, true
 	}
-	return node.uid, node.taints, true
+	return nodeTaints{}, false
+}
+
+// failed takes in that a node's taints could not be written, if err is not nil: it is left alone for a while, and so are all if
+// it turns out that the right is missing.
+func (t *NodeTaints) failed(ctx context.Context, name string, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	t.mu.Lock()
+	if node := t.nodes[name]; node != nil {
+		node.again = t.options.Now().Add(min(taintBackOff<<node.failures, maxTaintBackOff))
+		node.failures = min(node.failures+1, 10) // a shift by more would overflow in the end
+	}
+	t.mu.Unlock()
+	if apierrors.IsForbidden(err) {
+		t.right.doubt()
+	}
+	t.options.Metrics.taint(taintFailed)
+	if what, isNew := t.problem.occurred(err); isNew {
+		t.options.Log.Error(err, "Taints of a node not written", "node", name, "reason", what)
+	}
+}
+
+func (t *NodeTaints) succeeded(name string) {
+	t.problem.occurred(nil)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if node := t.nodes[name]; node != nil {
+		node.again, node.failures = time.Time{}, 0
+	}
+}
+
+// forgive ends the waiting after failures.
+func (t *NodeTaints) forgive() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, node := range t.nodes {
+		node.again, node.failures = time.Time{}, 0
+	}
 }
 
 func (t *NodeTaints) patch(ctx context.Context, name string, uid types.UID, has, wants []corev1.Taint) error {
@@ -81,7 +114,7 @@ func (t *NodeTaints) patch(ctx context.Context, name string, uid types.UID, has,
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if known := t.nodes[name]; known != nil && known.uid == node.UID {
-		known.taints = node.Spec.Taints
+		t.set(name, node.UID, node.Spec.Taints)
 	}
 	return nil
 }

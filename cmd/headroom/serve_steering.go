@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/headroom-dev/headroom/controller"
@@ -23,13 +24,14 @@ import (
 const leaseTimeout = 5 * time.Second
 
 // addSteering makes what sends bindings back, on every replica, and what takes
-// the taints away again, on the one that leads.
+// the taints away again: old ones on the replica that leads, its own on each
+// that ends.
 func (p *parts) addSteering(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, events *controller.Events) error {
 	p.taints = controller.NewNodeTaints(client, controller.NodeTaintsOptions{
 		Policy: p.policy.Policy, Metrics: controller.NewSteeringMetrics(metrics.Registry), Log: log,
 	})
 	p.steering = controller.NewSteering(client, p.taints, events, nil)
-	p.election = &controller.Election{Namespace: policy.Namespace, Lead: p.taints.Sweep, Leave: p.taints.RemoveAll, Log: log}
+	p.election = &controller.Election{Namespace: policy.Namespace, Lead: p.taints.Sweep, Log: log}
 	if o.leaderElect {
 		host, err := os.Hostname()
 		if err != nil {
@@ -44,7 +46,7 @@ func (p *parts) addSteering(o *serveOptions, log logr.Logger, config *rest.Confi
 		}
 		p.election.Leases = leases.CoordinationV1()
 	}
-	p.runnables, p.finishing = append(p.runnables, p.steering), append(p.finishing, p.election)
+	p.runnables, p.finishing = append(p.runnables, p.steering), append(p.finishing, p.election, manager.RunnableFunc(p.taints.TakeBack))
 	return nil
 }
 

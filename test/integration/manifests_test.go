@@ -5,7 +5,6 @@ package integration
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,6 +55,7 @@ func TestManifestsRender(t *testing.T) {
 		"Namespace headroom-system", "ServiceAccount headroom-system/headroom", "ServiceAccount headroom-system/headroom-kubelet-reader",
 		"ClusterRole headroom", "ClusterRole headroom-kubelet-reader", "ClusterRoleBinding headroom", "ClusterRoleBinding headroom-kubelet-reader",
 		"Role headroom-system/headroom", "RoleBinding headroom-system/headroom",
+		"ValidatingAdmissionPolicy headroom-taints", "ValidatingAdmissionPolicyBinding headroom-taints",
 		"Role kube-system/headroom-autoscaler", "RoleBinding kube-system/headroom-autoscaler",
 	}
 	for folder, more := range map[string][]string{
@@ -107,50 +107,6 @@ func TestDeploymentsPod(t *testing.T) {
 		if want := map[string]int32{"webhook": 9443, "health": 8081, "metrics": 8080}[port.Name]; port.ContainerPort != want {
 			t.Errorf("port %s is %d, the flags' default is %d", port.Name, port.ContainerPort, want)
 		}
-	}
-}
-
-// TestKindsOfOnesOwnAreAsked renders the kustomization of docs/operations.md: its patch adds a rule to the right webhook.
-func TestKindsOfOnesOwnAreAsked(t *testing.T) {
-	page, err := os.ReadFile("../../docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, found := strings.Cut(string(page), "## Kinds of your own\n")
-	_, after, fenced := strings.Cut(after, "```yaml\n")
-	text, _, closed := strings.Cut(after, "```")
-	if !found || !fenced || !closed {
-		t.Fatal("docs/operations.md has no kustomization for kinds of one's own")
-	}
-	base, err := filepath.Abs(manifests + "base")
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	if base, err = filepath.Rel(folder, base); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(folder, "kustomization.yaml")
-	if err := os.WriteFile(file, []byte(strings.Replace(text, "../manifests/base", base, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var got []admissionregistrationv1.ValidatingWebhook
-	for document := range strings.SplitSeq(kubectl(t, "kustomize", folder), "\n---\n") {
-		if strings.Contains(document, "kind: ValidatingWebhookConfiguration\n") {
-			got = decode[admissionregistrationv1.ValidatingWebhookConfiguration](t, document).Webhooks
-		}
-	}
-	want := decode[admissionregistrationv1.ValidatingWebhookConfiguration](t, rendered(t, "base")["ValidatingWebhookConfiguration headroom"]).Webhooks
-	workloads := &want[1]
-	workloads.Rules = append(workloads.Rules, admissionregistrationv1.RuleWithOperations{
-		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
-		Rule: admissionregistrationv1.Rule{
-			APIGroups: []string{"argoproj.io"}, APIVersions: []string{"v1alpha1"}, Resources: []string{"rollouts"},
-			Scope: new(admissionregistrationv1.NamespacedScope),
-		},
-	})
-	if diff := cmp.Diff(want, got); diff != "" || workloads.Name != webhook.WorkloadsWebhookName {
-		t.Errorf("%s, webhooks (-want +rendered):\n%s", workloads.Name, diff)
 	}
 }
 

@@ -10,25 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/headroom-dev/headroom/controller"
-	"github.com/headroom-dev/headroom/placement"
 )
-
-// TestTaintsGoWithHeadroom: a Headroom that ends in good order leaves no taint behind, however young.
-func TestTaintsGoWithHeadroom(t *testing.T) {
-	p := startHeadroom(t)
-	eventually(t, 40*time.Second, "it leads", func() bool { return p.Metric(t, "headroom_leader") == 1 })
-	putTaint(t, "sim-1", placement.SoftTaint(time.Now()))
-	eventually(t, 10*time.Second, "it knows of the taint", func() bool { return p.Metric(t, "headroom_steering_tainted_nodes") == 1 })
-	p.Stop()
-	if hasTaint(t, "sim-1") {
-		t.Errorf("taints %v after the end", taintsOf(t, "sim-1"))
-	}
-	lease, err := shared.client.CoordinationV1().Leases("headroom-system").Get(t.Context(), controller.LeaseName, metav1.GetOptions{})
-	if err != nil || lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != "" {
-		t.Errorf("the lease is held by %v, %v", lease.Spec.HolderIdentity, err)
-	}
-}
 
 // TestKilledWhileSteering: with Headroom killed between the refusal and the scheduler's next try, the pod is scheduled, and
 // the next Headroom takes the taint away when it is old.
