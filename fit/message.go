@@ -27,6 +27,9 @@ type sentences struct {
 
 // denial is for a pod that is refused.
 func (w sentences) denial(s *survey) string {
+	if s.left != nil {
+		return w.behindOthers(s)
+	}
 	if !w.numbers {
 		return w.quietDenial(s)
 	}

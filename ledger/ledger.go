@@ -102,7 +102,7 @@ func (l *Ledger) buildAll() {
 	// New tables, because the ones of the empty snapshot have been published.
 	fresh := emptyContents()
 	l.next.reports, l.next.manifests, l.next.unbound = fresh.reports, fresh.manifests, fresh.unbound
-	l.next.digests, l.next.pulled = fresh.digests, fresh.pulled
+	l.next.digests, l.next.pulled, l.next.arrivals = fresh.digests, fresh.pulled, fresh.arrivals
 	l.next.rows = rowsOf(known)
 	l.next.platforms = l.sortedPlatforms()
 	for key, counts := range l.reports {

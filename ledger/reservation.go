@@ -66,6 +66,7 @@ func (l *Ledger) reserve(p *podState) {
 	p.group = g
 	l.want(p, 1)
 	l.next.unbound = l.next.unbound.with(p.pod.UID, unboundPod{p.pod, g.slot})
+	l.arrive(unboundPod{p.pod, g.slot})
 	l.changed = true
 }
 
@@ -75,6 +76,7 @@ func (l *Ledger) unreserve(p *podState) {
 		return
 	}
 	l.want(p, -1)
+	l.depart(p.pod)
 	l.leave(p.group)
 	p.group = nil
 	l.next.unbound = l.next.unbound.without(p.pod.UID)
@@ -140,7 +142,7 @@ func withPod(wants []want, p *podState, change int) []want {
 		i = len(wants)
 		wants = append(wants, want{group: p.group.slot, namespace: p.pod.Namespace, nominated: p.pod.NominatedNodeName})
 	}
-	if p.pod.Gated || p.pod.Unschedulable {
+	if !p.pod.eager() {
 		wants[i].held += change
 	} else {
 		wants[i].eager += change

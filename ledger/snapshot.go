@@ -34,7 +34,8 @@ type contents struct {
 	platforms    []imagesize.Platform
 	autoscaler   Autoscaler
 	unbound      table[types.UID, unboundPod]
-	candidates   []*candidates // by slot of the group
+	arrivals     table[arrival, []unboundPod] // by UID
+	candidates   []*candidates                // by slot of the group
 	reservations []*reservation
 }
 
@@ -53,6 +54,7 @@ func emptyContents() contents {
 		pulled:    newTable[reportKey, int64](),
 		observed:  newTable[observedKey, estimate.Bytes](),
 		unbound:   newTable[types.UID, unboundPod](),
+		arrivals:  newTable[arrival, []unboundPod](),
 	}
 }
 
