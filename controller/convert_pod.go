@@ -33,6 +33,9 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 		// is gone.
 		row.Gated = len(p.Spec.SchedulingGates) > 0
 		row.Unschedulable = unschedulable(p)
+		if !p.CreationTimestamp.IsZero() {
+			row.CreatedUnixSeconds = p.CreationTimestamp.Unix()
+		}
 	}
 	return row
 }

@@ -80,7 +80,7 @@ func SlimNode(obj any) (any, error) {
 //     required anti-affinity and spread by host name): what it would be if it were created again, where it could land and what
 //     exempts it. Once it is bound, that is without the labels that only this one pod of its set has, and with nothing but the
 //     controller for a pod of a DaemonSet or a static one: they can't land elsewhere;
-//   - until it is bound: scheduling gates;
+//   - until it is bound: scheduling gates, creationTimestamp;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
@@ -134,7 +134,7 @@ func SlimPod(obj any) (any, error) {
 func keepUnbound(slim, p *corev1.Pod) {
 	keepPlacement(slim, p)
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
-	slim.Labels = p.Labels
+	slim.Labels, slim.CreationTimestamp = p.Labels, p.CreationTimestamp
 	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {

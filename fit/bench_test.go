@@ -108,20 +108,6 @@ func BenchmarkEvaluateLayers1000Nodes(b *testing.B) {
 	})
 }
 
-// BenchmarkEvaluateWaiting100Nodes has 100 pods for 50 images wait in the namespace of the pod that is judged: for as much as
-// there is, so that nothing comes of it, and for more than all nodes hold, so that all of it has to be looked at.
-func BenchmarkEvaluateWaiting100Nodes(b *testing.B) {
-	for name, bytes := range map[string]int64{"Enough": 300 << 20, "Crowded": 1 << 42} {
-		l := fleet(b, 100)
-		for i := range 100 {
-			image := fmt.Sprintf("registry.example.com/waiting-%d/app:v1", i%50)
-			l.SetManifest(ref(b, image), linux, imagesize.Manifest{CompressedBytes: bytes})
-			wait(b, l, image, func(p *ledger.Pod) { p.UID = types.UID(fmt.Sprint("waiting-", i)) })
-		}
-		b.Run(name, func(b *testing.B) { evaluate(b, l, podOf("registry.example.com/new/app:v1")) })
-	}
-}
-
 func BenchmarkEvaluate100Nodes(b *testing.B)  { benchmark(b, 100) }
 func BenchmarkEvaluate1000Nodes(b *testing.B) { benchmark(b, 1000) }
 func BenchmarkEvaluate5000Nodes(b *testing.B) { benchmark(b, 5000) }

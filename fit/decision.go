@@ -80,6 +80,9 @@ type Decision struct {
 	Exception, Exceeded string
 	// CanTake counts, among the nodes that Overloaded is about, those that could take one pod without reaching warnAt.
 	CanTake int
+	// Waiting says that the pod would fit on the best node, and all figures are as if it did; but pods of its namespace that
+	// wait for a node leave too little for it. Verdict is then the mildest that comes of it.
+	Waiting bool
 	// Need is the pod's need on the best node.
 	Need estimate.Bytes
 	// Possible and Likely count the candidate nodes of each kind; Overloaded

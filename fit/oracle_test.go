@@ -26,8 +26,8 @@ type oracle struct {
 	now time.Time
 	// wishes are the pod's.
 	wishes wishes
-	// waiting is what those who wait take of each node besides, where they decide.
-	waiting map[string]int64
+	// spoken says that pods which wait leave no room, as arrivals finds out.
+	spoken bool
 }
 
 type opinion struct {
@@ -70,7 +70,7 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 	for _, image := range o.r.Images {
 		refs = append(refs, image.Ref)
 	}
-	a := o.s.Account(row, ledger.View{
+	return o.s.Account(row, ledger.View{
 		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: func(row *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size { return o.size(row, ref) }, MaxStaleness: o.p.MaxStaleness,
 		DeclaredBytes: func(row *ledger.NodeRow) int64 {
 			if pool := o.p.PoolOf(row.Labels); pool != nil {
@@ -79,13 +79,6 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 			return 0
 		},
 	})
-	if more := o.waiting[row.Name]; more > 0 {
-		a.Reserved.Low += more
-		a.Reserved.Likely = max(a.Reserved.Likely, a.Reserved.Low)
-		a.Available.Likely = a.Measured.Likely - a.Settled.Likely - a.Pending.Likely - a.Reserved.Likely
-		a.Available.High = a.Measured.High - a.Settled.Low - a.Pending.Low - a.Reserved.Low
-	}
-	return a
 }
 
 // need returns the three sums, and whether some size is unknown, for a node or for an empty one. huge stands for the low
@@ -234,14 +227,7 @@ func (o oracle) denies(all []judged) bool {
 func (o oracle) decide(mode policy.Mode) opinion {
 	const huge = 1 << 60
 	all := o.judge(0)
-	// Each node gets a pod of a DaemonSet, however much those who wait leave elsewhere.
 	everyNode := o.r.Workload != nil && o.r.Workload.EveryNode
-	if !everyNode {
-		o.waiting = o.reserved(all)
-	}
-	if o.waiting != nil {
-		all = o.judge(0)
-	}
 	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
 	if w := o.r.Workload; w != nil && !w.EveryNode && w.Replicas <= 0 {
 		return opinion{action: Allow, verdict: verdict.Fits, reason: NoReplicas}
@@ -260,7 +246,7 @@ func (o oracle) decide(mode policy.Mode) opinion {
 	if len(scope) == 0 {
 		scope = all
 	}
-	denies := o.denies(all)
+	denies := o.spoken || o.denies(all)
 	elastic := denies && o.elastic(all, 0)
 	hugeAll := o.judge(huge)
 	hugeDenies := (!denies || elastic) && o.denies(hugeAll) && !o.elastic(hugeAll, huge)
@@ -296,7 +282,14 @@ func (o oracle) decide(mode policy.Mode) opinion {
 				op.verdict = j.optimistic
 			}
 		}
+		if o.spoken {
+			op.verdict = o.p.DenyAt
+		}
 		return op
+	case o.spoken:
+		if op.verdict = o.p.DenyAt; mode == policy.Warn || mode == policy.Enforce {
+			op.action = Warn
+		}
 	case 2*op.overloaded > len(scope), o.crowds(op, all, scope):
 		op.verdict = bestPast
 		if mode == policy.Warn || mode == policy.Enforce {

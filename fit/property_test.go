@@ -228,7 +228,7 @@ func TestOracleAgrees(t *testing.T) {
 		s := l.Snapshot()
 		d := Evaluate(s, r, p, epoch)
 		got := opinionOf(&d)
-		if want := (oracle{s: s, r: r, p: p, now: epoch, wishes: w}).decide(p.Mode); got != want {
+		if want := (oracle{s: s, r: r, p: p, now: epoch, wishes: w}).opinionOf(t, &d); got != want {
 			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
 		}
 		seen[fmt.Sprint(d.Action)]++

@@ -25,7 +25,7 @@ func apart(p *corev1.Pod) {
 }
 
 // spread lets at most two of them more be on one node than on another.
-func spread(p *corev1.Pod) {
+func spreadOut(p *corev1.Pod) {
 	p.Labels = map[string]string{"app": "web"}
 	p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
 		MaxSkew: 2, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: &metav1.LabelSelector{MatchLabels: p.Labels},
@@ -64,8 +64,8 @@ func TestReplicas(t *testing.T) {
 		"what others take of a node is left out":                  {nodes: nodesOf(1, 2), pod: wants("1"), ledger: takes("roomy-0", 6000), workload: deployment(16), action: Allow, verdict: verdict.Fits},
 		"each for itself, one for each good node":                 {nodes: nodesOf(2, 3), pod: apart, workload: deployment(3), action: Allow, verdict: verdict.Fits},
 		"each for itself, one more than good nodes":               {nodes: nodesOf(2, 3), pod: apart, workload: deployment(4), action: Warn, verdict: verdict.EvictsPods},
-		"spread by two for each node":                             {nodes: nodesOf(2, 3), pod: spread, workload: deployment(6), action: Allow, verdict: verdict.Fits},
-		"spread, one more":                                        {nodes: nodesOf(2, 3), pod: spread, workload: deployment(7), action: Warn, verdict: verdict.EvictsPods},
+		"spread by two for each node":                             {nodes: nodesOf(2, 3), pod: spreadOut, workload: deployment(6), action: Allow, verdict: verdict.Fits},
+		"spread, one more":                                        {nodes: nodesOf(2, 3), pod: spreadOut, workload: deployment(7), action: Warn, verdict: verdict.EvictsPods},
 		"two, where most nodes are full":                          {nodes: nodesOf(3, 2), workload: deployment(2), action: Warn, verdict: verdict.EvictsPods},
 		"none":                                                    {nodes: nodesOf(3, 0), workload: deployment(0), action: Allow, verdict: verdict.Fits, reason: NoReplicas},
 		"fewer than none":                                         {nodes: nodesOf(3, 0), workload: deployment(-1), action: Allow, verdict: verdict.Fits, reason: NoReplicas},

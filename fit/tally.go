@@ -12,10 +12,7 @@ import (
 // tally sums up nodes from one point of view: possible nodes at their optimistic bound, or likely ones at their likely
 // value. Nodes are not kept, so that a decision costs the same memory in a cluster of any size.
 type tally struct {
-	threshold verdict.Verdict
-	// spokenFor says that there is so little room because pods wait that need it.
-	spokenFor bool
-
+	threshold            verdict.Verdict
 	nodes, past, unknown int
 	// stale, unmeasured and unsized say why nodes are unknown.
 	stale, unmeasured, unsized int

@@ -102,7 +102,7 @@ func (l *Ledger) buildAll() {
 	// New tables, because the ones of the empty snapshot have been published.
 	fresh := emptyContents()
 	l.next.reports, l.next.manifests = fresh.reports, fresh.manifests
-	l.next.unbound, l.next.named = fresh.unbound, fresh.named
+	l.next.unbound, l.next.named, l.next.arrivals = fresh.unbound, fresh.named, fresh.arrivals
 	l.next.digests, l.next.pulled = fresh.digests, fresh.pulled
 	l.next.rows = rowsOf(known)
 	l.next.platforms = l.sortedPlatforms()

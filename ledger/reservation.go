@@ -68,6 +68,7 @@ func (l *Ledger) reserve(p *podState) {
 	l.want(p, 1)
 	l.next.unbound = l.next.unbound.with(p.pod.UID, unboundPod{p.pod, g.slot})
 	l.next.named = l.next.named.with(nameOf(p.pod), p.pod.UID)
+	l.arrive(unboundPod{p.pod, g.slot})
 	l.changed = true
 }
 
@@ -77,6 +78,7 @@ func (l *Ledger) unreserve(p *podState) {
 		return
 	}
 	l.want(p, -1)
+	l.depart(p.pod)
 	l.leave(p.group)
 	p.group = nil
 	l.next.unbound = l.next.unbound.without(p.pod.UID)
@@ -149,7 +151,7 @@ func withPod(wants []want, p *podState, change int) []want {
 		i = len(wants)
 		wants = append(wants, want{group: p.group.slot, namespace: p.pod.Namespace, nominated: p.pod.NominatedNodeName})
 	}
-	if p.pod.Gated || p.pod.Unschedulable {
+	if !p.pod.eager() {
 		wants[i].held += change
 	} else {
 		wants[i].eager += change

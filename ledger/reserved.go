@@ -163,7 +163,7 @@ func (a *Accounts) waitFor(w *want, ref imageref.Ref) (eager, held int) {
 	if judged == nil || !w.ofPod(judged.pod, judged.group) || !wantsImage(judged.pod, ref) {
 		return w.eager, w.held
 	}
-	if judged.pod.Gated || judged.pod.Unschedulable {
+	if !judged.pod.eager() {
 		return w.eager, w.held - 1
 	}
 	return w.eager - 1, w.held
