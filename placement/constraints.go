@@ -22,7 +22,8 @@ type Constraints struct {
 	nodeName    string
 	os          string
 	selector    map[string]string
-	affinity    *nodeaffinity.LazyErrorNodeSelector // nil: no required affinity
+	required    *corev1.NodeSelector                // what affinity was made of; nil: no required affinity
+	affinity    *nodeaffinity.LazyErrorNodeSelector // nil like required
 	tolerations []corev1.Toleration
 	requests    Resources
 	// named are the only nodes that every term of the affinity names in
@@ -48,8 +49,8 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	}
 	required := requiredAffinity(spec)
 	if required != nil {
-		// The parsed selector goes on using the values it was made of.
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(shortened(required.DeepCopy())))
+		c.required = withoutErrorsTwice(shortened(required.DeepCopy()))
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(c.required)
 		c.named = namedNodes(required)
 	}
 	c.key = keyOf(c, required)
