@@ -96,9 +96,13 @@ func (r *bindingReviews) judgeInTurn(ctx context.Context, req *admissionv1.Admis
 		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
 		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
 	}
-	asked.NamespaceMode = r.modeOf(binding.Namespace)
-	d := r.Steer(asked)
-	r.holdBack(req, binding, &d)
+	asked.NamespaceMode = r.sourced(ctx).modeOf(binding.Namespace)
+	by := r.Bindings
+	if own := sourcesOf(ctx); own != nil {
+		by = own.Bindings
+	}
+	d := by.Steer(asked)
+	by.holdBack(req, binding, &d)
 	if pod := cmp.Or(d.Pod, binding.UID); pod != "" && !isDryRun(req) {
 		r.recent.judged(asked.Node, pod, !d.SendBack, now)
 	}
@@ -118,14 +122,14 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // holdBack lets through what should be sent back but can't be.
-func (r *bindingReviews) holdBack(req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
+func (b Bindings) holdBack(req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
 	if !d.SendBack {
 		return
 	}
 	if d.Verdict.Severity() <= 0 || d.Mode == policy.Off || d.Pod == "" {
 		d.Reason = Inconsistent // A sound Steer does not say so.
 	} else {
-		d.Reason = r.SendBack(SendBack{
+		d.Reason = b.SendBack(SendBack{
 			Namespace: binding.Namespace, Name: binding.Name, UID: d.Pod, Node: binding.Target.Name,
 			Request: req.UID, Message: oneLine(d.Message), DryRun: isDryRun(req),
 		})
