@@ -23,6 +23,7 @@ type recorded struct {
 	mode     func(namespace string) string
 	bindings webhook.Bindings
 	cluster  webhook.Cluster
+	clock    func() time.Time
 }
 
 // heard is what one review was told: the last answer to each of its questions. A review that waited for a size asks twice.
@@ -36,7 +37,7 @@ type heard struct {
 func (r recorded) listen() *heard {
 	in := r.policy()
 	return &heard{recorded: r, m: moment{
-		policy: in.Policy, policyText: in.Text, policyVersion: in.Version, now: time.Now(), modes: map[string]string{},
+		policy: in.Policy, policyText: in.Text, policyVersion: in.Version, now: r.clock(), modes: map[string]string{},
 	}}
 }
 
@@ -88,7 +89,7 @@ func (h *heard) note(write func(m *moment)) {
 // now decides by what is known now, which is noted.
 func (h *heard) now() fit.Evaluator {
 	in := h.policy()
-	at := moment{snapshot: h.snapshot(), policy: in.Policy, now: time.Now()}
+	at := moment{snapshot: h.snapshot(), policy: in.Policy, now: h.clock()}
 	h.note(func(m *moment) {
 		m.snapshot, m.policy, m.now = at.snapshot, at.policy, at.now
 		m.policyText, m.policyVersion = in.Text, in.Version

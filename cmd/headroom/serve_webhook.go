@@ -69,7 +69,7 @@ func (p *parts) reviews(o *serveOptions, log logr.Logger, resolver *registry.Res
 		return answering, nil
 	}
 	recorder, err := newRecorder(o.record, recorded{
-		snapshot: p.ledger.Snapshot, policy: p.policy.InForce, mode: p.namespaces.Mode, bindings: p.bindings(), cluster: p.cluster(),
+		snapshot: p.ledger.Snapshot, policy: p.policy.InForce, mode: p.namespaces.Mode, bindings: p.bindings(), cluster: p.cluster(), clock: time.Now,
 	}, log)
 	if err != nil {
 		return nil, err
