@@ -137,7 +137,7 @@ func (m *manifests) split(file string, r io.Reader) []document {
 	var all []document
 	current := document{file: file, line: 1}
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 64<<10), 16<<20)
+	lines.Buffer(make([]byte, 0, 64<<10), 1<<30) // a recording is one line
 	number := 0
 	flush := func(next int) {
 		if len(bytes.TrimSpace(current.body)) > 0 {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -18,8 +19,12 @@ import (
 	"github.com/headroom-dev/headroom/webhook"
 )
 
-// maxQueuedRecords may wait to be written; more are left out. A record shares most of its snapshot with the ledger.
-const maxQueuedRecords = 1024
+const (
+	// maxQueuedRecords may wait to be written; more are left out. A record shares most of its snapshot with the ledger.
+	maxQueuedRecords = 1024
+	// calmAfter is how long no review may come before the recorder takes the time to write.
+	calmAfter = time.Second
+)
 
 // recorder keeps each review that something was said to, with all that was known, in files of a folder. What it does on the
 // request path is to remember; it writes in the background.
@@ -76,28 +81,27 @@ func saysSomething(response *admissionv1.AdmissionResponse) bool {
 	return response != nil && (!response.Allowed || len(response.Warnings) > 0 || response.AuditAnnotations["message"] != "")
 }
 
-// Start implements manager.Runnable: it writes until ctx is done, and then what is left.
+// Start implements manager.Runnable: it writes until ctx is done, and then what is left. To write takes the time of processors
+// that a burst of reviews needs, so that it waits until no more come, or many have.
 func (r *recorder) Start(ctx context.Context) error {
-	w := &recordWriter{folder: r.folder}
-	write := func(one answered) {
-		if err := w.write(one); err != nil {
-			r.log.Error(err, "A review is not recorded")
-		}
-	}
+	w := &recordWriter{folder: r.folder, log: r.log}
+	var waiting []answered
 	for {
 		select {
 		case one := <-r.queue:
-			write(one)
-		case <-ctx.Done():
-			for {
-				select {
-				case one := <-r.queue:
-					write(one)
-				default:
-					return nil
-				}
+			if waiting = append(waiting, one); len(waiting) < maxQueuedRecords {
+				continue
 			}
+		case <-time.After(calmAfter):
+		case <-ctx.Done():
+			for len(r.queue) > 0 {
+				waiting = append(waiting, <-r.queue)
+			}
+			w.writeAll(waiting)
+			return nil
 		}
+		w.writeAll(waiting)
+		waiting = nil
 	}
 }
 

@@ -145,12 +145,12 @@ func TestRecordingsAreAnsweredAgain(t *testing.T) {
 func TestRecordingsThatAreAnsweredOtherwise(t *testing.T) {
 	folder, _ := recordAll(t)
 	for what, change := range map[string]struct{ review, old, with string }{
-		"the disk":   {"a pod made for another", `"CapacityBytes": 10737418240`, `"CapacityBytes": 9000000000`},
+		"the disk":   {"a pod made for another", `"CapacityBytes":10737418240`, `"CapacityBytes":9000000000`},
 		"the policy": {"a pod made for another", `mode: Warn`, `mode: Audit`},
-		"the label":  {"kubectl debug", `"strict": "Enforce"`, `"strict": ""`},
-		"the pods":   {"a binding", `"Name": "waits"`, `"Name": "other"`},
-		"the limit":  {"another binding", `"letThrough": "limit"`, `"letThrough": ""`},
-		"what runs":  {"a policy", `"Kind": "Deployment"`, `"Kind": "StatefulSet"`},
+		"the label":  {"kubectl debug", `"strict":"Enforce"`, `"strict":""`},
+		"the pods":   {"a binding", `"Name":"waits"`, `"Name":"other"`},
+		"the limit":  {"another binding", `"letThrough":"limit"`, `"letThrough":""`},
+		"what runs":  {"a policy", `"Kind":"Deployment"`, `"Kind":"StatefulSet"`},
 	} {
 		t.Run(what, func(t *testing.T) {
 			text := recordingOf(t, folder, change.review)
@@ -204,7 +204,7 @@ func recordingOf(t *testing.T, folder, review string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), `"uid": "`+review+`"`) {
+		if strings.Contains(string(text), `"uid":"`+review+`"`) {
 			return string(text)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/headroom-dev/headroom/ledger"
@@ -20,13 +21,22 @@ const maxRecordedBytes = 1 << 30
 // recordWriter writes recordings.
 type recordWriter struct {
 	folder         string
+	log            logr.Logger
 	count, written int
 	// last is the snapshot that lastText is of: a burst of reviews has one.
 	last     *ledger.Snapshot
 	lastText json.RawMessage
 }
 
-func (w *recordWriter) write(one answered) error {
+func (w *recordWriter) writeAll(all []answered) {
+	for i := range all {
+		if err := w.write(&all[i]); err != nil {
+			w.log.Error(err, "A review is not recorded")
+		}
+	}
+}
+
+func (w *recordWriter) write(one *answered) error {
 	if w.written > maxRecordedBytes {
 		return fmt.Errorf("%s has %d bytes of recordings: it gets no more until the next start", w.folder, w.written)
 	}
@@ -42,7 +52,7 @@ func (w *recordWriter) write(one answered) error {
 	if err != nil {
 		return err
 	}
-	body, err := json.MarshalIndent(record(&one.moment, text, &review), "", " ")
+	body, err := json.Marshal(record(&one.moment, text, &review))
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,9 @@ func (p *Process) replay(t testing.TB) {
 		t.Errorf("headroom check -f RECORDINGS: %v\n%s", err, cut(problems.String()))
 	}
 	var checked struct {
-		Results []struct{ Response *admissionv1.AdmissionResponse }
+		Results []struct {
+			Response *admissionv1.AdmissionResponse
+		}
 	}
 	if err := json.Unmarshal(out.Bytes(), &checked); err != nil {
 		t.Errorf("headroom check -f RECORDINGS: %v", err)

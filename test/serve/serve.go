@@ -45,8 +45,8 @@ type Process struct {
 	command *exec.Cmd
 	// recordings is the folder of --record.
 	recordings string
-	log     *logBuffer
-	done    chan struct{}
+	log        *logBuffer
+	done       chan struct{}
 }
 
 // Start builds the program, once for all tests of a process, and runs it until
