@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -78,6 +77,6 @@ func (h *Handler) Review(ctx context.Context, review *admissionv1.AdmissionRevie
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxTimeout)
 	defer cancel()
-	o := h.judge(ctx, review.Request, review.APIVersion, time.Now().Add(maxTimeout))
+	o := h.judge(ctx, review.Request, review.APIVersion, h.Clock.Now().Add(maxTimeout))
 	return Answer{Response: o.response, Decision: o.decision, Steering: o.steering}, nil
 }

@@ -77,8 +77,24 @@ func (c *checkRun) run(ctx context.Context, in io.Reader, out, notes io.Writer) 
 		report, overloads, invalid = checkPods(now, read.pods)
 		c.tell(notes, invalid...)
 	}
-	for i := range read.reviews {
-		review := &read.reviews[i]
+	reviewed, sentBack := c.reviews(ctx, read.reviews, now, notes)
+	report.Results, overloads = append(report.Results, reviewed...), overloads || sentBack
+	if err := c.format.write(out, report, report.table); err != nil {
+		return err
+	}
+	switch {
+	case c.problems > 0:
+		return &exitError{code: exitFailed}
+	case overloads:
+		return &exitError{code: exitOverloads}
+	}
+	return nil
+}
+
+// reviews answers admission reviews: recordings by what they know, unless another one is to be used.
+func (c *checkRun) reviews(ctx context.Context, all []reviewSource, now *moment, notes io.Writer) (results []checkResult, overloads bool) {
+	for i := range all {
+		review := &all[i]
 		m, replayed := now, false
 		if c.snapshot == "" && review.then != nil {
 			m, replayed = review.then, true
@@ -91,18 +107,9 @@ func (c *checkRun) run(ctx context.Context, in io.Reader, out, notes io.Writer) 
 			c.tell(notes, problem)
 		}
 		overloads = overloads || over
-		report.Results = append(report.Results, result)
+		results = append(results, result)
 	}
-	if err := c.format.write(out, report, report.table); err != nil {
-		return err
-	}
-	switch {
-	case c.problems > 0:
-		return &exitError{code: exitFailed}
-	case overloads:
-		return &exitError{code: exitOverloads}
-	}
-	return nil
+	return results, overloads
 }
 
 func (c *checkRun) tell(notes io.Writer, problems ...error) {

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -37,10 +38,18 @@ type checkReport struct {
 }
 
 func (r checkReport) table(w io.Writer) {
-	row(w, "KIND", "NAMESPACE", "NAME", "VERDICT", "ACTION", "NEEDS", "NODES", "WHY")
+	row(w, r.first(), "NAMESPACE", "NAME", "VERDICT", "ACTION", "NEEDS", "NODES", "WHY")
 	for _, c := range r.Results {
 		row(w, cmp.Or(c.Request, c.Kind), c.Namespace, c.Name, string(c.Verdict), string(c.Action), c.needs(), strconv.Itoa(c.Candidates), c.Message)
 	}
+}
+
+// first is the title of the first column.
+func (r checkReport) first() string {
+	if slices.ContainsFunc(r.Results, func(c checkResult) bool { return c.Request != "" }) {
+		return "REQUEST OR KIND"
+	}
+	return "KIND"
 }
 
 // needs is the need for people: what nobody knows is no estimate of zero.

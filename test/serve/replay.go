@@ -55,28 +55,9 @@ func (p *Process) replay(t testing.TB) {
 	if len(files) == 0 {
 		return
 	}
-	command := exec.Command(Binary(t), "check", "-f", p.recordings, "-o", "json")
-	var out, problems bytes.Buffer
-	command.Stdout, command.Stderr = &out, &problems
-	err = command.Run()
-	if exit, ended := errors.AsType[*exec.ExitError](err); err != nil && (!ended || exit.ExitCode() != 1) {
-		t.Errorf("headroom check -f RECORDINGS: %v\n%s", err, cut(problems.String()))
-	}
-	var checked struct {
-		Results []struct {
-			Response *admissionv1.AdmissionResponse
-		}
-	}
-	if err := json.Unmarshal(out.Bytes(), &checked); err != nil {
-		t.Errorf("headroom check -f RECORDINGS: %v", err)
-		return
-	}
-	again := map[string]*admissionv1.AdmissionResponse{}
-	for _, result := range checked.Results {
-		again[string(result.Response.UID)] = result.Response
-	}
+	again := p.answersAgain(t)
 	counts := Replayed{Sentences: map[string]int{}}
-	differing := 0
+	differing, manifests, made := 0, 0, map[string]string{}
 	for _, file := range files {
 		request, response := readRecording(t, file)
 		if diff := cmp.Diff(response, again[string(request.UID)]); diff != "" {
@@ -87,6 +68,14 @@ func (p *Process) replay(t testing.TB) {
 			continue
 		}
 		counts.add(response)
+		if request.Operation == admissionv1.Create && request.SubResource == "" && response.AuditAnnotations["message"] != "" {
+			made[response.AuditAnnotations["message"]] = file
+		}
+	}
+	for sentence, file := range made {
+		if manifests++; manifests <= maxManifests {
+			replayManifest(t, file, sentence)
+		}
 	}
 	if differing > 5 {
 		t.Errorf("and so are %d more", differing-5)
@@ -95,6 +84,60 @@ func (p *Process) replay(t testing.TB) {
 	total.Lock()
 	defer total.Unlock()
 	total.join(counts)
+}
+
+// answersAgain are the answers of check to all that was recorded, by their UID.
+func (p *Process) answersAgain(t testing.TB) map[string]*admissionv1.AdmissionResponse {
+	t.Helper()
+	command := exec.Command(Binary(t), "check", "-f", p.recordings, "-o", "json")
+	var out, problems bytes.Buffer
+	command.Stdout, command.Stderr = &out, &problems
+	err := command.Run()
+	if exit, ended := errors.AsType[*exec.ExitError](err); err != nil && (!ended || exit.ExitCode() != 1) {
+		t.Errorf("headroom check -f RECORDINGS: %v\n%s", err, cut(problems.String()))
+	}
+	var checked struct {
+		Results []struct {
+			Response *admissionv1.AdmissionResponse
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &checked); err != nil {
+		t.Errorf("headroom check -f RECORDINGS: %v", err)
+		return nil
+	}
+	again := map[string]*admissionv1.AdmissionResponse{}
+	for _, result := range checked.Results {
+		again[string(result.Response.UID)] = result.Response
+	}
+	return again
+}
+
+// maxManifests of the sentences of one process are asked for once more by a manifest: each takes a run of the command.
+const maxManifests = 5
+
+// replayManifest holds the answer to a creation against what check says of the object alone, as of any manifest.
+func replayManifest(t testing.TB, file, sentence string) {
+	t.Helper()
+	request, response := readRecording(t, file)
+	if request.Resource.Resource == "bindings" {
+		return // is none of an object that check knows
+	}
+	command := exec.Command(Binary(t), "check", "-f", "-", "--snapshot", file, "-o", "json", "--namespace", request.Namespace)
+	command.Stdin = bytes.NewReader(request.Object.Raw)
+	var out, problems bytes.Buffer
+	command.Stdout, command.Stderr = &out, &problems
+	_ = command.Run() // the output tells
+	var checked struct {
+		Results []struct{ Verdict, Action, Message string }
+	}
+	if err := json.Unmarshal(out.Bytes(), &checked); err != nil || len(checked.Results) != 1 {
+		t.Errorf("headroom check of the object in %s: %v, %d results\n%s", file, err, len(checked.Results), problems.String())
+		return
+	}
+	said := []string{response.AuditAnnotations["verdict"], response.AuditAnnotations["action"], sentence}
+	if diff := cmp.Diff(said, []string{checked.Results[0].Verdict, checked.Results[0].Action, checked.Results[0].Message}); diff != "" {
+		t.Errorf("the creation of %s %s/%s (-webhook +check of the manifest):\n%s", request.Resource.Resource, request.Namespace, request.Name, diff)
+	}
 }
 
 func readRecording(t testing.TB, file string) (*admissionv1.AdmissionRequest, *admissionv1.AdmissionResponse) {
