@@ -78,7 +78,7 @@ func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.Adm
 			return undecided(req, TimedOut, err)
 		}
 		if d.Reason != fit.UnknownPod || isDryRun(req) || !r.Clock.Now().Before(patience) || !pause(ctx, unknownRetry) {
-			return r.steered(req, binding, d)
+			return r.sourced(ctx).steered(req, binding, d)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 type Sources struct {
 	Evaluator     Evaluator
 	NamespaceMode func(namespace string) string
+	PolicyVersion func() string
 	Bindings      Bindings
 	Cluster       Cluster
 }
@@ -43,7 +44,7 @@ func (h *Handler) sourced(ctx context.Context) *Handler {
 		return h
 	}
 	own := *h
-	own.Evaluator, own.NamespaceMode = s.Evaluator, s.NamespaceMode
+	own.Evaluator, own.NamespaceMode, own.PolicyVersion = s.Evaluator, s.NamespaceMode, s.PolicyVersion
 	return &own
 }
 

@@ -68,7 +68,7 @@ func (h *heard) sources() *webhook.Sources {
 		h.note(func(m *moment) { m.workloads = slices.Clone(workloads) })
 		return workloads
 	}
-	return &webhook.Sources{Evaluator: h, NamespaceMode: h.namespaceMode, Bindings: bindings, Cluster: cluster}
+	return &webhook.Sources{Evaluator: h, NamespaceMode: h.namespaceMode, PolicyVersion: h.policyVersion, Bindings: bindings, Cluster: cluster}
 }
 
 // Evaluate implements webhook.Evaluator.
@@ -79,6 +79,9 @@ func (h *heard) namespaceMode(namespace string) string {
 	h.note(func(m *moment) { m.modes[namespace] = mode })
 	return mode
 }
+
+// policyVersion is of the policy that was judged by, whichever is in force by now.
+func (h *heard) policyVersion() string { return h.moment().policyVersion }
 
 func (h *heard) note(write func(m *moment)) {
 	h.mu.Lock()

@@ -94,7 +94,7 @@ func recordAll(t *testing.T) (folder string, answers map[string]*admissionv1.Adm
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := recorder.around(handlers(webhook.HandlerOptions{PolicyVersion: func() string { return "v7" }}, webhook.Bindings{}, webhook.Cluster{}))
+	server := recorder.around(handlers(webhook.HandlerOptions{}, webhook.Bindings{}, webhook.Cluster{}))
 	answers = map[string]*admissionv1.AdmissionResponse{}
 	for name, request := range recordedReviews {
 		path := webhook.PodsPath
