@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -58,6 +59,7 @@ func (p *Process) replay(t testing.TB) {
 	if len(files) == 0 {
 		return
 	}
+	began := time.Now()
 	again := p.answersAgain(t)
 	counts := Replayed{Sentences: map[string]int{}}
 	differing, manifests, made := 0, 0, map[string]string{}
@@ -83,7 +85,7 @@ func (p *Process) replay(t testing.TB) {
 	if differing > 5 {
 		t.Errorf("and so are %d more", differing-5)
 	}
-	t.Log(counts.String())
+	t.Logf("%s, in %v", counts.String(), time.Since(began).Round(time.Millisecond))
 	total.Lock()
 	defer total.Unlock()
 	total.join(counts)
