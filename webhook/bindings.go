@@ -48,7 +48,7 @@ type SendBack struct {
 
 // NewBindings returns a handler for the webhook bindings.headroom.dev.
 func NewBindings(o HandlerOptions, b Bindings) *Handler {
-	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turn: make(chan struct{}, 1)}
+	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turn: make(chan struct{}, 1), recent: &recentBindings{}}
 	r.webhook, r.review = bindingsLabel, r.reviewBinding
 	return r.Handler
 }
@@ -60,11 +60,12 @@ type bindingReviews struct {
 
 	// turn is held by the one that is judged.
 	turn   chan struct{}
-	recent recentBindings
+	recent *recentBindings
 }
 
 // reviewBinding judges the choice of a node for a pod. It refuses nothing for good: what it sends back comes again.
 func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
+	r = r.sourced(ctx)
 	if !isBinding(req) {
 		return unexpected(req)
 	}
@@ -78,7 +79,7 @@ func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.Adm
 			return undecided(req, TimedOut, err)
 		}
 		if d.Reason != fit.UnknownPod || isDryRun(req) || !r.Clock.Now().Before(patience) || !pause(ctx, unknownRetry) {
-			return r.sourced(ctx).steered(req, binding, d)
+			return r.steered(req, binding, d)
 		}
 	}
 }
@@ -96,13 +97,9 @@ func (r *bindingReviews) judgeInTurn(ctx context.Context, req *admissionv1.Admis
 		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
 		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
 	}
-	asked.NamespaceMode = r.sourced(ctx).modeOf(binding.Namespace)
-	by := r.Bindings
-	if own := sourcesOf(ctx); own != nil {
-		by = own.Bindings
-	}
-	d := by.Steer(asked)
-	by.holdBack(req, binding, &d)
+	asked.NamespaceMode = r.modeOf(binding.Namespace)
+	d := r.Steer(asked)
+	r.holdBack(req, binding, &d)
 	if pod := cmp.Or(d.Pod, binding.UID); pod != "" && !isDryRun(req) {
 		r.recent.judged(asked.Node, pod, !d.SendBack, now)
 	}
@@ -122,14 +119,14 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // holdBack lets through what should be sent back but can't be.
-func (b Bindings) holdBack(req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
+func (r *bindingReviews) holdBack(req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
 	if !d.SendBack {
 		return
 	}
 	if d.Verdict.Severity() <= 0 || d.Mode == policy.Off || d.Pod == "" {
 		d.Reason = Inconsistent // A sound Steer does not say so.
 	} else {
-		d.Reason = b.SendBack(SendBack{
+		d.Reason = r.SendBack(SendBack{
 			Namespace: binding.Namespace, Name: binding.Name, UID: d.Pod, Node: binding.Target.Name,
 			Request: req.UID, Message: oneLine(d.Message), DryRun: isDryRun(req),
 		})

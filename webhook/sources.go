@@ -48,6 +48,17 @@ func (h *Handler) sourced(ctx context.Context) *Handler {
 	return &own
 }
 
+// sourced is the same for bindings. What is remembered of those before is one memory, whoever judges.
+func (r *bindingReviews) sourced(ctx context.Context) *bindingReviews {
+	s := sourcesOf(ctx)
+	if s == nil {
+		return r
+	}
+	own := *r
+	own.Handler, own.Bindings = r.Handler.sourced(ctx), s.Bindings
+	return &own
+}
+
 // PathOf returns where the API server would post a review.
 func PathOf(req *admissionv1.AdmissionRequest) string {
 	core := req.Resource.Group == corev1.GroupName
