@@ -23,7 +23,7 @@ const (
 	// maxQueuedRecords may wait to be written; more are left out. A record shares most of its snapshot with the ledger.
 	maxQueuedRecords = 1024
 	// calmAfter is how long no review may come before the recorder takes the time to write.
-	calmAfter = time.Second
+	calmAfter = 3 * time.Second
 )
 
 // recorder keeps each review that something was said to, with all that was known, in files of a folder. What it does on the
