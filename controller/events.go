@@ -139,14 +139,15 @@ func eventObject(e Event) *corev1.Event {
 	}
 }
 
-// eventName is the object's name, shortened to leave room, and a hash of what makes the Event unique.
+// eventName is the object's name, shortened to leave room, and a hash of what makes the Event unique: nothing else for an object
+// that has no name yet, as no name begins with a dot.
 func eventName(e Event) string {
 	digest := sha256.Sum256([]byte(strings.Join([]string{e.About.Kind, e.About.Namespace, e.About.Name, string(e.About.UID), e.Key}, "\x00")))
 	name := e.About.Name
 	if len(name) > 200 {
 		name = strings.TrimRight(name[:200], ".-")
 	}
-	return name + "." + hex.EncodeToString(digest[:8])
+	return strings.TrimPrefix(name+"."+hex.EncodeToString(digest[:8]), ".")
 }
 
 // oneLine makes text fit for one line of at most limit bytes.

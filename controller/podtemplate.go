@@ -15,11 +15,9 @@ import (
 
 // keepTemplate copies what the pod would be made of again.
 func keepTemplate(slim, p *corev1.Pod) {
-	owner := metav1.GetControllerOfNoCopy(p)
+	owner := controllerOf(p)
 	if owner != nil {
-		slim.OwnerReferences = []metav1.OwnerReference{{
-			APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name, UID: owner.UID, Controller: isController,
-		}}
+		slim.OwnerReferences = []metav1.OwnerReference{*owner}
 	}
 	if tiedToNode(owner) {
 		return
@@ -28,9 +26,6 @@ func keepTemplate(slim, p *corev1.Pod) {
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
 	slim.Labels = templateLabels(p.Labels)
 }
-
-// isController is one for all, so that references can be compared.
-var isController = new(true)
 
 // tiedToNode reports whether a controller's pods are each made for one node: those of a DaemonSet, and static ones, whose
 // controller is the Node.

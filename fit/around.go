@@ -22,6 +22,8 @@ func (w sentences) orNewNode(said string, s *survey) string {
 		return w.line("%s; an autoscaler may add nodes", strings.TrimPrefix(said, topic))
 	case !added.holds:
 		return said
+	case !added.sure:
+		return w.line("%s; whether a new node could take it is not known", strings.TrimPrefix(said, topic))
 	case added.pool == nil:
 		return w.line("%s; a new node could take it", strings.TrimPrefix(said, topic))
 	default:

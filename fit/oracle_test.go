@@ -24,8 +24,8 @@ type oracle struct {
 	r   Request
 	p   *policy.Policy
 	now time.Time
-	// pinnedByHost says that the pod selects a host name.
-	pinnedByHost bool
+	// wishes are the pod's.
+	wishes wishes
 	// waiting is what those who wait take of each node besides, where they decide.
 	waiting map[string]int64
 }
@@ -228,46 +228,6 @@ func (o oracle) denies(all []judged) bool {
 		}
 	}
 	return len(all) > 0
-}
-
-// elastic reports whether a new node of a growing pool may hold the pod.
-func (o oracle) elastic(all []judged, huge int64) bool {
-	autoscaler := o.s.Autoscaler()
-	signal, unseen := autoscaler.Present, false
-	for _, group := range autoscaler.Groups {
-		unseen = unseen || group.Nodes == 0 && group.MaxNodes > 0
-	}
-	for row := range o.s.Nodes() {
-		for key := range row.Labels {
-			signal = signal || slices.Contains(AutoscalerLabels(), key)
-		}
-	}
-	for _, j := range all {
-		pool := o.p.PoolOf(j.row.Labels)
-		grows := signal
-		if pool != nil && pool.Elastic == policy.ElasticTrue {
-			grows = true
-		}
-		if pool != nil && pool.Elastic == policy.ElasticFalse {
-			grows = false
-		}
-		pinned := o.r.Placement.NodeName() != "" || o.pinnedByHost
-		// The worlds' policies have no pool that finds all nodes.
-		if unseen && !pinned {
-			return true
-		}
-		if !grows || pinned {
-			continue
-		}
-		low, _, _, _ := o.need(j.row, j.account, true, huge)
-		for row := range o.s.Nodes() {
-			if a := o.account(row); o.p.PoolOf(row.Labels) == pool && !a.Stale && (a.Tier == ledger.Measured || a.Tier == ledger.Declared) &&
-				low <= a.CapacityBytes-a.EvictionLineBytes {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // decide follows the two rules for a pod with images in a ledger that is synced.

@@ -78,10 +78,10 @@ func TestOracleAgreesWherePodsWait(t *testing.T) {
 	for seed := range uint64(worlds) {
 		c := chanceOf(seed)
 		s, p := c.queue().Snapshot(), c.policy()
-		r, byHost := c.request()
+		r, w := c.request()
 		r.Images = r.Images[:1]
 		d := Evaluate(s, r, p, epoch)
-		if got, want := opinionOf(&d), (oracle{s: s, r: r, p: p, now: epoch, pinnedByHost: byHost}).decide(p.Mode); got != want {
+		if got, want := opinionOf(&d), (oracle{s: s, r: r, p: p, now: epoch, wishes: w}).decide(p.Mode); got != want {
 			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
 		}
 		checkMessage(t, &d, p, &r)

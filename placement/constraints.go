@@ -78,6 +78,13 @@ func (c *Constraints) Key() string { return c.key }
 // NodeName is spec.nodeName, empty for a pod that is not bound.
 func (c *Constraints) NodeName() string { return c.nodeName }
 
+// Selects returns the value that the pod's nodeSelector asks of a label, and
+// whether it asks for any. Its required affinity is not looked at.
+func (c *Constraints) Selects(label string) (value string, selected bool) {
+	value, selected = c.selector[label]
+	return value, selected
+}
+
 // Requests are what the scheduler sets aside for the pod. Callers must not
 // change the map in it.
 func (c *Constraints) Requests() Resources { return c.requests }

@@ -165,7 +165,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.Metrics.undecided(h.webhook, Unreadable)
 		// Not from the API server, most likely, and so nothing that anybody could fill the log with.
-		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", err.Error())
+		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", oneLine(err.Error()))
 		status := http.StatusBadRequest
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			status = http.StatusRequestEntityTooLarge

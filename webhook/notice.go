@@ -24,7 +24,7 @@ type Notice struct {
 	// APIVersion, Kind, Namespace, Name and UID are the object's. Name is empty where the API server makes it up later.
 	APIVersion, Kind, Namespace, Name string
 	UID                               types.UID
-	// Controller is what made the object, nil for nobody.
+	// Controller is what the object says made it, nil for nobody. Nobody has checked it, or how long its parts are.
 	Controller *metav1.OwnerReference
 	// Operation and SubResource are the request's.
 	Operation   admissionv1.Operation
@@ -38,11 +38,12 @@ type Notice struct {
 	Message string
 }
 
+// noticeOf copies the one owner reference, as a pointer to it would hold all of the object's.
 func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, images []imageref.Image, d fit.Decision) *Notice {
 	n := &Notice{
 		APIVersion: schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String(), Kind: req.Kind.Kind,
 		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(),
-		Controller: metav1.GetControllerOfNoCopy(object), Operation: req.Operation, SubResource: req.SubResource,
+		Controller: metav1.GetControllerOf(object), Operation: req.Operation, SubResource: req.SubResource,
 		Action: d.Action, Verdict: d.Verdict, Images: digestOf(images), Message: sentence(d),
 	}
 	// The request names the namespace that counts; in the object it may be missing.

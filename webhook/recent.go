@@ -13,8 +13,10 @@ import (
 const (
 	// recentFor is how long a binding that was let through counts as on its way to the ledger: many times what an informer takes.
 	recentFor = 5 * time.Second
-	// maxRecent bounds how many are remembered.
-	maxRecent = 4096
+	// maxRecent bounds how many are remembered, maxRecentText the length of a name or a UID of those: a binding is asked about before
+	// the API server has validated it.
+	maxRecent     = 4096
+	maxRecentText = 253
 )
 
 // recentBindings remembers, oldest first, which pods were let through to which nodes a moment ago. Without it, all that a
@@ -47,7 +49,7 @@ func (r *recentBindings) to(node string, now time.Time) (pods []types.UID) {
 // judged takes in what became of a pod's binding.
 func (r *recentBindings) judged(node string, pod types.UID, letThrough bool, now time.Time) {
 	r.all = slices.DeleteFunc(r.all, func(b recentBinding) bool { return b.pod == pod })
-	if !letThrough {
+	if !letThrough || len(node) > maxRecentText || len(pod) > maxRecentText {
 		return
 	}
 	if len(r.all) == maxRecent {

@@ -135,8 +135,7 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		d := o.decision
 		h.Metrics.decided(h.webhook, *d)
 		if log := h.Log.V(verbosity(d.Action)); log.Enabled() {
-			log.Info("Judged a request", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID, "action", d.Action,
-				"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)
+			log.Info("Judged a request", append(h.about(req), "action", d.Action, "verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)...)
 		}
 	case o.steering != nil:
 		h.countBinding(req, o)
@@ -144,15 +143,21 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		h.Metrics.exempted(h.webhook, o.exemption)
 	case o.setting != "":
 		h.Metrics.set(o.setting, o.response.Allowed)
-		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", req.Name, "requestUID", req.UID, "dryRun", isDryRun(req),
+		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", oneLine(req.Name), "requestUID", req.UID, "dryRun", isDryRun(req),
 			"annotations", o.response.AuditAnnotations)
 	default:
 		h.Metrics.undecided(h.webhook, o.why)
 		if h.webhook == bindingsLabel {
 			h.Metrics.bound(bindingUndecided)
 		}
-		h.Log.Info("Admitted without judging", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,
-			"reason", o.why, "detail", o.err.Error())
+		h.Log.Info("Admitted without judging", append(h.about(req), "reason", o.why, "detail", oneLine(o.err.Error()))...)
+	}
+}
+
+// about is what log lines begin with. Not all that comes here has been validated: a binding is asked about before.
+func (h *Handler) about(req *admissionv1.AdmissionRequest) []any {
+	return []any{
+		"webhook", h.webhook, "kind", oneLine(req.Kind.Kind), "namespace", oneLine(req.Namespace), "name", oneLine(req.Name), "requestUID", req.UID,
 	}
 }
 

@@ -84,8 +84,8 @@ func (h *Handler) countBinding(req *admissionv1.AdmissionRequest, o outcome) {
 	}
 	h.Metrics.bound(steeringLabel(d))
 	if log := h.Log.V(verbosity); log.Enabled() {
-		log.Info(said, "namespace", req.Namespace, "name", req.Name, "node", o.response.AuditAnnotations[nodeKey], "requestUID", req.UID,
-			"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "other", d.Other, "message", d.Message)
+		log.Info(said, "namespace", oneLine(req.Namespace), "name", oneLine(req.Name), "node", o.response.AuditAnnotations[nodeKey], "requestUID", req.UID,
+			"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "other", d.Other, "message", oneLine(d.Message))
 	}
 }
 
