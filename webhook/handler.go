@@ -69,8 +69,6 @@ type HandlerOptions struct {
 	// TreatsAlike reports whether the policy in force has the same exceptions for pods of a namespace with these labels and with
 	// those; nil where it has none. It must not do I/O.
 	TreatsAlike func(namespace string, these, those map[string]string) bool
-	// PolicyVersion returns a short text that changes with the policy in force, such as a hash. It must not do I/O.
-	PolicyVersion func() string
 	// Want is told which images lack a size, so that somebody finds it out. It must not block. Dry runs don't call it.
 	Want func(images []imageref.Ref)
 	// Sizes and SizeWait are the one wait of pods and templates: in mode Enforce, not for dry runs, when a size could turn the

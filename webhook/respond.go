@@ -34,11 +34,11 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, about subject, d fi
 	switch d.Reason {
 	case fit.ExemptPod:
 		o := exempt(req, exemptionOf(d.Exemption))
-		o.response.AuditAnnotations[policyKey] = h.policyText(d.Mode)
+		o.response.AuditAnnotations[policyKey] = policyText(d.Mode, d.PolicyVersion)
 		return o
 	case fit.ModeOff:
 		o := exempt(req, SwitchedOff)
-		o.response.AuditAnnotations[policyKey] = h.policyText(d.Mode)
+		o.response.AuditAnnotations[policyKey] = policyText(d.Mode, d.PolicyVersion)
 		return o
 	default:
 	}
@@ -47,7 +47,7 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, about subject, d fi
 	if asked != d.Action {
 		d.Reason = Inconsistent
 	}
-	response := admit(req, h.annotationsOf(d))
+	response := admit(req, annotationsOf(d))
 	switch d.Action {
 	case fit.Deny:
 		response.Allowed = false
