@@ -43,8 +43,9 @@ type AutoscalerStatus struct {
 	answered chan struct{}
 	answer   sync.Once
 
-	mu      sync.Mutex // guards the rest
+	mu      sync.Mutex // guards the rest, and the order of what the ledger is told
 	log     klog.Logger
+	told    bool // something
 	present bool
 }
 
@@ -89,9 +90,7 @@ func (s *AutoscalerStatus) Start(ctx context.Context) error {
 		return nil
 	case <-s.applied:
 	}
-	if len(s.informer.GetStore().ListKeys()) == 0 {
-		s.none()
-	}
+	s.noneListed()
 	s.answer.Do(func() { close(s.answered) })
 	<-ctx.Done()
 	return nil
@@ -108,9 +107,9 @@ func (s *AutoscalerStatus) failed(ctx context.Context, r *cache.Reflector, err e
 func (s *AutoscalerStatus) set(c *corev1.ConfigMap) {
 	s.watch.recovered()
 	a := AutoscalerOf(c)
-	s.ledger.SetAutoscaler(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tell(a)
 	if !s.present {
 		s.log.Info("A cluster-autoscaler tells of itself: new nodes count where the policy does not say otherwise",
 			"configMap", klog.KObj(c), "nodeGroups", len(a.Groups))
@@ -118,12 +117,29 @@ func (s *AutoscalerStatus) set(c *corev1.ConfigMap) {
 	s.present = true
 }
 
+// none is for a ConfigMap that is deleted.
 func (s *AutoscalerStatus) none() {
-	s.ledger.SetAutoscaler(ledger.Autoscaler{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tell(ledger.Autoscaler{})
 	if s.present {
 		s.log.Info("The cluster-autoscaler's status is gone", "configMap", klog.KRef(AutoscalerNamespace, AutoscalerConfigMap))
 	}
 	s.present = false
+}
+
+// noneListed is for a first list of which every ConfigMap has been handled. If none was, there is none; one that has come
+// since, which the handler may be told of at any time, stays.
+func (s *AutoscalerStatus) noneListed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.told {
+		s.tell(ledger.Autoscaler{})
+	}
+}
+
+// tell is called with the lock held, so that the ledger is left with what came last.
+func (s *AutoscalerStatus) tell(a ledger.Autoscaler) {
+	s.ledger.SetAutoscaler(a)
+	s.told = true
 }

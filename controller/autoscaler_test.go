@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,10 +54,13 @@ func TestAutoscalerIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(t, present)
+	if !l.Snapshot().Autoscaler().Unseen() {
+		t.Error("while it starts, nobody knows its groups")
+	}
 	if _, err := configMaps.Update(t.Context(), autoscalerStatusOf(statusYAML), metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, func() bool { return l.Snapshot().Autoscaler().Unseen() })
+	wait(t, func() bool { return l.Snapshot().Autoscaler().Groups != nil })
 	want := []ledger.NodeGroup{{Name: "pool-web", Nodes: 3, MaxNodes: 10}, {Name: "pool-gpu", MaxNodes: 4}}
 	if diff := cmp.Diff(want, l.Snapshot().Autoscaler().Groups); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -67,6 +71,41 @@ func TestAutoscalerIsFollowed(t *testing.T) {
 	wait(t, func() bool { return !present() })
 	if err := done(); err != nil {
 		t.Errorf("end: %v", err)
+	}
+}
+
+// A ConfigMap may come while the first list, that has none, is being thought about. Which of the two is first must not matter.
+func TestAutoscalerThatComesAtFirst(t *testing.T) {
+	for what, first := range map[string]func(*AutoscalerStatus){
+		"the list first":      func(s *AutoscalerStatus) { s.noneListed(); s.set(autoscalerStatusOf(statusYAML)) },
+		"the ConfigMap first": func(s *AutoscalerStatus) { s.set(autoscalerStatusOf(statusYAML)); s.noneListed() },
+		"at the same time": func(s *AutoscalerStatus) {
+			var both sync.WaitGroup
+			both.Go(s.noneListed)
+			both.Go(func() { s.set(autoscalerStatusOf(statusYAML)) })
+			both.Wait()
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			l := syncedLedger()
+			s, err := NewAutoscalerStatus(fake.NewClientset(), l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first(s); !l.Snapshot().Autoscaler().Unseen() {
+				t.Errorf("the ledger has %+v", l.Snapshot().Autoscaler())
+			}
+		})
+	}
+	l := syncedLedger()
+	s, err := NewAutoscalerStatus(fake.NewClientset(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.set(autoscalerStatusOf(statusYAML))
+	s.none()
+	if s.noneListed(); l.Snapshot().Autoscaler().Present {
+		t.Error("one that came and went is still there")
 	}
 }
 

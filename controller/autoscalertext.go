@@ -15,7 +15,12 @@ import (
 )
 
 // AutoscalerOf reads what a cluster-autoscaler tells of itself. That there is such a ConfigMap says that there is one, whatever
-// the text is; its node groups are those that can be read.
+// the text is, and however old: an autoscaler that is down for a day still wants the pods that wait for it, and the time in
+// the text is of another clock. One that was taken away for good leaves a ConfigMap that has to be deleted. Its node groups
+// are those that can be read.
+//
+// The text is at most as large as the API server lets a ConfigMap be, a MiB, and is read in time and memory proportional to
+// that: the YAML library limits depth and aliases, and the expressions don't backtrack.
 func AutoscalerOf(c *corev1.ConfigMap) ledger.Autoscaler {
 	return ledger.Autoscaler{Present: true, Groups: nodeGroups(c.Data[autoscalerKey])}
 }
@@ -61,9 +66,9 @@ func groupsOfYAML(text string) (groups []ledger.NodeGroup, is bool) {
 //	  Name:        pool-1
 //	  Health:      Healthy (ready=1 unready=0 ... registered=1 longUnregistered=0 cloudProviderTarget=1 (minSize=1, maxSize=3))
 var (
-	groupName       = regexp.MustCompile(`^\s*Name:\s+(\S+)\s*$`)
-	groupRegistered = regexp.MustCompile(`\bregistered=(\d{1,9})\b`)
-	groupMaxSize    = regexp.MustCompile(`\bmaxSize=(\d{1,9})\b`)
+	groupName       = regexp.MustCompile(`^\s*Name:\s+(\S|\S.*\S)\s*$`)
+	groupRegistered = regexp.MustCompile(`\bregistered=(\d+)\b`)
+	groupMaxSize    = regexp.MustCompile(`\bmaxSize=(\d+)\b`)
 )
 
 // groupsOfText reads a group where its name and its health line are there, in this order.
@@ -79,7 +84,7 @@ func groupsOfText(text string) (groups []ledger.NodeGroup) {
 			continue
 		}
 		group := ledger.NodeGroup{Name: name}
-		// At most nine digits: they are numbers.
+		// Digits: the only error is that they are too many, and then it is the largest number.
 		group.Nodes, _ = strconv.Atoi(registered[1])
 		group.MaxNodes, _ = strconv.Atoi(most[1])
 		groups, name = append(groups, group), ""

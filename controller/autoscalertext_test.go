@@ -4,6 +4,9 @@
 package controller
 
 import (
+	"fmt"
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,11 +85,51 @@ func TestAutoscalerOf(t *testing.T) {
 		"a name without a health line":      {map[string]string{"status": "  Name: a\n  Name: b\n  Health: Healthy (registered=1 (minSize=0, maxSize=4))"}, []ledger.NodeGroup{{Name: "b", Nodes: 1, MaxNodes: 4}}},
 		"a type that is another":            {map[string]string{"status": "autoscalerStatus: Running\nnodeGroups: none"}, nil},
 		"nothing":                           {nil, nil},
+		"text with figures that can't be":   {map[string]string{"status": "  Name: a\n  Health: Healthy (registered=0 (minSize=0, maxSize=99999999999999999999))"}, []ledger.NodeGroup{{Name: "a", MaxNodes: math.MaxInt}}},
+		"text with odd names":               {map[string]string{"status": "  Name: a b: \u202e\r\n  Health: (registered=1 maxSize=4)\r\n  Name: c\n  Health: (registered=1 maxSize=4)"}, []ledger.NodeGroup{{Name: "a b: \u202e", Nodes: 1, MaxNodes: 4}, {Name: "c", Nodes: 1, MaxNodes: 4}}},
+		"YAML with odd names":               {map[string]string{"status": `{"nodeGroups": [{"name": 12, "health": {"maxSize": 1}}, {"name": null, "health": {"maxSize": 1}}, {"name": "a\nb", "health": {"maxSize": 1}}]}`}, []ledger.NodeGroup{{Name: "12", MaxNodes: 1}, {MaxNodes: 1}, {Name: "a\nb", MaxNodes: 1}}},
+		"YAML with figures that can't be":   {map[string]string{"status": "nodeGroups: [{name: a, health: {maxSize: 99999999999999999999}}]"}, nil},
 	} {
 		t.Run(what, func(t *testing.T) {
 			want := ledger.Autoscaler{Present: true, Groups: c.want}
 			if diff := cmp.Diff(want, AutoscalerOf(&corev1.ConfigMap{Data: c.data})); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// What somebody made to be hard to read costs no more than its size; the autoscaler is there all the same.
+func TestHostileAutoscalerStatus(t *testing.T) {
+	var bomb strings.Builder
+	bomb.WriteString("autoscalerStatus: Running\na: &a [x,x,x,x,x,x,x,x,x]\n")
+	for key := 'b'; key < 'j'; key++ {
+		fmt.Fprintf(&bomb, "%c: &%c [%s*%c]\n", key, key, strings.Repeat(fmt.Sprintf("*%c,", key-1), 8), key-1)
+	}
+	const mebibyte = 1 << 20
+	fill := func(before, repeated, after string) string {
+		return before + strings.Repeat(repeated, (mebibyte-len(before)-len(after))/len(repeated)) + after
+	}
+	for what, c := range map[string]struct {
+		text   string
+		groups int
+	}{
+		"aliases of aliases":       {bomb.String(), 0},
+		"deep lists":               {fill("autoscalerStatus: Running\nx: ", "[", ""), 0},
+		"keys of keys":             {fill("", "? ", ""), 0},
+		"very many groups":         {fill("autoscalerStatus: Running\nnodeGroups: [", "{name: a, health: {maxSize: 1}},", "]"), 32766},
+		"very many groups, text":   {fill("", "  Name: a\n  Health: (registered=1 maxSize=2)\n", ""), 23301},
+		"one line":                 {fill("  Name: a\n", "registered=1 ", ""), 0},
+		"a name that never begins": {fill("  Name:", " ", ""), 0},
+		"a very long name":         {fill("  Name: ", "a", "\n  Health: (registered=1 maxSize=2)"), 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			if len(c.text) > mebibyte {
+				t.Fatalf("%d bytes are more than a ConfigMap has", len(c.text))
+			}
+			a := AutoscalerOf(autoscalerStatusOf(c.text))
+			if !a.Present || len(a.Groups) != c.groups {
+				t.Errorf("present %v, %d groups, want %d", a.Present, len(a.Groups), c.groups)
 			}
 		})
 	}

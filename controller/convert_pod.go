@@ -33,6 +33,9 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 		// is gone.
 		row.Gated = len(p.Spec.SchedulingGates) > 0
 		row.Unschedulable = unschedulable(p)
+		if !p.CreationTimestamp.IsZero() {
+			row.CreatedUnixSeconds = p.CreationTimestamp.Unix()
+		}
 	}
 	return row
 }
@@ -40,6 +43,10 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 func finished(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
+
+// maxPodImages is how many of a pod's images the ledger is told of: more than pods have that do something. Each costs time
+// for every pod that is judged, and a pod can name tens of thousands.
+const maxPodImages = 64
 
 func unschedulable(p *corev1.Pod) bool {
 	for i := range p.Status.Conditions {
@@ -65,10 +72,11 @@ func podImages(p *corev1.Pod) []ledger.PodImage {
 	if len(images) == 0 {
 		return nil
 	}
+	images = images[:min(len(images), maxPodImages)]
 	seen := make(map[imageref.Ref]*progress, len(images))
 	pod := progress{}
 	for _, join := range []struct {
-		image    func(name string) string
+		images   map[string]string // by container
 		statuses []corev1.ContainerStatus
 	}{
 		{containerImage(p.Spec.InitContainers), p.Status.InitContainerStatuses},
@@ -78,7 +86,7 @@ func podImages(p *corev1.Pod) []ledger.PodImage {
 		for i := range join.statuses {
 			status := progressOf(&join.statuses[i])
 			pod.merge(status)
-			if ref, err := imageref.Parse(join.image(join.statuses[i].Name)); err == nil {
+			if ref, err := imageref.Parse(join.images[join.statuses[i].Name]); err == nil {
 				entry(seen, ref).merge(status)
 			}
 		}
@@ -99,6 +107,7 @@ func podImages(p *corev1.Pod) []ledger.PodImage {
 // volumes adds what is known about image volumes: the kubelet pulls all of them before the first container of the pod
 // (kuberuntime_manager.getImageVolumes), so any container that started proves that they are there.
 func volumes(p *corev1.Pod, pod *progress, seen map[imageref.Ref]*progress) {
+	var mounted map[string]imageref.Ref
 	for i := range p.Spec.Volumes {
 		if p.Spec.Volumes[i].Image == nil {
 			continue
@@ -107,8 +116,11 @@ func volumes(p *corev1.Pod, pod *progress, seen map[imageref.Ref]*progress) {
 		if err != nil {
 			continue
 		}
+		if mounted == nil {
+			mounted = mountedImages(p)
+		}
 		entry(seen, ref).merge(progress{
-			imageID: volumeImageID(p, p.Spec.Volumes[i].Name),
+			imageID: mounted[p.Spec.Volumes[i].Name],
 			pulled:  pod.pulled,
 			started: pod.started,
 			// A volume that can't be pulled shows as a waiting container, and which of them it is nobody says. So a pod
@@ -118,24 +130,28 @@ func volumes(p *corev1.Pod, pod *progress, seen map[imageref.Ref]*progress) {
 	}
 }
 
-// volumeImageID returns the digest that the kubelet mounted for a volume, where it tells (gate ImageVolumeWithDigest).
-func volumeImageID(p *corev1.Pod, volume string) imageref.Ref {
+// mountedImages returns, by volume, the digests that the kubelet mounted, where it tells (gate ImageVolumeWithDigest).
+func mountedImages(p *corev1.Pod) map[string]imageref.Ref {
+	images := map[string]imageref.Ref{}
 	for _, statuses := range [][]corev1.ContainerStatus{
 		p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses,
 	} {
 		for i := range statuses {
 			for j := range statuses[i].VolumeMounts {
 				mount := &statuses[i].VolumeMounts[j]
-				if mount.Name != volume || mount.VolumeStatus == nil || mount.VolumeStatus.Image == nil {
+				if mount.VolumeStatus == nil || mount.VolumeStatus.Image == nil {
+					continue
+				}
+				if _, known := images[mount.Name]; known {
 					continue
 				}
 				if ref, ok := imageref.ParseImageID(mount.VolumeStatus.Image.ImageRef); ok {
-					return ref
+					images[mount.Name] = ref
 				}
 			}
 		}
 	}
-	return imageref.Ref{}
+	return images
 }
 
 func entry(seen map[imageref.Ref]*progress, ref imageref.Ref) *progress {
@@ -145,24 +161,18 @@ func entry(seen map[imageref.Ref]*progress, ref imageref.Ref) *progress {
 	return seen[ref]
 }
 
-func containerImage(containers []corev1.Container) func(string) string {
-	return func(name string) string {
-		for i := range containers {
-			if containers[i].Name == name {
-				return containers[i].Image
-			}
-		}
-		return ""
+func containerImage(containers []corev1.Container) map[string]string {
+	images := make(map[string]string, len(containers))
+	for i := range containers {
+		images[containers[i].Name] = containers[i].Image
 	}
+	return images
 }
 
-func ephemeralImage(containers []corev1.EphemeralContainer) func(string) string {
-	return func(name string) string {
-		for i := range containers {
-			if containers[i].Name == name {
-				return containers[i].Image
-			}
-		}
-		return ""
+func ephemeralImage(containers []corev1.EphemeralContainer) map[string]string {
+	images := make(map[string]string, len(containers))
+	for i := range containers {
+		images[containers[i].Name] = containers[i].Image
 	}
+	return images
 }

@@ -174,6 +174,9 @@ func TestPodOf(t *testing.T) {
 		want ledger.Pod
 	}{
 		"waiting for the scheduler": {},
+		"created": {
+			corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(t0)}}, ledger.Pod{CreatedUnixSeconds: t0.Unix()},
+		},
 		"gated": {
 			corev1.Pod{Spec: corev1.PodSpec{SchedulingGates: []corev1.PodSchedulingGate{{Name: "g"}}}, Status: scheduled(corev1.ConditionFalse, "SchedulingGated")},
 			ledger.Pod{Gated: true},
@@ -229,7 +232,7 @@ func richPod() *corev1.Pod {
 	}
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "ns", Name: "p", UID: "uid-p", ResourceVersion: "3", Labels: map[string]string{"app": "p"},
+			Namespace: "ns", Name: "p", UID: "uid-p", ResourceVersion: "3", Labels: map[string]string{"app": "p"}, CreationTimestamp: metav1.NewTime(t0),
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
 		},
 		Spec: corev1.PodSpec{

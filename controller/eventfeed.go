@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// feedPage is how many events are listed at a time: an hour of them is never whole in memory.
-	feedPage = 500
+	// feedPage is how many events are listed at a time: an hour of them is never whole in memory. Whoever may create Events can
+	// make each of them as large as etcd takes it, 1.5 MiB, and a page is there twice: as it came, and decoded.
+	feedPage = 50
 	// watchSeconds is how long one watch lasts, so that a connection that died unnoticed does not last for ever.
 	watchSeconds = 600
 	// Waits before the next try: after the end of a watch, doubled at each failure, and where a permission is missing.

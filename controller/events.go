@@ -55,21 +55,33 @@ type Event struct {
 type Events struct {
 	client  kubernetes.Interface
 	queue   chan Event
-	dropped atomic.Uint64
+	dropped *atomic.Uint64
+	// tried is told about each attempt to write, and how it ended; nil for nobody.
+	tried func(e Event, err error)
 }
 
 // NewEvents returns a writer that sends nothing before Start. Its client needs create on events in the namespace default
 // (for nodes) and in those of the objects that Events are about.
 func NewEvents(client kubernetes.Interface) *Events {
-	return &Events{client: client, queue: make(chan Event, eventQueue)}
+	return &Events{client: client, queue: make(chan Event, eventQueue), dropped: new(atomic.Uint64)}
+}
+
+// apart returns a writer with a queue of its own, which must be started, too. What it drops counts as dropped here.
+func (s *Events) apart(queue int, tried func(Event, error)) *Events {
+	return &Events{client: s.client, queue: make(chan Event, queue), dropped: s.dropped, tried: tried}
 }
 
 // Record implements EventSink.
-func (s *Events) Record(e Event) {
+func (s *Events) Record(e Event) { s.offer(e) }
+
+// offer reports whether there was room for the Event in the queue.
+func (s *Events) offer(e Event) bool {
 	select {
 	case s.queue <- e:
+		return true
 	default:
 		s.dropped.Add(1)
+		return false
 	}
 }
 
@@ -102,8 +114,14 @@ func (s *Events) write(ctx context.Context, e Event) error {
 	object := eventObject(e)
 	for attempt := 1; ; attempt++ {
 		_, err := s.client.CoreV1().Events(object.Namespace).Create(ctx, object, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			err = nil
+		}
+		if s.tried != nil && ctx.Err() == nil {
+			s.tried(e, err)
+		}
 		switch {
-		case err == nil, apierrors.IsAlreadyExists(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		case err == nil, apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 			return nil // of a namespace that ends, nobody reads Events any more
 		case attempt == eventAttempts, apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
 			return err
@@ -139,14 +157,15 @@ func eventObject(e Event) *corev1.Event {
 	}
 }
 
-// eventName is the object's name, shortened to leave room, and a hash of what makes the Event unique.
+// eventName is the object's name, shortened to leave room, and a hash of what makes the Event unique: nothing else for an object
+// that has no name yet, as no name begins with a dot.
 func eventName(e Event) string {
 	digest := sha256.Sum256([]byte(strings.Join([]string{e.About.Kind, e.About.Namespace, e.About.Name, string(e.About.UID), e.Key}, "\x00")))
 	name := e.About.Name
 	if len(name) > 200 {
 		name = strings.TrimRight(name[:200], ".-")
 	}
-	return name + "." + hex.EncodeToString(digest[:8])
+	return strings.TrimPrefix(name+"."+hex.EncodeToString(digest[:8]), ".")
 }
 
 // oneLine makes text fit for one line of at most limit bytes.

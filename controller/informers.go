@@ -17,6 +17,7 @@ import (
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
 	"github.com/headroom-dev/headroom/ledger"
@@ -83,7 +84,7 @@ func NewInformers(client kubernetes.Interface, l ObjectWriter, o InformerOptions
 	}
 	i := &Informers{
 		nodes:    coreinformers.NewTypedNodeInformer(client, o.ResyncPeriod, nil),
-		pods:     coreinformers.NewTypedPodInformer(client, metav1.NamespaceAll, o.ResyncPeriod, nil),
+		pods:     coreinformers.NewTypedPodInformer(client, metav1.NamespaceAll, o.ResyncPeriod, coreinformers.PodIndexers{cache.NamespaceIndex: byNamespace}),
 		ledger:   l,
 		options:  o,
 		problems: map[string]*watchState{"nodes": {resource: "nodes"}, "pods": {resource: "pods"}},

@@ -13,7 +13,7 @@ const (
 	noticeRecorded = "recorded" // handed to the writer of Events, and logged
 	noticeLogged   = "logged"   // nobody to tell: a refused pod that nothing made
 	noticeRepeated = "repeated" // said a short while ago, for another pod or another try
-	noticeDropped  = "dropped"  // too many at once
+	noticeDropped  = "dropped"  // too many at once, or about what can be no object
 )
 
 // NoticeMetrics counts notices. Label values are closed sets.

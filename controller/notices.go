@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// noticeQueue is how many notices may wait, each about something else.
-	noticeQueue = 1024
+	// maxNotices is how many notices may wait, each about something else.
+	maxNotices = 1024
 	// noticesRemembered is of how many things it is known that they were said.
 	noticesRemembered = 8192
 	// noticeInterval is when the same thing is said again. It must be well below the hour that API servers keep Events for by
@@ -75,20 +75,26 @@ type NoticesOptions struct {
 type Notices struct {
 	options NoticesOptions
 	owners  *owners
-	queue   chan Notice
+	wake    chan struct{}
 	budget  *rate.Limiter
 	told    *recent[topic, time.Time] // by the top owner; only Start's goroutine uses it
 
-	mu    sync.Mutex                // guards heard; held for one look at a map, as the request path waits for it
+	mu    sync.Mutex                // guards the rest; held for looks at maps, as the request path waits for it
 	heard *recent[topic, time.Time] // by the direct owner
+	queue *noticeQueue
 }
 
-// topic is what a notice is about: notices of one topic say the same thing.
+// topic is what a notice is about: notices of one topic say the same thing. The namespace is in it because whoever may create
+// pods in one can name an owner of another.
 type topic struct {
-	owner   string
-	refused bool
-	verdict verdict.Verdict
-	images  string
+	namespace, owner string
+	refused          bool
+	verdict          verdict.Verdict
+	images           string
+}
+
+func topicOf(n *Notice, owner string) topic {
+	return topic{n.About.Namespace, owner, n.Refused, n.Verdict, n.Images}
 }
 
 // NewNotices returns one that tells nobody before Start.
@@ -101,15 +107,21 @@ func NewNotices(o NoticesOptions) *Notices {
 	}
 	return &Notices{
 		options: o, owners: newOwners(o.Metadata, o.Now, o.Log),
-		queue: make(chan Notice, noticeQueue), budget: rate.NewLimiter(noticesPerSecond, noticeBurst),
+		queue: newNoticeQueue(maxNotices), wake: make(chan struct{}, 1), budget: rate.NewLimiter(noticesPerSecond, noticeBurst),
 		told: newRecent[topic, time.Time](noticesRemembered, nil), heard: newRecent[topic, time.Time](noticesRemembered, nil),
 	}
 }
 
 // Take has a notice repeated in the background. It never blocks: what was said a short while ago, and what the queue has no
-// room for, is counted and forgotten.
+// room for, is counted and forgotten. Nothing is kept of a controller that can't be an object: the notice is then about the
+// object that names it.
 func (n *Notices) Take(notice Notice) {
-	about := topic{directOwner(&notice), notice.Refused, notice.Verdict, notice.Images}
+	if !plausibleReference(&notice.About) {
+		n.options.Metrics.count(&notice, noticeDropped)
+		return
+	}
+	notice.Controller = plausibleOwner(notice.Controller)
+	about := topicOf(&notice, directOwner(&notice))
 	notice.at = n.options.Now()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -117,11 +129,19 @@ func (n *Notices) Take(notice Notice) {
 		n.options.Metrics.count(&notice, noticeRepeated)
 		return
 	}
-	select {
-	case n.queue <- notice:
-		n.heard.set(about, notice.at)
-	default:
+	taken, dropped := n.queue.put(notice)
+	if !taken {
 		n.options.Metrics.count(&notice, noticeDropped)
+		return
+	}
+	n.heard.set(about, notice.at)
+	if dropped != nil {
+		n.heard.remove(topicOf(dropped, directOwner(dropped)))
+		n.options.Metrics.count(dropped, noticeDropped)
+	}
+	select {
+	case n.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -131,18 +151,31 @@ func (n *Notices) Start(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case notice := <-n.queue:
-			if n.budget.Wait(ctx) == nil { // Only the end of ctx keeps it from waiting for one.
-				n.tell(ctx, &notice)
-			}
+		case <-n.wake:
+		}
+		// Only the end of ctx keeps it from waiting for the budget. Whose turn it is, is known after that.
+		for n.waiting() && n.budget.Wait(ctx) == nil {
+			n.tell(ctx, new(n.next()))
 		}
 	}
+}
+
+func (n *Notices) waiting() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.queue.len() > 0
+}
+
+func (n *Notices) next() Notice {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.queue.next()
 }
 
 // tell finds the owner, and tells it what it has not been told yet.
 func (n *Notices) tell(ctx context.Context, notice *Notice) {
 	owner, found := n.owners.of(ctx, notice)
-	about := topic{string(owner.UID), notice.Refused, notice.Verdict, notice.Images}
+	about := topicOf(notice, string(owner.UID))
 	if !found {
 		about.owner = nameOf(&owner)
 	}

@@ -226,7 +226,7 @@ func TestAFloodIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink eventList
 		n, _ := runNotices(t, &sink)
-		const pods = 3 * noticeQueue
+		const pods = 3 * maxNotices
 		for i := range pods {
 			n.Take(podNotice(i, ""))
 		}
@@ -239,7 +239,7 @@ func TestAFloodIsBounded(t *testing.T) {
 		synctest.Wait()
 		dropped := testutil.ToFloat64(n.options.Metrics.notices.WithLabelValues("Warn", noticeDropped))
 		recorded := testutil.ToFloat64(n.options.Metrics.notices.WithLabelValues("Warn", noticeRecorded))
-		if dropped == 0 || recorded < noticeQueue || dropped+recorded != pods {
+		if dropped == 0 || recorded < maxNotices || dropped+recorded != pods {
 			t.Errorf("%v recorded and %v dropped of %d", recorded, dropped, pods)
 		}
 		sink.take()

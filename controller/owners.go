@@ -6,8 +6,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -15,7 +13,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,8 +38,15 @@ type owners struct {
 	client  metadata.Interface
 	now     func() time.Time
 	log     logr.Logger
-	known   *recent[types.UID, ownerEntry]
+	known   *recent[ownerKey, ownerEntry]
 	missing problem // of permissions
+}
+
+// ownerKey is all that a question is made of: whoever may create pods in a namespace can name any UID, also beside another name,
+// and must not answer for others.
+type ownerKey struct {
+	namespace, apiVersion, kind, name string
+	uid                               types.UID
 }
 
 // ownerEntry is what is known of one ReplicaSet or Job.
@@ -54,7 +58,7 @@ type ownerEntry struct {
 }
 
 func newOwners(client metadata.Interface, now func() time.Time, log logr.Logger) *owners {
-	return &owners{client: client, now: now, log: log, known: newRecent[types.UID, ownerEntry](ownersRemembered, nil)}
+	return &owners{client: client, now: now, log: log, known: newRecent[ownerKey, ownerEntry](ownersRemembered, nil)}
 }
 
 // of returns the object to tell, and false where there is none: a refused pod that nobody made never comes to be.
@@ -91,7 +95,8 @@ func (o *owners) top(ctx context.Context, namespace string, direct *metav1.Owner
 }
 
 func (o *owners) controllerOf(ctx context.Context, namespace string, direct *metav1.OwnerReference) *metav1.OwnerReference {
-	if entry, known := o.known.get(direct.UID); known && (entry.until.IsZero() || o.now().Before(entry.until)) {
+	key := ownerKey{namespace, direct.APIVersion, direct.Kind, direct.Name, direct.UID}
+	if entry, known := o.known.get(key); known && (entry.until.IsZero() || o.now().Before(entry.until)) {
 		return entry.controller
 	}
 	found, err := o.ask(ctx, namespace, direct)
@@ -100,26 +105,23 @@ func (o *owners) controllerOf(ctx context.Context, namespace string, direct *met
 		entry.until = o.now().Add(ownerRetry)
 		o.report(err)
 	}
-	o.known.set(direct.UID, entry)
+	o.known.set(key, entry)
 	return entry.controller
 }
 
-// ask reads the metadata of a ReplicaSet or Job, and nothing else of it.
+// ask reads the metadata of a ReplicaSet or Job, and nothing else of it. The name is one that objects can have (plausibleOwner):
+// the client makes a path of it.
 func (o *owners) ask(ctx context.Context, namespace string, direct *metav1.OwnerReference) (*metav1.OwnerReference, error) {
-	// Whoever makes a pod may write anything here, and the client would make a path of it.
-	if wrong := content.IsPathSegmentName(direct.Name); len(wrong) > 0 {
-		return nil, fmt.Errorf("owner name %q %s", direct.Name, strings.Join(wrong, ", "))
-	}
 	ctx, cancel := context.WithTimeout(ctx, ownerTimeout)
 	defer cancel()
 	object, err := o.client.Resource(intermediates[groupKind(direct.APIVersion, direct.Kind)]).Namespace(namespace).Get(ctx, direct.Name, metav1.GetOptions{})
 	switch {
 	case err != nil:
 		return nil, err
-	case object.UID != direct.UID:
+	case object.UID != direct.UID || object.Namespace != namespace:
 		return nil, errors.New("another object of that name is there by now")
 	default:
-		return metav1.GetControllerOf(object), nil
+		return controllerOf(object), nil
 	}
 }
 

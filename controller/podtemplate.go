@@ -15,22 +15,54 @@ import (
 
 // keepTemplate copies what the pod would be made of again.
 func keepTemplate(slim, p *corev1.Pod) {
-	owner := metav1.GetControllerOfNoCopy(p)
+	owner := controllerOf(p)
 	if owner != nil {
-		slim.OwnerReferences = []metav1.OwnerReference{{
-			APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name, UID: owner.UID, Controller: isController,
-		}}
+		slim.OwnerReferences = []metav1.OwnerReference{*owner}
 	}
 	if tiedToNode(owner) {
 		return
 	}
 	keepPlacement(slim, p)
+	slim.CreationTimestamp = p.CreationTimestamp
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
 	slim.Labels = templateLabels(p.Labels)
 }
 
-// isController is one for all, so that references can be compared.
-var isController = new(true)
+// keepApart copies what says how many pods of the template may share a node, see placement.PerNode.
+func keepApart(slim, p *corev1.Pod) {
+	if p.Spec.Affinity != nil && p.Spec.Affinity.PodAntiAffinity != nil {
+		byHost := only(p.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
+			func(t *corev1.PodAffinityTerm) bool { return t.TopologyKey == corev1.LabelHostname })
+		if len(byHost) > 0 {
+			if slim.Spec.Affinity == nil {
+				slim.Spec.Affinity = &corev1.Affinity{}
+			}
+			slim.Spec.Affinity.PodAntiAffinity = &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: byHost}
+		}
+	}
+	slim.Spec.TopologySpreadConstraints = only(p.Spec.TopologySpreadConstraints, func(c *corev1.TopologySpreadConstraint) bool {
+		return c.TopologyKey == corev1.LabelHostname && c.WhenUnsatisfiable == corev1.DoNotSchedule
+	})
+	keepHostPorts(slim.Spec.Containers, p.Spec.Containers)
+	keepHostPorts(slim.Spec.InitContainers, p.Spec.InitContainers)
+}
+
+func keepHostPorts(slim, containers []corev1.Container) {
+	for i := range containers {
+		slim[i].Ports = only(containers[i].Ports, func(port *corev1.ContainerPort) bool { return port.HostPort > 0 })
+	}
+}
+
+// only returns those of a list for which keep is true, nil for none.
+func only[T any](list []T, keep func(*T) bool) []T {
+	var kept []T
+	for i := range list {
+		if keep(&list[i]) {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
+}
 
 // tiedToNode reports whether a controller's pods are each made for one node: those of a DaemonSet, and static ones, whose
 // controller is the Node.

@@ -42,11 +42,16 @@ func (r *recent[K, V]) set(key K, value V) {
 	if r.order.Len() <= r.limit {
 		return
 	}
-	oldest := entryOf[K, V](r.order.Back()).key
-	r.remove(oldest)
-	if r.dropped != nil {
+	if oldest := r.removeOldest(); r.dropped != nil {
 		r.dropped(oldest)
 	}
+}
+
+// removeOldest takes out the entry that was set longest ago. There must be one.
+func (r *recent[K, V]) removeOldest() K {
+	oldest := entryOf[K, V](r.order.Back()).key
+	r.remove(oldest)
+	return oldest
 }
 
 func (r *recent[K, V]) remove(key K) {

@@ -28,7 +28,7 @@ type sendBackCounts struct {
 	feed eventFeed
 
 	mu   sync.Mutex // guards pods
-	pods *recent[sentBackPod, []string]
+	pods *sharedRecent[sentBackPod, []string]
 }
 
 // sentBackPod has the namespace in it because whoever may create Events in one namespace can name any UID.
@@ -38,7 +38,7 @@ type sentBackPod struct {
 }
 
 func newSendBackCounts(client kubernetes.Interface) *sendBackCounts {
-	c := &sendBackCounts{pods: newRecent[sentBackPod, []string](maxSentBackPods, nil)}
+	c := &sendBackCounts{pods: newSharedRecent[sentBackPod, []string](maxSentBackPods, func(p sentBackPod) string { return p.namespace })}
 	c.feed = eventFeed{client: client, selector: "reason=" + SentBackReason, take: c.take, state: watchState{resource: "events"}}
 	return c
 }
@@ -49,10 +49,17 @@ func (c *sendBackCounts) run(ctx context.Context) { c.feed.run(ctx) }
 // complete reports whether what the other replicas did is known, but for what they did just now.
 func (c *sendBackCounts) complete() bool { return c.feed.complete.Load() }
 
-// take counts an Event of this or another replica.
+// take counts an Event of this or another replica. Its source is no proof: whoever may create Events in a namespace can write
+// the same. What that does is bounded: pods of that namespace alone, whose bindings are let through sooner. An Event with an
+// eventTime may be about an object of another namespace (validation.legacyValidateEvent); such ones don't count, nor do those
+// whose UID or name is longer than any that Headroom writes.
 func (c *sendBackCounts) take(e *corev1.Event) {
-	if e.Reason == SentBackReason && e.Source.Component == eventComponent && e.InvolvedObject.Kind == "Pod" {
-		c.add(sentBackPod{e.InvolvedObject.Namespace, e.InvolvedObject.UID}, e.Name, true)
+	about := &e.InvolvedObject
+	if e.Reason != SentBackReason || e.Source.Component != eventComponent || about.Kind != "Pod" || about.Namespace != e.Namespace {
+		return
+	}
+	if plausible("", "", e.Name, about.UID) {
+		c.add(sentBackPod{about.Namespace, about.UID}, e.Name, true)
 	}
 }
 

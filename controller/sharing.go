@@ -5,6 +5,7 @@ package controller
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"weak"
@@ -18,29 +19,30 @@ import (
 )
 
 // podSharing lets the slim pods of one controller share the memory of all that they have in common: a pod that is one of a
-// thousand replicas then costs little more than its own name and status. What no pod has any more is kept until the next
-// sweep.
+// thousand replicas then costs little more than its own name and status. What no pod has any more goes with the next garbage
+// collection: pods that come and go, each of another controller and as large as can be, must not add up.
 type podSharing struct {
 	mu      sync.Mutex
-	byOwner map[types.UID]*podCommon
-	// sweepAt is the number of entries at which those without pods are taken out.
-	sweepAt int
+	byOwner map[sharingOwner]*podCommon
+}
+
+// sharingOwner has the namespace in it because whoever may create pods in one can name any UID.
+type sharingOwner struct {
+	namespace string
+	uid       types.UID
 }
 
 // podCommon is what the pods of one controller have in common, each part as the last pod that had another one had it.
 type podCommon struct {
 	// owner is the memory of those pods' OwnerReferences: it is gone when the last of them is.
-	owner weak.Pointer[[1]metav1.OwnerReference]
+	owner podOwner
 
 	pod corev1.Pod
 }
 
-// leastSweep keeps small clusters from sweeping at every other pod.
-const leastSweep = 1024
+type podOwner = weak.Pointer[[1]metav1.OwnerReference]
 
-func newPodSharing() *podSharing {
-	return &podSharing{byOwner: make(map[types.UID]*podCommon), sweepAt: leastSweep}
-}
+func newPodSharing() *podSharing { return &podSharing{byOwner: make(map[sharingOwner]*podCommon)} }
 
 // transform is SlimPod, with what pods share.
 func (s *podSharing) transform(obj any) (any, error) {
@@ -58,8 +60,8 @@ func (s *podSharing) share(p *corev1.Pod) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	uid := p.OwnerReferences[0].UID
-	common := s.byOwner[uid]
+	key := sharingOwner{p.Namespace, p.OwnerReferences[0].UID}
+	common := s.byOwner[key]
 	var owner *[1]metav1.OwnerReference
 	if common != nil {
 		owner = common.owner.Value()
@@ -67,20 +69,21 @@ func (s *podSharing) share(p *corev1.Pod) {
 	if owner == nil || owner[0] != p.OwnerReferences[0] {
 		owner = (*[1]metav1.OwnerReference)(p.OwnerReferences)
 		common = &podCommon{owner: weak.Make(owner)}
-		s.byOwner[uid] = common
-		s.sweep()
+		s.byOwner[key] = common
+		gone := common.owner
+		runtime.AddCleanup(owner, func(key sharingOwner) { s.forget(key, gone) }, key)
 	}
 	p.OwnerReferences = owner[:]
 	common.shareWith(p)
 }
 
-// sweep takes out what no pod has any more, each time that the entries have doubled.
-func (s *podSharing) sweep() {
-	if len(s.byOwner) < s.sweepAt {
-		return
+// forget takes out what the pods of a controller had in common, unless by now it is that of others.
+func (s *podSharing) forget(key sharingOwner, owner podOwner) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if common := s.byOwner[key]; common != nil && common.owner == owner {
+		delete(s.byOwner, key)
 	}
-	maps.DeleteFunc(s.byOwner, func(_ types.UID, c *podCommon) bool { return c.owner.Value() == nil })
-	s.sweepAt = max(leastSweep, 2*len(s.byOwner))
 }
 
 func (c *podCommon) shareWith(p *corev1.Pod) {
@@ -91,6 +94,7 @@ func (c *podCommon) shareWith(p *corev1.Pod) {
 	unify(&last.NodeSelector, &own.NodeSelector, maps.Equal)
 	unify(&last.Tolerations, &own.Tolerations, sameTolerations)
 	unify(&last.Affinity, &own.Affinity, semantically)
+	unify(&last.TopologySpreadConstraints, &own.TopologySpreadConstraints, semantically)
 	unify(&last.OS, &own.OS, ptr.Equal)
 	unify(&last.Overhead, &own.Overhead, sameQuantities)
 	unify(&last.Resources, &own.Resources, semantically)
@@ -142,6 +146,6 @@ func sameTolerations(a, b []corev1.Toleration) bool {
 func sameContainers(a, b []corev1.Container) bool {
 	return slices.EqualFunc(a, b, func(x, y corev1.Container) bool {
 		return x.Name == y.Name && x.Image == y.Image && x.ImagePullPolicy == y.ImagePullPolicy &&
-			ptr.Equal(x.RestartPolicy, y.RestartPolicy) && sameQuantities(x.Resources.Requests, y.Resources.Requests)
+			ptr.Equal(x.RestartPolicy, y.RestartPolicy) && slices.Equal(x.Ports, y.Ports) && sameQuantities(x.Resources.Requests, y.Resources.Requests)
 	})
 }

@@ -34,7 +34,7 @@ type SendBackAnswer string
 const (
 	SendBackAgreed   SendBackAnswer = "agreed"
 	SendBackLimited  SendBackAnswer = "limit"     // the pod has been sent back often enough
-	SendBackNotReady SendBackAnswer = "not-ready" // nobody could tell how often it has been, or put a taint on the node
+	SendBackNotReady SendBackAnswer = "not-ready" // nobody could tell how often it has been, say that it was, or put a taint on the node
 	SendBackBusy     SendBackAnswer = "busy"      // too many nodes get a taint already: without one, the scheduler would choose the node again
 )
 
@@ -43,16 +43,19 @@ const (
 type Steering struct {
 	counts *sendBackCounts
 	taints *NodeTaints
-	events EventSink
+	told   *sendBackEvents
 	now    func() time.Time
+	// mu has SendBack called by one at a time, so that what was found free at its start still is at its end.
+	mu sync.Mutex
 }
 
-// NewSteering returns a Steering that agrees to nothing before Start. now is the clock; nil means time.Now.
-func NewSteering(client kubernetes.Interface, taints *NodeTaints, events EventSink, now func() time.Time) *Steering {
+// NewSteering returns a Steering that agrees to nothing before Start. Its Events have a queue of their own beside that of events.
+// now is the clock; nil means time.Now.
+func NewSteering(client kubernetes.Interface, taints *NodeTaints, events *Events, now func() time.Time) *Steering {
 	if now == nil {
 		now = wallClock
 	}
-	return &Steering{counts: newSendBackCounts(client), taints: taints, events: events, now: now}
+	return &Steering{counts: newSendBackCounts(client), taints: taints, told: newSendBackEvents(events, now), now: now}
 }
 
 // Start learns what other replicas do, and puts taints on nodes, until ctx ends.
@@ -60,12 +63,14 @@ func (s *Steering) Start(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { s.counts.run(ctx) })
 	running.Go(func() { s.taints.run(ctx) })
+	running.Go(func() { s.told.run(ctx) })
 	running.Wait()
 	return nil
 }
 
-// SendBack answers at once; what it agrees to is counted before it returns, and told to others after. It waits for nothing but
-// for others that do the same, who only look something up.
+// SendBack answers at once; what it agrees to is counted before it returns, and told to others after. It agrees to nothing
+// that likely can't be told: others, and this replica when it starts again, would not count it. It waits for nothing but for
+// others that do the same, who only look something up.
 func (s *Steering) SendBack(b SendBack) SendBackAnswer {
 	event := Event{
 		About: corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: b.Namespace, Name: b.Name, UID: b.UID},
@@ -73,8 +78,10 @@ func (s *Steering) SendBack(b SendBack) SendBackAnswer {
 		Reason: SentBackReason, Message: b.Message, Key: SentBackReason + " " + string(b.Request), At: s.now(),
 	}
 	pod, name := sentBackPod{b.Namespace, b.UID}, eventName(event)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
-	case !s.counts.complete() || !s.taints.ready(b.Node):
+	case !s.counts.complete() || !s.taints.ready(b.Node) || !s.told.ready(b.Namespace):
 		return SendBackNotReady
 	case !s.counts.add(pod, name, false):
 		return SendBackLimited
@@ -83,8 +90,10 @@ func (s *Steering) SendBack(b SendBack) SendBackAnswer {
 	case !s.taints.put(b.Node):
 		return SendBackBusy
 	case !s.counts.add(pod, name, true):
-		return SendBackLimited // another request for the same pod was faster
+		return SendBackLimited // another replica was faster
+	case !s.told.take(event):
+		return SendBackNotReady // not after ready: only SendBack fills the queue
+	default:
+		return SendBackAgreed
 	}
-	s.events.Record(event)
-	return SendBackAgreed
 }

@@ -6,6 +6,8 @@ package controller
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headroom-dev/headroom/imageref"
 )
 
 // SlimNode is a cache transform (k8s.io/client-go/tools/cache.TransformFunc) that keeps of a Node what this package
@@ -73,16 +75,17 @@ func SlimNode(obj any) (any, error) {
 //   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
 //     of each image volume its source: what is pulled, and what the scheduler reserves;
 //   - overhead and the pod's own resources, for the same sum;
-//   - until it has finished: its controller, node selector, required node affinity, tolerations, operating system, labels and
-//     priority class: what it would be if it were created again, where it could land and what exempts it. Once it is bound, that
-//     is without the labels that only this one pod of its set has, and with nothing but the controller for a pod of a DaemonSet
-//     or a static one: they can't land elsewhere;
-//   - until it is bound: scheduling gates;
+//   - until it has finished: its controller, creationTimestamp, node selector, required node affinity, tolerations, operating
+//     system, labels and priority class, and what keeps it off nodes that have another of its template (ports of the node,
+//     required anti-affinity and spread by host name): what it would be if it were created again, where it could land and what
+//     exempts it. Once it is bound, that is without the labels that only this one pod of its set has, and with nothing but the
+//     controller for a pod of a DaemonSet or a static one: they can't land elsewhere;
+//   - until it is bound: scheduling gates, creationTimestamp;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
-// Environment, commands, probes, other volumes, annotations and managed fields go: nine tenths of most pods. What is not a
-// Pod passes unchanged.
+// Environment, commands, probes, other volumes, annotations and managed fields go: nine tenths of most pods. Texts whose length
+// the API server does not check are cut where they can't mean anything any more. What is not a Pod passes unchanged.
 func SlimPod(obj any) (any, error) {
 	p, ok := obj.(*corev1.Pod)
 	if !ok {
@@ -105,8 +108,8 @@ func SlimPod(obj any) (any, error) {
 			Volumes:        imageVolumes(p.Spec.Volumes),
 		},
 		Status: corev1.PodStatus{
-			Phase:                      p.Status.Phase,
-			NominatedNodeName:          p.Status.NominatedNodeName,
+			Phase:                      clipped(p.Status.Phase, maxName),
+			NominatedNodeName:          clipped(p.Status.NominatedNodeName, maxName),
 			InitContainerStatuses:      slimStatuses(p.Status.InitContainerStatuses),
 			ContainerStatuses:          slimStatuses(p.Status.ContainerStatuses),
 			EphemeralContainerStatuses: slimStatuses(p.Status.EphemeralContainerStatuses),
@@ -115,7 +118,7 @@ func SlimPod(obj any) (any, error) {
 	for i := range p.Spec.EphemeralContainers {
 		c := &p.Spec.EphemeralContainers[i]
 		slim.Spec.EphemeralContainers = append(slim.Spec.EphemeralContainers, corev1.EphemeralContainer{
-			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy},
+			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: c.Name, Image: clippedImage(c.Image), ImagePullPolicy: c.ImagePullPolicy},
 		})
 	}
 	if !finished(p) {
@@ -131,16 +134,16 @@ func SlimPod(obj any) (any, error) {
 func keepUnbound(slim, p *corev1.Pod) {
 	keepPlacement(slim, p)
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
-	slim.Labels = p.Labels
+	slim.Labels, slim.CreationTimestamp = p.Labels, p.CreationTimestamp
 	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {
-			slim.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, Reason: c.Reason}}
+			slim.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, Reason: clipped(c.Reason, maxName)}}
 		}
 	}
 }
 
-// keepPlacement copies what says where a pod may land.
+// keepPlacement copies what says where a pod may land, and beside how many of its kind.
 func keepPlacement(slim, p *corev1.Pod) {
 	slim.Spec.NodeSelector = p.Spec.NodeSelector
 	slim.Spec.Tolerations = p.Spec.Tolerations
@@ -149,6 +152,7 @@ func keepPlacement(slim, p *corev1.Pod) {
 		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 		slim.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}}
 	}
+	keepApart(slim, p)
 }
 
 func slimContainers(containers []corev1.Container) []corev1.Container {
@@ -157,7 +161,7 @@ func slimContainers(containers []corev1.Container) []corev1.Container {
 		c := &containers[i]
 		slim = append(slim, corev1.Container{
 			Name:            c.Name,
-			Image:           c.Image,
+			Image:           clippedImage(c.Image),
 			ImagePullPolicy: c.ImagePullPolicy,
 			Resources:       corev1.ResourceRequirements{Requests: c.Resources.Requests},
 			RestartPolicy:   c.RestartPolicy,
@@ -170,7 +174,8 @@ func imageVolumes(volumes []corev1.Volume) []corev1.Volume {
 	var slim []corev1.Volume
 	for i := range volumes {
 		if v := &volumes[i]; v.Image != nil {
-			slim = append(slim, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{Image: v.Image}})
+			image := &corev1.ImageVolumeSource{Reference: clippedImage(v.Image.Reference), PullPolicy: v.Image.PullPolicy}
+			slim = append(slim, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{Image: image}})
 		}
 	}
 	return slim
@@ -181,14 +186,17 @@ func slimStatuses(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {
 	for i := range statuses {
 		s := &statuses[i]
 		kept := corev1.ContainerStatus{
-			Name:                 s.Name,
-			ImageID:              s.ImageID,
+			Name:                 clipped(s.Name, maxName),
+			ImageID:              clippedImage(s.ImageID),
 			State:                slimState(s.State),
 			LastTerminationState: slimState(s.LastTerminationState),
 		}
 		for _, mount := range s.VolumeMounts {
 			if mount.VolumeStatus != nil && mount.VolumeStatus.Image != nil {
-				kept.VolumeMounts = append(kept.VolumeMounts, corev1.VolumeMountStatus{Name: mount.Name, VolumeStatus: mount.VolumeStatus})
+				image := &corev1.ImageVolumeStatus{ImageRef: clippedImage(mount.VolumeStatus.Image.ImageRef)}
+				kept.VolumeMounts = append(kept.VolumeMounts, corev1.VolumeMountStatus{
+					Name: clipped(mount.Name, maxName), VolumeStatus: &corev1.VolumeStatus{Image: image},
+				})
 			}
 		}
 		slim = append(slim, kept)
@@ -196,11 +204,14 @@ func slimStatuses(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {
 	return slim
 }
 
+// clippedImage leaves an image name that is too long for one too long.
+func clippedImage(name string) string { return clipped(name, imageref.MaxLength+1) }
+
 // slimState drops messages, which hold a container's last words, and everything else but reason and start.
 func slimState(s corev1.ContainerState) corev1.ContainerState {
 	var slim corev1.ContainerState
 	if s.Waiting != nil {
-		slim.Waiting = &corev1.ContainerStateWaiting{Reason: s.Waiting.Reason}
+		slim.Waiting = &corev1.ContainerStateWaiting{Reason: clipped(s.Waiting.Reason, maxName)}
 	}
 	if s.Running != nil {
 		slim.Running = &corev1.ContainerStateRunning{StartedAt: s.Running.StartedAt}

@@ -59,7 +59,7 @@ func TestTransformsKeepEveryFieldThatIsRead(t *testing.T) {
 	sharing := newPodSharing()
 	for i, object := range pods {
 		p := decoded(t, object)
-		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", UID: types.UID(strconv.Itoa(i % 3)), Controller: new(true)}}
+		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: types.UID(strconv.Itoa(i % 3)), Controller: new(true)}}
 		for about, transform := range map[string]func(any) (any, error){"alone": SlimPod, "with what it shares": sharing.transform} {
 			if diff := cmp.Diff(PodOf(p), PodOf(slimmed(t, transform, p)), refs, placements); diff != "" {
 				t.Fatalf("row of a pod, %s (-whole +slim):\n%s", about, diff)

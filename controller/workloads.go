@@ -35,8 +35,10 @@ func (i *Informers) Workloads(namespace string) []Workload {
 	return workloadsOf(i.pods.GetStore().List(), namespace)
 }
 
-// templateKey tells templates apart: the pods of one controller may be of several, such as during a rollout.
+// templateKey tells templates apart: the pods of one controller may be of several, such as during a rollout. Pods of another
+// namespace that name the same controller are not its pods.
 type templateKey struct {
+	namespace  string
 	controller types.UID
 	hash       uint64
 }
@@ -82,7 +84,7 @@ func workloadsOf(pods []any, namespace string) []Workload {
 // their tolerations, one stands for all.
 func keyOf(seed maphash.Seed, owner *metav1.OwnerReference, p *corev1.Pod) templateKey {
 	if owner == nil {
-		return templateKey{controller: p.UID}
+		return templateKey{namespace: p.Namespace, controller: p.UID}
 	}
 	var h maphash.Hash
 	h.SetSeed(seed)
@@ -103,7 +105,7 @@ func keyOf(seed maphash.Seed, owner *metav1.OwnerReference, p *corev1.Pod) templ
 			add(image.Reference, string(image.PullPolicy))
 		}
 	}
-	return templateKey{owner.UID, h.Sum64()}
+	return templateKey{p.Namespace, owner.UID, h.Sum64()}
 }
 
 // topOf names what is at the top of the chain of controllers, without asking for what is between. A ReplicaSet whose name ends

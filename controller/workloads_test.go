@@ -99,6 +99,10 @@ func TestWorkloads(t *testing.T) {
 			controlled("Job", "once", "once-y", "n1", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }),
 			controlled("", "", "leaving", "n1", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: t0} }),
 		}},
+		"two namespaces that name one controller": {
+			pods: []*corev1.Pod{controlled("Job", "once", "a", "n1"), controlled("Job", "once", "b", "n2", inNamespace("team-b"))},
+			want: []found{{"Job ns/once", 1, []string{"n1"}, "a"}, {"Job team-b/once", 1, []string{"n2"}, "b"}},
+		},
 		"of one namespace": {
 			pods:      []*corev1.Pod{controlled("", "", "a", "n1"), controlled("", "", "b", "n1", inNamespace("team-b"))},
 			namespace: "team-b", want: []found{{"Pod team-b/b", 1, []string{"n1"}, "b"}},

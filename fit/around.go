@@ -19,13 +19,15 @@ func (w sentences) orNewNode(said string, s *survey) string {
 	case full, !s.grown():
 		return said
 	case !w.numbers:
-		return w.line("%s; an autoscaler may add nodes", strings.TrimPrefix(said, topic))
+		return w.and(said, "; an autoscaler may add nodes")
 	case !added.holds:
 		return said
+	case !added.sure:
+		return w.line("%s; whether a new node could take it is not known", strings.TrimPrefix(said, topic))
 	case added.pool == nil:
-		return w.line("%s; a new node could take it", strings.TrimPrefix(said, topic))
+		return w.and(said, "; a new node could take it")
 	default:
-		return w.line("%s; a new node of pool %s could take it", strings.TrimPrefix(said, topic), shown(added.pool.Name))
+		return w.and(said, "; a new node of pool "+shown(added.pool.Name)+" could take it")
 	}
 }
 

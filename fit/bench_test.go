@@ -20,7 +20,7 @@ import (
 
 // fleet is a cluster in which every node lists 50 images, runs 30 pods and pulls for one more, and 100 pods are unbound.
 // Nodes are nearly full, which is when all that Evaluate can do has to be done.
-func fleet(b *testing.B, nodes int) *ledger.Ledger {
+func fleet(b testing.TB, nodes int) *ledger.Ledger {
 	b.Helper()
 	image := func(i int) imageref.Ref { return ref(b, fmt.Sprintf("registry.example.com/team-%d/app:v%d", i%40, i)) }
 	l := ledger.New()
@@ -108,38 +108,42 @@ func BenchmarkEvaluateLayers1000Nodes(b *testing.B) {
 	})
 }
 
-// BenchmarkEvaluateWaiting100Nodes has 100 pods for 50 images wait in the namespace of the pod that is judged: for as much as
-// there is, so that nothing comes of it, and for more than all nodes hold, so that all of it has to be looked at.
-func BenchmarkEvaluateWaiting100Nodes(b *testing.B) {
-	for name, bytes := range map[string]int64{"Enough": 300 << 20, "Crowded": 1 << 42} {
-		l := fleet(b, 100)
-		for i := range 100 {
-			image := fmt.Sprintf("registry.example.com/waiting-%d/app:v1", i%50)
-			l.SetManifest(ref(b, image), linux, imagesize.Manifest{CompressedBytes: bytes})
-			wait(b, l, image, func(p *ledger.Pod) { p.UID = types.UID(fmt.Sprint("waiting-", i)) })
-		}
-		b.Run(name, func(b *testing.B) { evaluate(b, l, podOf("registry.example.com/new/app:v1")) })
-	}
-}
-
 func BenchmarkEvaluate100Nodes(b *testing.B)  { benchmark(b, 100) }
 func BenchmarkEvaluate1000Nodes(b *testing.B) { benchmark(b, 1000) }
 func BenchmarkEvaluate5000Nodes(b *testing.B) { benchmark(b, 5000) }
 
-// BenchmarkSteer5000Nodes is what a binding costs: most look at one node, the dearest ones at all.
-func BenchmarkSteer5000Nodes(b *testing.B) {
-	l := fleet(b, 5000)
+// BenchmarkSteer3000Nodes is what a binding costs: most look at one node, the dearest ones at all and judge othersJudged.
+func BenchmarkSteer3000Nodes(b *testing.B) {
+	l := fleet(b, 3000)
 	l.SetManifest(ref(b, "example.com/huge:v1"), linux, imagesize.Manifest{CompressedBytes: 200 * gi})
+	l.SetManifest(ref(b, "example.com/big:v1"), linux, imagesize.Manifest{CompressedBytes: 4 * gi})
+	for i := range 10 {
+		empty := node{name: fmt.Sprint("pool-", i), capacity: 100 * gi, available: 90 * gi, labels: map[string]string{"pool": "p"}}
+		l.SetNode(empty.row())
+		l.SetMeasurement(empty.name, ledger.Measurement{CapacityBytes: empty.capacity, AvailableBytes: empty.available, SampledAt: epoch, ReceivedAt: epoch})
+	}
 	s, p := l.Snapshot(), enforcing()
 	for name, c := range map[string]struct {
-		image string
-		why   Reason
-	}{"Fits": {"registry.example.com/team-0/app:v0", ""}, "NoOtherNode": {"example.com/huge:v1", NoOtherNode}} {
+		image, pool string
+		back        bool
+		why         Reason
+	}{
+		"Fits":        {"registry.example.com/team-0/app:v0", "", false, ""},
+		"OtherNode":   {"example.com/big:v1", "", true, ""},
+		"FarOther":    {"example.com/big:v1", "p", true, ""},
+		"NoOtherNode": {"example.com/huge:v1", "", false, NoOtherNode},
+		"NoCandidate": {"example.com/huge:v1", "none", false, NoOtherNode},
+	} {
 		b.Run(name, func(b *testing.B) {
-			r := RequestOf(podOf(c.image))
+			pod := podOf(c.image)
+			if c.pool != "" {
+				selects("pool", c.pool)(pod)
+			}
+			r, now := RequestOf(pod), epoch
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := Steer(s, r, Choice{Node: "node-00000"}, p, epoch); d.SendBack || d.Reason != c.why {
+				now = now.Add(1)
+				if d := Steer(s, r, Choice{Node: "node-00000"}, p, now); d.SendBack != c.back || d.Reason != c.why {
 					b.Fatalf("%+v", d)
 				}
 			}

@@ -19,6 +19,7 @@ type survey struct {
 	request  *Request
 	workload *Workload // of the request
 	images   []imageref.Image
+	leftOut  int // further images that the pod has
 	sizes    *sizes
 	accounts *ledger.Accounts
 
@@ -29,15 +30,20 @@ type survey struct {
 	pastIfHuge int
 	// binding is set where the pod's node has been chosen.
 	binding bool
-	// total is of the possible nodes. left is what pods that wait leave of it, nil as long as that is not what decides.
+	// total is of the possible nodes. left is what pods that wait leave of it, nil where that is not what decides.
 	total total
 	left  *int64
+	// waiting are the pods that wait, and seen the possible nodes, in order, if there are such pods.
+	waiting []ledger.Waiting
+	seen    []seen
 	// mostNeeded is the likely need on the possible node where the pod needs most.
 	mostNeeded int64
 	// objects is set where the pod would be warned about or refused, in a mode that does so.
 	objects bool
 	// held counts the possible nodes that are not ready and likely have all images: replicas of a template may run there.
-	held int
+	// heldPlaces is how many they can hold.
+	held       int
+	heldPlaces int64
 	// pools are those of the possible nodes.
 	pools map[*policy.NodePool]*pool
 	// unsized and waitFor mark the images, by index, whose size nobody told: that some possible node may lack, and that one
@@ -54,9 +60,9 @@ type survey struct {
 }
 
 func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) *survey {
-	images := r.wanted()
+	images, leftOut := mostNeeded(s, p, r.wanted())
 	v := &survey{
-		snapshot: s, policy: p, request: r, workload: r.Workload, images: images,
+		snapshot: s, policy: p, request: r, workload: r.Workload, images: images, leftOut: leftOut,
 		sizes: newSizes(s, p, images),
 		pools: make(map[*policy.NodePool]*pool), platforms: make(map[Platform]bool),
 		unsized: make([]bool, len(images)), waitFor: make([]bool, len(images)), missing: make([]bool, len(images)),
@@ -76,7 +82,7 @@ func newSurvey(s *ledger.Snapshot, r *Request, p *policy.Policy, now time.Time) 
 func (s *survey) begin() {
 	s.possible, s.ready = tally{threshold: s.policy.DenyAt}, tally{threshold: warnAt(s.policy)}
 	s.ever = s.ready
-	s.total, s.pastIfHuge, s.held = total{need: unbounded}, 0, 0
+	s.total, s.pastIfHuge, s.held, s.heldPlaces = total{lacks: unbounded, need: amount{unbounded, true}}, 0, 0, 0
 	if s.everyNode() {
 		s.ever.worst, s.ready.worst = new(ranked), new(ranked)
 	}
@@ -98,13 +104,14 @@ func warnAt(p *policy.Policy) verdict.Verdict {
 	return p.WarnAt
 }
 
-// run looks at every candidate, and once more where pods that wait decide. It reports whether the node that the request
-// names, if any, is there.
+// run looks at every candidate, and at what pods that wait take of them. It reports whether the node that the request names, if
+// any, is there.
 func (s *survey) run() bool {
-	known := s.look()
-	if s.spokenFor() {
-		s.look()
+	if !s.everyNode() && !s.policy.DenyAt.AtLeast(verdict.NeverFits) {
+		s.waiting = s.accounts.Waiting(waitingMaxAge, maxWaiting)
 	}
+	known := s.look()
+	s.heedWaiting()
 	return known
 }
 
@@ -163,7 +170,7 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	account := result.Account
 	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
 	best := optimistic(d, &account)
-	s.total.add(best, s.policy.DenyAt)
+	s.heed(row, class, &result, best)
 	s.possible.add(&result, result.Optimistic, best, exact)
 	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
@@ -173,7 +180,7 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 		s.ready.add(&result, result.LikelyVerdict, expected, exact)
 	}
 	if s.workload != nil {
-		s.addForTemplate(&result)
+		s.addForTemplate(row, &result)
 	}
 	s.addToPool(row, class, &account)
 }
@@ -185,7 +192,6 @@ func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (N
 		onlyCertain(&account)
 	}
 	d := s.demand(row, &account, c)
-	s.squeeze(&account, optimistic(d, &account))
 	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
 	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)

@@ -80,6 +80,9 @@ type Decision struct {
 	Exception, Exceeded string
 	// CanTake counts, among the nodes that Overloaded is about, those that could take one pod without reaching warnAt.
 	CanTake int
+	// Waiting says that the pod would fit on the best node, and all figures are as if it did; but pods of its namespace that
+	// wait for a node leave too little for it. Verdict is then the mildest that comes of it.
+	Waiting bool
 	// Need is the pod's need on the best node.
 	Need estimate.Bytes
 	// Possible and Likely count the candidate nodes of each kind; Overloaded
@@ -97,6 +100,8 @@ type Decision struct {
 	Unsized []imageref.Ref
 	// Invalid are the images whose names do not parse.
 	Invalid []imageref.Invalid
+	// LeftOut is how many distinct images were not looked at, because the pod has too many. They count as if it did not have them.
+	LeftOut int
 	// WaitFor are the unsized images whose size could turn this answer into a
 	// denial: worth a short wait for the registry. Empty otherwise.
 	WaitFor []imageref.Ref

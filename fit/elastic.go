@@ -4,7 +4,6 @@
 package fit
 
 import (
-	"iter"
 	"maps"
 	"math"
 
@@ -40,15 +39,21 @@ func AutoscalerLabels() []string {
 }
 
 // pool is what an empty node of a pool could hold.
+//
+// The largest known disk of a pool stands for the disks of its new nodes, of whatever machine type they are: what adds them
+// takes disks from the pool's template. Karpenter's EC2NodeClass has spec.blockDeviceMappings, "storage devices for the
+// instance", for all instance types alike (karpenter.sh, Concepts, NodeClasses); only with its instanceStorePolicy RAID0 the
+// disk depends on the type.
 type pool struct {
 	// room is the most that an empty node of a known disk holds before its eviction line; known is false before the first.
 	room  int64
 	known bool
-	// need is the least that the pod needs on an empty node; needIfHuge the same if images of unknown size are larger than
-	// any disk.
+	// need is the least that the pod needs on an empty node, which is one of the class least; needIfHuge the same if images
+	// of unknown size are larger than any disk.
 	need, needIfHuge int64
-	// reachable says that the pod could go to a new node like one of these.
-	reachable bool
+	least            *class
+	// reachable says that the pod could go to a new node like one of these, covers that such a node has what it requests.
+	reachable, covers bool
 }
 
 // addToPool takes a possible node into account for what a new node like it could hold.
@@ -58,9 +63,20 @@ func (s *survey) addToPool(row *ledger.NodeRow, c *class, a *ledger.Account) {
 		p = &pool{need: unbounded, needIfHuge: unbounded}
 		s.pools[c.pool] = p
 	}
+	if p.least == nil || c.empty < p.need {
+		p.least = c
+	}
 	p.need, p.needIfHuge = min(p.need, c.empty), min(p.needIfHuge, c.emptyHuge)
-	p.reachable = p.reachable || s.twinMatches(row)
+	if covers := s.covers(row); !p.reachable || covers && !p.covers {
+		twin := s.twinMatches(row)
+		p.reachable, p.covers = p.reachable || twin, p.covers || twin && covers
+	}
 	p.widen(a)
+}
+
+// covers reports whether the node, without any other pod on it, has what the pod requests.
+func (s *survey) covers(row *ledger.NodeRow) bool {
+	return s.request.Placement == nil || row.Allocatable.Cover(s.request.Placement.Requests())
 }
 
 // twinMatches reports whether the pod could go to a node that differs from this one in nothing but its name. A pod with
@@ -94,118 +110,6 @@ func (p *pool) holds(ifHuge bool) bool {
 	return !p.known || need <= p.room
 }
 
-// newNode is whether a node that an autoscaler adds could hold the pod, and of which of the policy's pools: nil for none of
-// them, or for one that nobody has seen.
-type newNode struct {
-	holds bool
-	pool  *policy.NodePool
-}
-
-// newNodeHolds reports whether a node that an autoscaler adds could hold the pod.
-func (s *survey) newNodeHolds(ifHuge bool) bool { return s.newNode(ifHuge).holds }
-
-func (s *survey) newNode(ifHuge bool) newNode {
-	memo := &s.added
-	if ifHuge {
-		memo = &s.addedIfHuge
-	}
-	if *memo == nil {
-		*memo = new(s.anyPoolHolds(ifHuge))
-	}
-	return **memo
-}
-
-func (s *survey) anyPoolHolds(ifHuge bool) newNode {
-	growing := make(map[*policy.NodePool]*pool, len(s.pools))
-	for key, p := range s.byPool() {
-		if !p.reachable || !s.grows(key) {
-			continue
-		}
-		if p.holds(ifHuge) {
-			return newNode{holds: true, pool: key}
-		}
-		growing[key] = p
-	}
-	if s.mayGetUnseen() {
-		return newNode{holds: true}
-	}
-	if len(growing) == 0 {
-		return newNode{}
-	}
-	// The pool's largest disk may be on a node that this pod can't use.
-	for row := range s.snapshot.Nodes() {
-		key := s.sizes.classOf(row).pool
-		p := growing[key]
-		if p == nil {
-			continue
-		}
-		account := s.accounts.Disk(row)
-		if p.widen(&account); p.holds(ifHuge) {
-			return newNode{holds: true, pool: key}
-		}
-	}
-	return newNode{}
-}
-
-// byPool returns the pools in the policy's order, which makes the first of several that hold a pod the same one each time;
-// the nodes of no pool come last.
-func (s *survey) byPool() iter.Seq2[*policy.NodePool, *pool] {
-	return func(yield func(*policy.NodePool, *pool) bool) {
-		for i := range s.policy.NodePools {
-			key := &s.policy.NodePools[i]
-			if p, found := s.pools[key]; found && !yield(key, p) {
-				return
-			}
-		}
-		if p, found := s.pools[nil]; found {
-			yield(nil, p)
-		}
-	}
-}
-
-// mayGetUnseen reports whether the pod could go to a node of a kind that has none now. Nobody knows which labels and which
-// disk such a node has: it may be in any of the policy's pools, or in none.
-func (s *survey) mayGetUnseen() bool {
-	if !s.snapshot.Autoscaler().Unseen() || declaredFixed(s.policy) {
-		return false
-	}
-	for _, p := range s.pools {
-		if p.reachable {
-			return true
-		}
-	}
-	return false
-}
-
-// declaredFixed reports whether the policy says of every node that there can be that no autoscaler adds it: by pools of
-// which the last finds all nodes.
-func declaredFixed(p *policy.Policy) bool {
-	for i := range p.NodePools {
-		n := &p.NodePools[i]
-		if n.Elastic != policy.ElasticFalse {
-			return false
-		}
-		if len(n.Selector.MatchLabels)+len(n.Selector.MatchExpressions) == 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// waitForNewNode marks the images whose size decides whether a new node could hold the pod. A candidate may have them.
-func (s *survey) waitForNewNode() {
-	for _, c := range s.sizes.classes {
-		if p := s.pools[c.pool]; p == nil || !p.reachable {
-			continue
-		}
-		for i, size := range c.wanted {
-			if !certain(size) && !neverPulled(&s.images[i]) {
-				s.waitFor[i], s.platforms[c.platform] = true, true
-			}
-		}
-	}
-}
-
 // grows reports whether an autoscaler may add nodes to a pool; nil stands for the nodes that are in no pool.
 func (s *survey) grows(n *policy.NodePool) bool {
 	if n != nil {
@@ -221,16 +125,6 @@ func (s *survey) grows(n *policy.NodePool) bool {
 		s.autoscaled = new(pointsToAutoscaler(s.snapshot))
 	}
 	return *s.autoscaled
-}
-
-// grown reports whether new nodes were thought of.
-func (s *survey) grown() bool {
-	for key, p := range s.pools {
-		if p.reachable && s.grows(key) {
-			return true
-		}
-	}
-	return len(s.pools) > 0 && s.mayGetUnseen()
 }
 
 // pointsToAutoscaler reports whether one tells of itself, or any node has one of the labels of AutoscalerLabels.

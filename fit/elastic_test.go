@@ -4,6 +4,7 @@
 package fit
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -131,20 +132,27 @@ func TestSentencesAboutNewNodes(t *testing.T) {
 	told := func(groups ...ledger.NodeGroup) func(*ledger.Ledger) {
 		return func(l *ledger.Ledger) { l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: groups}) }
 	}
+	unmeasured := node{name: "u", capacity: 1000, unmeasured: true, labels: map[string]string{"agentpool": "x"}}
+	doubtful := func(p *policy.Policy) { p.NodePools[0].DiskFactor = &estimate.Factor{Low: 1, Likely: 1.2, High: 1.4} }
+	const notKnown = "; whether a new node could take it is not known"
 	for what, c := range map[string]struct {
 		situation situation
 		want      string
 	}{
-		"nothing points to an autoscaler":       {situation{nodes: []node{full("a"), full("b"), roomy("c")}}, most},
-		"the policy names the pool":             {situation{nodes: managed}, most + "; a new node of pool all could take it"},
-		"one of several pools":                  {situation{nodes: managed, policy: named}, most + "; a new node of pool gpu could take it"},
-		"a pod that would be refused":           {situation{nodes: managed[:1]}, allOf + "; a new node of pool all could take it"},
-		"in no pool":                            {situation{nodes: []node{full("a")}, policy: unpooled, ledger: told()}, "image storage: needs ~600; the only eligible node has 200 even without unused images; a new node could take it"},
-		"of a kind that nobody has seen":        {situation{nodes: []node{full("a")}, policy: func(p *policy.Policy) { named(p); unpooled(p) }, ledger: told(ledger.NodeGroup{Name: "asg", MaxNodes: 1})}, allOf + "; a new node could take it"},
-		"no group may get another node":         {situation{nodes: managed, ledger: told(ledger.NodeGroup{Name: "asg", Nodes: 3, MaxNodes: 3})}, most},
-		"a new node could not hold it":          {situation{nodes: []node{labelled(full("a"), "agentpool", "x")}, registry: map[string]int64{"app": 870}, policy: mode(policy.Warn)}, "image storage: needs 870; the only eligible node has 850 even on an empty disk"},
-		"without figures, whether it could":     {situation{nodes: managed, policy: quiet}, silent + "; an autoscaler may add nodes"},
-		"without figures, nor whether it can't": {situation{nodes: managed, registry: map[string]int64{"app": 851}, policy: all(mode(policy.Warn), quiet)}, "image storage: the pod's images are too much for most or all eligible nodes: the disk is too small there; an autoscaler may add nodes"},
+		"nothing points to an autoscaler":             {situation{nodes: []node{full("a"), full("b"), roomy("c")}}, most},
+		"the policy names the pool":                   {situation{nodes: managed}, most + "; a new node of pool all could take it"},
+		"one of several pools":                        {situation{nodes: managed, policy: named}, most + "; a new node of pool gpu could take it"},
+		"a pod that would be refused":                 {situation{nodes: managed[:1]}, allOf + "; a new node of pool all could take it"},
+		"in no pool":                                  {situation{nodes: []node{full("a")}, policy: unpooled, ledger: told()}, "image storage: needs ~600; the only eligible node has 200 even without unused images; a new node could take it"},
+		"of a kind that nobody has seen":              {situation{nodes: []node{full("a")}, policy: func(p *policy.Policy) { named(p); unpooled(p) }, ledger: told(ledger.NodeGroup{Name: "asg", MaxNodes: 1})}, allOf + notKnown},
+		"of a pool whose disks nobody measured":       {situation{nodes: []node{unmeasured, full("b"), full("c")}, policy: named}, most + notKnown},
+		"of a pool whose nodes lack what it requests": {situation{nodes: managed[:1], pod: requests(gpus, "1")}, strings.Replace(allOf, "node has", "node (unschedulable now) has", 1) + notKnown},
+		"with what is needed at least, not likely":    {situation{nodes: managed[:1], policy: doubtful, registry: map[string]int64{"app": 800}}, "image storage: needs ~960; the only eligible node has 850 even on an empty disk" + notKnown},
+		"with an image that nobody knows the size of": {situation{nodes: managed[:1], pod: func(p *corev1.Pod) { *p = *podOf("app", "b") }}, strings.Replace(allOf, "200;", "~200;", 1) + notKnown},
+		"no group may get another node":               {situation{nodes: managed, ledger: told(ledger.NodeGroup{Name: "asg", Nodes: 3, MaxNodes: 3})}, most},
+		"a new node could not hold it":                {situation{nodes: []node{labelled(full("a"), "agentpool", "x")}, registry: map[string]int64{"app": 870}, policy: mode(policy.Warn)}, "image storage: needs 870; the only eligible node has 850 even on an empty disk"},
+		"without figures, whether it could":           {situation{nodes: managed, policy: quiet}, silent + "; an autoscaler may add nodes"},
+		"without figures, nor whether it can't":       {situation{nodes: managed, registry: map[string]int64{"app": 851}, policy: all(mode(policy.Warn), quiet)}, "image storage: the pod's images are too much for most or all eligible nodes: the disk is too small there; an autoscaler may add nodes"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if c.situation.registry == nil {

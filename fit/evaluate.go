@@ -28,6 +28,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 		return d
 	}
 	v := newSurvey(s, &r, p, now)
+	d.LeftOut = v.leftOut
 	switch known := v.run(); {
 	case !known:
 		d.Reason = UnknownNode
@@ -93,6 +94,13 @@ func (s *survey) decide(d *Decision, say sentences) {
 		s.objects = true
 		s.refuse(d, say)
 		return
+	case s.left != nil:
+		s.objects = true
+		if d.Mode.AtLeast(policy.Warn) {
+			d.Action = Warn
+		}
+		d.behindWaiting(scope, s)
+		d.Message = say.orNewNode(say.behindOthers(s), s)
 	case scope.majority(), s.crowds(scope):
 		s.objects = true
 		if d.Mode.AtLeast(policy.Warn) {
@@ -116,12 +124,26 @@ func (s *survey) decide(d *Decision, say sentences) {
 // refuse fills in a decision about a pod that is refused, or about a template whose pods would be.
 func (s *survey) refuse(d *Decision, say sentences) {
 	d.Tier = s.possible.tier
-	d.about(&s.possible.pastBest)
+	if s.left != nil {
+		d.behindWaiting(&s.possible, s)
+	} else {
+		d.about(&s.possible.pastBest)
+	}
 	if s.workload != nil {
 		d.Action, d.Message = Warn, say.refusedLater(s)
 		return
 	}
 	d.Action, d.CauseCode, d.Message = Deny, causeCode(d.Verdict), say.denial(s)
+	if d.Waiting {
+		d.Message = say.and(d.Message, again)
+	}
+}
+
+// behindWaiting makes the decision one about what the pod does once those have come that wait. The figures are those of the
+// best node as it is.
+func (d *Decision) behindWaiting(t *tally, s *survey) {
+	d.about(&t.best)
+	d.Verdict, d.Waiting = s.policy.DenyAt, true
 }
 
 // about makes r the node that the decision is about.
@@ -141,6 +163,16 @@ func (s *survey) heldBack(d *Decision, elastic bool) Reason {
 		return s.scope().why()
 	case s.refusedIfHuge():
 		return UnknownSize
+	default:
+		return d.partly()
+	}
+}
+
+// partly returns why not all of the pod was looked at, empty where it was.
+func (d *Decision) partly() Reason {
+	switch {
+	case d.LeftOut > 0:
+		return ManyImages
 	case len(d.Invalid) > 0:
 		return InvalidImages
 	default:

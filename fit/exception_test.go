@@ -42,10 +42,10 @@ func forImages(patterns ...string) func(*policy.Exception) {
 	}
 }
 
-func all(changes ...func(*policy.Policy)) func(*policy.Policy) {
-	return func(p *policy.Policy) {
+func all[T any](changes ...func(*T)) func(*T) {
+	return func(of *T) {
 		for _, change := range changes {
-			change(p)
+			change(of)
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
-// Every sentence that a person reads is in this file, in message_template.go, message_quiet.go, around.go and words.go. First
-// comes what is wrong, then the numbers with their units and the limit, then the scope. "~" marks an estimate. A denial speaks
-// of what holds at the least and at the best, a warning of what is likely.
+// Every sentence that a person reads is in this file, in message_template.go, message_quiet.go, message_waiting.go, around.go
+// and words.go. First comes what is wrong, then the numbers with their units and the limit, then the scope. "~" marks an
+// estimate. A denial speaks of what holds at the least and at the best, a warning of what is likely.
 
 // topic is what every sentence starts with.
 const topic = "image storage: "
@@ -27,6 +27,9 @@ type sentences struct {
 
 // denial is for a pod that is refused.
 func (w sentences) denial(s *survey) string {
+	if s.left != nil {
+		return w.behindOthers(s)
+	}
 	if !w.numbers {
 		return w.quietDenial(s)
 	}
@@ -198,7 +201,7 @@ func (w sentences) undecided(d *Decision, r *Request) string {
 		return w.line("no opinion: %s is not known", w.nodeOf(r.nodeName(), "the pod's node"))
 	case NoCandidate:
 		return w.line("no opinion: no node can take the pod")
-	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, UnknownPod, Tolerates, NoOtherNode:
+	case UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, ManyImages, UnknownPod, Tolerates, NoOtherNode:
 	}
 	return w.line("no opinion")
 }

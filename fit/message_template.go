@@ -6,6 +6,7 @@ package fit
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/headroom-dev/headroom/verdict"
 )
@@ -15,19 +16,22 @@ func (w sentences) refusedLater(s *survey) string {
 	return w.and(w.denial(s), "; its pods would be refused")
 }
 
-// and adds to a sentence.
-func (sentences) and(sentence, more string) string { return cut(sentence+more, maxRunes) }
+// and adds to a sentence what must not be lost: where both are too long for one line, the sentence is cut.
+func (sentences) and(sentence, more string) string {
+	return cut(sentence, maxRunes-utf8.RuneCountInString(more)) + more
+}
 
-// crowded is for replicas that some node can't take, with too few others for all of them.
+// crowded is for replicas that some node can't take, with no place for all of them on the others.
 func (w sentences) crowded(s *survey, t *tally, unready bool) string {
-	harm, of := harms[t.pastBest.verdict.Severity()], s.workload.replicas()
+	harm, replicas := harms[t.pastBest.verdict.Severity()], s.workload.replicas()
+	good, of := s.goodOf(t)
 	// Of nodes that nobody knows enough about, some may be able to.
 	bound := "only"
 	if t.unknown > 0 {
 		bound = "at most"
 	}
-	return w.line("needs %s on a node; %s %d of %d eligible nodes%s can take that, for %d %s: %s on the others%s",
-		t.needs(), bound, t.nodes-t.past, t.nodes, aside(unready), s.workload.Replicas, of, harm, t.cause())
+	return w.line("needs %s on a node; %s %d of %d eligible nodes%s can take that, enough for %d of %d %s: %s on the others%s",
+		t.needs(), bound, good, of, aside(unready), s.places(t), s.workload.Replicas, replicas, harm, t.cause())
 }
 
 // spread says of replicas that are admitted how many nodes can take one.

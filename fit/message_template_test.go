@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/ledger"
@@ -90,16 +91,18 @@ func TestSentencesOfTemplates(t *testing.T) {
 		what string
 		situation
 	}{
-		{"too few good nodes for the replicas", situation{nodes: mixed(2, roomy, 5, fills, 5, roomy), workload: deployment(10)}},
-		{"too few on three nodes", situation{nodes: mixed(1, evicts, 2, roomy), workload: deployment(3)}},
-		{"too few, some of them perhaps", situation{nodes: unmeasured(mixed(5, evicts, 7, roomy), 3), workload: deployment(10)}},
-		{"too few for the pods of a Job", situation{nodes: mixed(2, evicts, 4, roomy), workload: job}},
-		{"too few, and none could take one now", situation{nodes: cordoned(mixed(1, evicts, 2, roomy)), workload: deployment(3)}},
-		{"too few without an eviction line for images", situation{nodes: mixed(5, fills, 7, roomy), workload: deployment(10), ledger: lineless}},
-		{"too few with inodes", situation{nodes: short(mixed(12, roomy), 5), workload: deployment(10), policy: pressure}},
+		{"too few good nodes for the replicas", situation{pod: apart, nodes: mixed(2, roomy, 5, fills, 5, roomy), workload: deployment(10)}},
+		{"too few on three nodes", situation{pod: apart, nodes: mixed(1, evicts, 2, roomy), workload: deployment(3)}},
+		{"too few, some of them perhaps", situation{pod: apart, nodes: unmeasured(mixed(5, evicts, 7, roomy), 3), workload: deployment(10)}},
+		{"too little room on the good nodes", situation{pod: wants("3"), nodes: mixed(2, evicts, 4, roomy), workload: deployment(10)}},
+		{"too few for the pods of a Job", situation{pod: apart, nodes: mixed(2, evicts, 4, roomy), workload: job}},
+		{"too few, and none could take one now", situation{pod: apart, nodes: cordoned(mixed(1, evicts, 2, roomy)), workload: deployment(3)}},
+		{"too few without an eviction line for images", situation{pod: apart, nodes: mixed(5, fills, 7, roomy), workload: deployment(10), ledger: lineless}},
+		{"too few with inodes", situation{pod: apart, nodes: short(mixed(12, roomy), 5), workload: deployment(10), policy: pressure}},
 		{"most nodes are too full for replicas", situation{nodes: mixed(9, evicts, 3, roomy), workload: deployment(2)}},
 		{"all nodes are too full for replicas", situation{nodes: mixed(3, evicts), workload: deployment(5)}},
 		{"one node, too full", situation{nodes: mixed(1, evicts), workload: deployment(5)}},
+		{"a good node for many replicas", situation{nodes: mixed(3, evicts, 9, roomy), workload: deployment(200)}},
 		{"enough good nodes", situation{nodes: mixed(3, evicts, 9, roomy), workload: deployment(4)}},
 		{"enough good nodes for the pods of a Job", situation{nodes: mixed(3, evicts, 9, roomy), workload: job}},
 		{"one replica that fits", situation{nodes: mixed(3, evicts, 9, roomy), workload: deployment(1)}},
@@ -166,4 +169,17 @@ func TestSentencesOfTemplates(t *testing.T) {
 		out.WriteString("\n")
 	}
 	golden(t, "templates.txt", out.String())
+}
+
+// What follows from a sentence is there however long that is.
+func TestWhatFollowsIsNotCutOff(t *testing.T) {
+	long := line(strings.Repeat("a sentence without an end ", 20))
+	for _, more := range []string{"", "; its pods would be refused", "; a new node of pool größer could take it"} {
+		for _, sentence := range []string{long, long[:maxRunes-20], "image storage: short"} {
+			said := sentences{}.and(sentence, more)
+			if n := utf8.RuneCountInString(said); n > maxRunes || !strings.HasSuffix(said, more) || !strings.HasPrefix(said, sentence[:15]) {
+				t.Errorf("%q and %q: %d runes: %q", sentence, more, n, said)
+			}
+		}
+	}
 }

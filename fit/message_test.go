@@ -117,10 +117,6 @@ func TestSentences(t *testing.T) {
 		show(string(v)+": denied, one node", denial(one, fixed))
 		show(string(v)+": denied, the need differs by node", denial(uneven, fixed))
 		show(string(v)+": denied, an elastic pool", denial(several, grows))
-		if spokenFor := several; v != verdict.NeverFits {
-			spokenFor.spokenFor = true
-			show(string(v)+": denied, for pods that wait", denial(spokenFor, fixed))
-		}
 		show(string(v)+": warned, several nodes", func(w sentences) string { return w.warning(&survey{ready: several}) })
 		show(string(v)+": warned, several nodes, no doubt", func(w sentences) string { return w.warning(&survey{ready: exact}) })
 		show(string(v)+": warned, one node", func(w sentences) string { return w.warning(&survey{ready: one}) })

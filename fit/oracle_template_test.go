@@ -29,21 +29,33 @@ func (o oracle) canTake(scope []judged) int {
 	return n
 }
 
-// crowds hands out the replicas one by one: each goes to a node of its own that is good, or of which nothing is known, or that
-// is busy and has the images. It reports whether one is left for which there is only an overloaded node.
+// crowds hands out the replicas one by one, to nodes that are good, or of which nothing is known, or that are busy and have the
+// images: to each as many as are allowed there, and as its processors, its GPUs and its limit of pods are enough for. It reports whether
+// one is left for which there is only an overloaded node.
 func (o oracle) crowds(op opinion, all, scope []judged) bool {
-	if o.r.Workload == nil || op.overloaded == 0 {
+	w := o.r.Workload
+	if w == nil || op.overloaded == 0 {
 		return false
 	}
-	left := o.r.Workload.Replicas
+	left := w.Replicas
+	place := func(j judged) {
+		cpu, cards := j.row.Allocatable.MilliCPU, j.row.Allocatable.Extended[gpus]
+		for n := 1; left > 0 && (n == 1 || (w.PerNode == 0 || n <= w.PerNode) && int64(n) <= j.row.Allocatable.Pods); n++ {
+			cpu, cards = cpu-o.r.Placement.Requests().MilliCPU, cards-o.wishes.gpus
+			if (cpu < 0 || cards < 0) && n > 1 {
+				return
+			}
+			left--
+		}
+	}
 	for _, j := range scope {
 		if j.likely == verdict.Unknown || j.likely.Severity() < o.p.WarnAt.Severity() {
-			left--
+			place(j)
 		}
 	}
 	for _, j := range all {
 		if op.likely > 0 && !j.ready && j.likely == verdict.Fits && j.need == 0 {
-			left--
+			place(j)
 		}
 	}
 	return left > 0

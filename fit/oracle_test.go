@@ -24,10 +24,10 @@ type oracle struct {
 	r   Request
 	p   *policy.Policy
 	now time.Time
-	// pinnedByHost says that the pod selects a host name.
-	pinnedByHost bool
-	// waiting is what those who wait take of each node besides, where they decide.
-	waiting map[string]int64
+	// wishes are the pod's.
+	wishes wishes
+	// spoken says that pods which wait leave no room, as arrivals finds out.
+	spoken bool
 }
 
 type opinion struct {
@@ -70,7 +70,7 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 	for _, image := range o.r.Images {
 		refs = append(refs, image.Ref)
 	}
-	a := o.s.Account(row, ledger.View{
+	return o.s.Account(row, ledger.View{
 		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: func(row *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size { return o.size(row, ref) }, MaxStaleness: o.p.MaxStaleness,
 		DeclaredBytes: func(row *ledger.NodeRow) int64 {
 			if pool := o.p.PoolOf(row.Labels); pool != nil {
@@ -79,13 +79,6 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 			return 0
 		},
 	})
-	if more := o.waiting[row.Name]; more > 0 {
-		a.Reserved.Low += more
-		a.Reserved.Likely = max(a.Reserved.Likely, a.Reserved.Low)
-		a.Available.Likely = a.Measured.Likely - a.Settled.Likely - a.Pending.Likely - a.Reserved.Likely
-		a.Available.High = a.Measured.High - a.Settled.Low - a.Pending.Low - a.Reserved.Low
-	}
-	return a
 }
 
 // need returns the three sums, and whether some size is unknown, for a node or for an empty one. huge stands for the low
@@ -230,58 +223,11 @@ func (o oracle) denies(all []judged) bool {
 	return len(all) > 0
 }
 
-// elastic reports whether a new node of a growing pool may hold the pod.
-func (o oracle) elastic(all []judged, huge int64) bool {
-	autoscaler := o.s.Autoscaler()
-	signal, unseen := autoscaler.Present, false
-	for _, group := range autoscaler.Groups {
-		unseen = unseen || group.Nodes == 0 && group.MaxNodes > 0
-	}
-	for row := range o.s.Nodes() {
-		for key := range row.Labels {
-			signal = signal || slices.Contains(AutoscalerLabels(), key)
-		}
-	}
-	for _, j := range all {
-		pool := o.p.PoolOf(j.row.Labels)
-		grows := signal
-		if pool != nil && pool.Elastic == policy.ElasticTrue {
-			grows = true
-		}
-		if pool != nil && pool.Elastic == policy.ElasticFalse {
-			grows = false
-		}
-		pinned := o.r.Placement.NodeName() != "" || o.pinnedByHost
-		// The worlds' policies have no pool that finds all nodes.
-		if unseen && !pinned {
-			return true
-		}
-		if !grows || pinned {
-			continue
-		}
-		low, _, _, _ := o.need(j.row, j.account, true, huge)
-		for row := range o.s.Nodes() {
-			if a := o.account(row); o.p.PoolOf(row.Labels) == pool && !a.Stale && (a.Tier == ledger.Measured || a.Tier == ledger.Declared) &&
-				low <= a.CapacityBytes-a.EvictionLineBytes {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // decide follows the two rules for a pod with images in a ledger that is synced.
 func (o oracle) decide(mode policy.Mode) opinion {
 	const huge = 1 << 60
 	all := o.judge(0)
-	// Each node gets a pod of a DaemonSet, however much those who wait leave elsewhere.
 	everyNode := o.r.Workload != nil && o.r.Workload.EveryNode
-	if !everyNode {
-		o.waiting = o.reserved(all)
-	}
-	if o.waiting != nil {
-		all = o.judge(0)
-	}
 	op := opinion{action: Allow, verdict: verdict.Unknown, possible: len(all)}
 	if w := o.r.Workload; w != nil && !w.EveryNode && w.Replicas <= 0 {
 		return opinion{action: Allow, verdict: verdict.Fits, reason: NoReplicas}
@@ -300,7 +246,7 @@ func (o oracle) decide(mode policy.Mode) opinion {
 	if len(scope) == 0 {
 		scope = all
 	}
-	denies := o.denies(all)
+	denies := o.spoken || o.denies(all)
 	elastic := denies && o.elastic(all, 0)
 	hugeAll := o.judge(huge)
 	hugeDenies := (!denies || elastic) && o.denies(hugeAll) && !o.elastic(hugeAll, huge)
@@ -336,7 +282,14 @@ func (o oracle) decide(mode policy.Mode) opinion {
 				op.verdict = j.optimistic
 			}
 		}
+		if o.spoken {
+			op.verdict = o.p.DenyAt
+		}
 		return op
+	case o.spoken:
+		if op.verdict = o.p.DenyAt; mode == policy.Warn || mode == policy.Enforce {
+			op.action = Warn
+		}
 	case 2*op.overloaded > len(scope), o.crowds(op, all, scope):
 		op.verdict = bestPast
 		if mode == policy.Warn || mode == policy.Enforce {

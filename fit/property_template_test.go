@@ -26,23 +26,22 @@ type templateWorld struct {
 	policy *policy.Policy
 	pod    *corev1.Pod
 	images []imageref.Image
-	byHost bool
+	wishes wishes
 }
 
 func templateWorldOf(seed uint64) *templateWorld {
 	c := chanceOf(seed + 1<<32)
 	nodes := c.nodes()
-	w := &templateWorld{chance: c, nodes: nodes, ledger: c.ledger(nodes), policy: c.policy(), pod: podOf("any")}
+	w := &templateWorld{chance: c, nodes: nodes, ledger: c.ledger(nodes), policy: c.policy()}
 	r, _ := c.request()
 	w.images = r.Images
-	switch c.IntN(12) {
-	case 0:
-		w.pod.Spec.NodeSelector, w.byHost = map[string]string{corev1.LabelHostname: "n1"}, true
-	case 1, 2:
-		w.pod.Spec.NodeSelector = map[string]string{"pool": pick(c, "x", "y", "z")}
+	w.wishes = c.wishes()
+	w.pod = w.wishes.pod()
+	if w.wishes.gpus == 0 && !c.oneIn(3) {
+		wants(pick(c, "1", "4", "9"))(w.pod)
 	}
 	if c.oneIn(2) {
-		wantsCPU(w.pod)
+		pick(c, apart, spreadOut)(w.pod)
 	}
 	for _, n := range nodes {
 		if c.oneIn(4) {
@@ -109,7 +108,7 @@ func TestOracleAgreesOnTemplates(t *testing.T) {
 		s, r := w.ledger.Snapshot(), w.of(workload)
 		d := Evaluate(s, r, w.policy, epoch)
 		got := opinionOf(&d)
-		if want := (oracle{s: s, r: r, p: w.policy, now: epoch, pinnedByHost: w.byHost}).decide(w.policy.Mode); got != want {
+		if want := (oracle{s: s, r: r, p: w.policy, now: epoch, wishes: w.wishes}).opinionOf(t, &d); got != want {
 			t.Fatalf("seed %d, %+v: got %+v, the oracle says %+v: %s", seed, *workload, got, want, d.Message)
 		}
 		if d.Action == Deny || d.CauseCode != "" {
@@ -143,7 +142,7 @@ func TestOneReplicaIsJudgedAsItsPod(t *testing.T) {
 		pod, template := w.decide(nil), w.decide(deployment(1))
 		if pod.Action == Deny {
 			refused++
-			if template.Action != Warn || template.Verdict != pod.Verdict || template.Message != pod.Message+"; its pods would be refused" {
+			if template.Action != Warn || template.Verdict != pod.Verdict || template.Message != strings.TrimSuffix(pod.Message, again)+"; its pods would be refused" {
 				t.Fatalf("seed %d: the pod is refused: %s\nand its template: %s: %s", seed, pod.Message, template.Action, template.Message)
 			}
 			continue

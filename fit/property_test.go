@@ -59,6 +59,9 @@ func (c chance) nodes() []node {
 		if c.oneIn(12) {
 			n.taints = []corev1.Taint{{Key: "own", Effect: corev1.TaintEffectNoSchedule}}
 		}
+		if c.oneIn(4) {
+			n.extended = map[corev1.ResourceName]int64{gpus: 1 + c.Int64N(3)}
+		}
 		if c.oneIn(15) {
 			n.labels[pick(c, AutoscalerLabels()...)] = "v"
 		}
@@ -100,7 +103,8 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 		}
 	}
 	if c.oneIn(20) {
-		l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: []ledger.NodeGroup{{Name: "group", Nodes: c.IntN(2), MaxNodes: c.IntN(3)}}})
+		group := []ledger.NodeGroup{{Name: "group", Nodes: c.IntN(2), MaxNodes: c.IntN(3)}}
+		l.SetAutoscaler(ledger.Autoscaler{Present: true, Groups: pick(c, group, group, nil)})
 	}
 	for i := range c.IntN(4) {
 		name := fmt.Sprintf("p%d", i)
@@ -170,25 +174,36 @@ func (c chance) policy() *policy.Policy {
 		}
 		p.NodePools = append(p.NodePools, pool)
 	}
+	if c.oneIn(6) {
+		p.NodePools = append(p.NodePools, policy.NodePool{Name: "rest", DiskFactor: factor, Elastic: pick(c, policy.ElasticAuto, policy.ElasticFalse, policy.ElasticTrue)})
+	}
 	p.Messages = policy.Messages{NodeNames: c.oneIn(2), Numbers: c.oneIn(2)}
 	return p
 }
 
-func (c chance) request() (r Request, byHost bool) {
-	pod := podOf()
+func (c chance) wishes() (w wishes) {
 	switch c.IntN(12) {
 	case 0:
-		pod.Spec.NodeSelector, byHost = map[string]string{corev1.LabelHostname: "n1"}, true
+		w.host = true
 	case 1, 2:
-		pod.Spec.NodeSelector = map[string]string{"pool": pick(c, "x", "y", "z")}
+		w.pool = pick(c, "x", "y", "z")
 	}
-	r = RequestOf(pod)
+	if c.oneIn(5) {
+		w.gpus = 1 + c.Int64N(3)
+	}
+	return w
+}
+
+func (c chance) request() (r Request, w wishes) {
+	w = c.wishes()
+	r = RequestOf(w.pod())
+	r.Images = nil
 	for _, i := range c.Perm(6)[:1+c.IntN(3)] {
 		r.Images = append(r.Images, imageref.Image{
 			Ref: imageOf(i), PullPolicy: pick(c, corev1.PullIfNotPresent, corev1.PullIfNotPresent, corev1.PullAlways, corev1.PullNever),
 		})
 	}
-	return r, byHost
+	return r, w
 }
 
 const worlds = 12_000
@@ -209,11 +224,11 @@ func TestOracleAgrees(t *testing.T) {
 	for seed := range uint64(worlds) {
 		c := chanceOf(seed)
 		l, p := c.ledger(c.nodes()), c.policy()
-		r, byHost := c.request()
+		r, w := c.request()
 		s := l.Snapshot()
 		d := Evaluate(s, r, p, epoch)
 		got := opinionOf(&d)
-		if want := (oracle{s: s, r: r, p: p, now: epoch, pinnedByHost: byHost}).decide(p.Mode); got != want {
+		if want := (oracle{s: s, r: r, p: p, now: epoch, wishes: w}).opinionOf(t, &d); got != want {
 			t.Fatalf("seed %d: got %+v, the oracle says %+v: %s", seed, got, want, d.Message)
 		}
 		seen[fmt.Sprint(d.Action)]++

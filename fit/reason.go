@@ -22,20 +22,21 @@ const (
 	NoImages      Reason = "no-images"     // nothing to pull
 	NoReplicas    Reason = "no-replicas"   // a template of which no pod is wanted now
 	InvalidImages Reason = "invalid-image" // an image name that does not parse: left out of the sum
+	ManyImages    Reason = "many-images"   // more images than are looked at: those that need least are left out
 )
 
 // The reasons that only bindings have.
 const (
 	UnknownPod  Reason = "unknown-pod"   // no pod of that UID and name waits to be bound, as far as the ledger knows
 	Tolerates   Reason = "tolerates"     // the pod tolerates the taint that would send it elsewhere
-	NoOtherNode Reason = "no-other-node" // no other node would do
+	NoOtherNode Reason = "no-other-node" // no other node would do, as far as they were looked at
 )
 
 // Reasons returns every reason. The caller owns the slice.
 func Reasons() []Reason {
 	return []Reason{
 		NotSynced, NoCandidate, UnknownNode, UnknownSize, NotMeasured, StaleSample, ElasticPool, Excepted, ExemptPod, ModeOff, NoImages,
-		NoReplicas, InvalidImages,
+		NoReplicas, InvalidImages, ManyImages,
 	}
 }
 

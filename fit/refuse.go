@@ -9,10 +9,10 @@ import "slices"
 // Unknown is at no threshold, so one of them admits. Where an autoscaler may add nodes, a new and empty one must be too
 // small as well: a pod that is refused is a pod that the autoscaler never sees.
 
-// overloadsAll reports whether every possible node is too full, and whether a new node of some elastic pool may hold the pod
-// nevertheless.
+// overloadsAll reports whether every possible node is too full, or will be once those have come that wait, and whether a new
+// node of some elastic pool may hold the pod nevertheless.
 func (s *survey) overloadsAll() (overloads, newNode bool) {
-	if !s.possible.all() {
+	if !s.possible.all() && s.left == nil {
 		return false, false
 	}
 	return true, s.newNodeHolds(false)
@@ -28,7 +28,7 @@ func (s *survey) refusedIfHuge() bool {
 }
 
 func (s *survey) dependsOnSize() bool {
-	if s.pastIfHuge < s.possible.nodes {
+	if s.pastIfHuge < s.possible.nodes && s.left == nil {
 		return false
 	}
 	overloads, newNode := s.overloadsAll()

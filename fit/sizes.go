@@ -4,6 +4,8 @@
 package fit
 
 import (
+	"iter"
+
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
@@ -40,6 +42,8 @@ type class struct {
 	classKey
 	learned imagesize.Learned
 	sizes   map[imageref.Ref]imagesize.Size
+	// evidence is of images of which something was there on some node.
+	evidence map[imageref.Ref]imagesize.Evidence
 	// wanted are the sizes of the pod's own images, by index.
 	wanted []imagesize.Size
 	// empty is what the pod needs on a node that has nothing yet, at least; emptyHuge the same if images of unknown size are
@@ -78,7 +82,10 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	}
 	c, known := z.classes[key]
 	if !known {
-		c = &class{classKey: key, learned: z.snapshot.Learned(key.poolKey()), sizes: make(map[imageref.Ref]imagesize.Size)}
+		c = &class{
+			classKey: key, learned: z.snapshot.Learned(key.poolKey()),
+			sizes: make(map[imageref.Ref]imagesize.Size), evidence: make(map[imageref.Ref]imagesize.Evidence),
+		}
 		z.classes[key] = c
 		z.fill(c)
 	}
@@ -102,17 +109,7 @@ func (z *sizes) fill(c *class) {
 		}
 	}
 	empty, huge := once{firsts: z.same}, once{firsts: z.same}
-	for i := range z.images {
-		if neverPulled(&z.images[i]) {
-			continue
-		}
-		// An empty node has none of it, but what the pod's own images before have.
-		shared := z.sharedBefore(c, i)
-		there := imagesize.There{Sure: shared, Likely: shared, Possible: shared}
-		size := z.pull(c, z.images[i].Ref, there)
-		if !size.Known() {
-			size = c.wanted[i]
-		}
+	for i, size := range z.onEmpty(c) {
 		low := size.Disk.AtLeastZero().Low
 		empty.add(i, estimate.Exactly(low))
 		if !certain(c.wanted[i]) {
@@ -123,22 +120,27 @@ func (z *sizes) fill(c *class) {
 	c.empty, c.emptyHuge = empty.sum().Low, huge.sum().Low
 }
 
-// sharedBefore is what of a pod's image comes with the images before it.
-func (z *sizes) sharedBefore(c *class, i int) imagesize.Shared {
-	var shared imagesize.Shared
-	m := z.snapshot.Evidence(z.images[i].Ref, c.runtime, c.platform).Manifest
-	if !m.Layered() {
-		return shared
-	}
-	for k := range i {
-		if neverPulled(&z.images[k]) || z.same != nil && z.same[k] == z.same[i] {
-			continue
+// onEmpty returns what each of the pod's images that may be pulled adds to a node of the class that has nothing yet, but what
+// the pod's own images before it have brought.
+func (z *sizes) onEmpty(c *class) iter.Seq2[int, imagesize.Size] {
+	return func(yield func(int, imagesize.Size) bool) {
+		brought := newBrought()
+		for i := range z.images {
+			if neverPulled(&z.images[i]) {
+				continue
+			}
+			m := z.snapshot.Evidence(z.images[i].Ref, c.runtime, c.platform).Manifest
+			shared := brought.shared(m, z.group(i))
+			brought.add(m, z.group(i))
+			size := z.pull(c, z.images[i].Ref, imagesize.There{Sure: shared, Likely: shared, Possible: shared})
+			if !size.Known() {
+				size = c.wanted[i]
+			}
+			if !yield(i, size) {
+				return
+			}
 		}
-		if earlier := z.snapshot.Evidence(z.images[k].Ref, c.runtime, c.platform).Manifest; earlier.Layered() {
-			shared = shared.Or(m.SharedWith(earlier))
-		}
 	}
-	return shared
 }
 
 // of is ledger.View.Size.
@@ -168,19 +170,30 @@ func (z *sizes) lookUp(c *class, ref imageref.Ref) imagesize.Size {
 	if size, known := c.sizes[ref]; known {
 		return size
 	}
-	size := z.pull(c, ref, imagesize.There{})
+	size := z.evidence(c, ref).Pull(c.runtime, c.factor(), imagesize.There{})
 	c.sizes[ref] = size
 	return size
 }
 
-// pull is what pulling an image adds to a node of the class with what is there of it.
+// pull is what pulling an image adds to a node of the class with what is there of it. Each node may have something else, so
+// that no two may share the answer; the question is prepared once.
 func (z *sizes) pull(c *class, ref imageref.Ref, there imagesize.There) imagesize.Size {
+	evidence, known := c.evidence[ref]
+	if !known {
+		evidence = z.evidence(c, ref).Prepared(c.runtime)
+		c.evidence[ref] = evidence
+	}
+	return evidence.Pull(c.runtime, c.factor(), there)
+}
+
+// evidence is all that is known of the size of an image on nodes of the class.
+func (z *sizes) evidence(c *class, ref imageref.Ref) imagesize.Evidence {
 	evidence := z.snapshot.Evidence(ref, c.runtime, c.platform)
 	evidence.OperatorBytes = z.operatorBytes(ref)
 	evidence.Assumed = z.assumed
 	evidence.Learned = c.learned
 	evidence.Observed = z.snapshot.Observed(c.poolKey(), ref)
-	return evidence.Pull(c.runtime, c.factor(), there)
+	return evidence
 }
 
 // factor is what the policy declares for the class, nil for nothing.

@@ -10,9 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/estimate"
-	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
-	"github.com/headroom-dev/headroom/placement"
 	"github.com/headroom-dev/headroom/policy"
 	"github.com/headroom-dev/headroom/verdict"
 )
@@ -22,17 +20,6 @@ type Choice struct {
 	Node string
 	// Before are the pods whose bindings to that node were let through a moment ago. The snapshot may not have them there yet.
 	Before []types.UID
-}
-
-// Binding is a choice for a pod that is not bound yet.
-type Binding struct {
-	Choice
-
-	Namespace, Name string
-	// UID is the pod's, empty where the binding is for whichever pod has the name.
-	UID types.UID
-	// NamespaceMode is as in Request.
-	NamespaceMode string
 }
 
 // Steering is the answer about one binding. It is a value, like Decision.
@@ -64,9 +51,10 @@ type Steering struct {
 // pure, total and deterministic, as Evaluate is.
 //
 // It should where the likely value on the node is at or past denyAt, while another node could take the pod now on which the
-// likely value is not even at warnAt. That other node must not be one that the scheduler is asked to avoid as well. No pod is
-// kept from running over this: a pod that has no other node to go to is let through, and so is one of which, or of whose
-// nodes, too little is known. Where a pod's volumes are is not known here.
+// likely value is not even at warnAt. That other node must not be one that the scheduler is asked to avoid as well, and it has
+// to be found within the first othersJudged that are looked at. No pod is kept from running over this: a pod that has no other
+// node to go to is let through, and so is one of which, or of whose nodes, too little is known. Where a pod's volumes are is
+// not known here.
 func Steer(s *ledger.Snapshot, r Request, c Choice, p *policy.Policy, now time.Time) Steering {
 	if p == nil {
 		p = policy.Fallback()
@@ -130,7 +118,7 @@ func (s *survey) steer(d *Steering, row *ledger.NodeRow, before []types.UID, now
 		d.Reason, d.Exception = Excepted, e.Name
 		return
 	}
-	if d.Other = s.otherNode(row); d.Other == "" {
+	if d.Other = s.otherNode(row, now); d.Other == "" {
 		d.Reason = NoOtherNode
 		return
 	}
@@ -158,65 +146,4 @@ func (s *survey) behind(row *ledger.NodeRow, before []types.UID, alone figures, 
 	theirs := max(estimate.SaturatingSub(all.need, alone.need), 0)
 	all.need, all.available = alone.need, estimate.SaturatingSub(all.available, theirs)
 	return all
-}
-
-// otherNode names the first node besides target that would do, empty for none.
-func (s *survey) otherNode(target *ledger.NodeRow) string {
-	startup, mildest := startupTaints(s.policy), warnAt(s.policy)
-	for row := range s.snapshot.Nodes() {
-		if row.Name == target.Name || row.DiskPressure {
-			continue
-		}
-		if _, ready := s.lands(row, startup); !ready {
-			continue
-		}
-		if _, avoided := placement.SoftTaintSince(row.Taints); avoided {
-			continue
-		}
-		result, _, _ := s.judge(row, s.sizes.classOf(row), mildest)
-		if v := result.LikelyVerdict; v.Severity() >= 0 && !v.AtLeast(mildest) {
-			return row.Name
-		}
-	}
-	return ""
-}
-
-// Steer decides about one binding by what is known now.
-func (e Evaluator) Steer(b Binding) Steering {
-	s, now := e.moment()
-	r, known := bound(s, b)
-	d := Steer(s, r, b.Choice, e.policy(), now)
-	if !known && d.Reason == NoImages {
-		d.Reason = UnknownPod
-	}
-	return d
-}
-
-// bound returns the request of the pod that a binding is for, and whether it is one that waits to be bound.
-func bound(s *ledger.Snapshot, b Binding) (Request, bool) {
-	unknown := Request{Namespace: b.Namespace, Name: b.Name, NamespaceMode: b.NamespaceMode}
-	if s == nil {
-		return unknown, false
-	}
-	pod, known := s.UnboundPod(b.UID)
-	if b.UID == "" {
-		pod, known = s.UnboundPodNamed(b.Namespace, b.Name)
-	}
-	if !known || pod.Namespace != b.Namespace || pod.Name != b.Name {
-		return unknown, false
-	}
-	r := Request{
-		UID: pod.UID, Namespace: pod.Namespace, Name: pod.Name, NamespaceMode: b.NamespaceMode,
-		PriorityClass: pod.PriorityClass, Labels: pod.Labels, Placement: pod.Placement,
-	}
-	r.Images = imagesOf(pod)
-	return r, true
-}
-
-func imagesOf(pod *ledger.Pod) []imageref.Image {
-	images := make([]imageref.Image, len(pod.Images))
-	for i := range pod.Images {
-		images[i] = imageref.Image{Ref: pod.Images[i].Ref, PullPolicy: pod.Images[i].PullPolicy}
-	}
-	return images
 }

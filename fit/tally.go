@@ -12,10 +12,7 @@ import (
 // tally sums up nodes from one point of view: possible nodes at their optimistic bound, or likely ones at their likely
 // value. Nodes are not kept, so that a decision costs the same memory in a cluster of any size.
 type tally struct {
-	threshold verdict.Verdict
-	// spokenFor says that there is so little room because pods wait that need it.
-	spokenFor bool
-
+	threshold            verdict.Verdict
 	nodes, past, unknown int
 	// stale, unmeasured and unsized say why nodes are unknown.
 	stale, unmeasured, unsized int
@@ -29,6 +26,8 @@ type tally struct {
 	worst *ranked
 	// refuses counts, for templates, the nodes on which a pod would be refused that can go nowhere else.
 	refuses int
+	// places counts, for templates, how many replicas the nodes can hold that are not past the threshold.
+	places int64
 	// rooms holds, by severity, the most room before each verdict on the nodes past the threshold.
 	rooms [6]room
 	// least and most are the extremes of the needs on the nodes past the threshold.

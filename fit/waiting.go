@@ -4,148 +4,130 @@
 package fit
 
 import (
-	"slices"
+	"time"
 
 	"github.com/headroom-dev/headroom/estimate"
-	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/verdict"
 )
 
 // The rule of those who wait. Nobody knows yet to which of several nodes pods will be bound that have just been admitted, so
-// that none of the nodes has certainly less room for them. All of them together have, if the pods go where they fit: each
-// image comes to one node at the least. A burst of pods is held to that, where each of its pods would fit for itself. Only pods
-// of the same namespace count: what is not bound yet may never be, and is no reason to refuse somebody else's pod.
+// that none of the nodes has certainly less room for them. All of them together have: a burst of pods is held to that, where
+// each of its pods would fit for itself. Only pods of the same namespace count: what is not bound yet may never be, and is no
+// reason to refuse somebody else's pod.
 //
-// It is too strict where that "if" does not hold: of an image that is larger than the room of its node, all of it is taken from
-// the rest; what the pods request is not looked at; and they count for as long as they wait, even for a scheduler that nobody
-// runs.
+// The premise is that each of them goes where it fits, as long as there is such a node. Steering sees to that. Without it, the
+// scheduler may pile pods up on one node and leave another one free, so that a refusal may come too early. It does not last:
+// pods count for waitingMaxAge. A pod that fits nowhere may go anywhere, and takes as good as nothing from a node that is
+// full. So it must be sure that a pod fits somewhere at its turn, however those before it have spread. It is where each node
+// that could hold the pod that is judged could hold it as well: then, as long as there is room for the one, there is for the
+// other. It is where the pod that waits could go to each of these nodes now, and pulls no more than the one that is judged
+// besides what others bring. Then its images take, of all nodes together, the least that they take of a node where it fits.
+//
+// That several pods together may ask for more CPU or memory than there is, is not looked at: the scheduler marks those that
+// are left over as unschedulable, and they don't count.
 
-// maxWaiting bounds how many images that are waited for are looked at for one pod, and maxWaitingLooks how many pairs of one
-// and a node. Further images are taken for none.
-const maxWaiting, maxWaitingLooks = 128, 1 << 13
+// waitingMaxAge is how long after its creation a pod counts that is not bound. Most are bound in a second or two; one that is
+// not may have a scheduler that nobody runs. A time of creation in the future, by clocks that differ, counts as far.
+const waitingMaxAge = time.Minute
 
-// total adds up, over the possible nodes, what they can hold before the policy's denyAt.
+// Where there is more to look at, the rule says nothing: waiting pods that are not the same, images times nodes, layers, and
+// kinds of nodes.
+const (
+	maxWaiting        = 128
+	maxWaitingLooks   = 1 << 18
+	maxWaitingLayers  = 1 << 14
+	maxWaitingClasses = 16
+)
+
+// total adds up, over the nodes that could hold the pod, what they can hold before the policy's denyAt.
 type total struct {
 	room int64
-	// need is the least that the pod needs on a node that is not past denyAt.
-	need int64
+	// lacks is the least that has to be left of it for the pod to fit on some node, need what the pod needs of that.
+	lacks int64
+	need  amount
+	// evicts is set where some possible node's kubelet has an eviction line.
+	evicts bool
 }
 
-// add counts a node at its optimistic bound.
-func (t *total) add(f figures, denyAt verdict.Verdict) {
-	room := max(f.room(denyAt), 0)
-	t.room = estimate.SaturatingAdd(t.room, room)
-	if f.need <= room {
-		t.need = min(t.need, f.need)
+// seen is a possible node with its class, and what was found out about it: what the pod that is judged needs there, the room
+// there is for others, which may be negative, and whether it is too full for the pod.
+type seen struct {
+	row   *ledger.NodeRow
+	class *class
+	need  estimate.Bytes
+	room  int64
+	past  bool
+}
+
+// heed counts a possible node at its optimistic bound, for the case that others wait.
+func (s *survey) heed(row *ledger.NodeRow, c *class, r *NodeResult, best figures) {
+	if len(s.waiting) == 0 {
+		return
+	}
+	t, denyAt := &s.total, s.policy.DenyAt
+	here := seen{row: row, class: c, need: r.Need, room: best.roomForOthers(denyAt), past: r.Optimistic.AtLeast(denyAt)}
+	s.seen = append(s.seen, here)
+	t.evicts = t.evicts || !best.lineless()
+	if here.past {
+		return
+	}
+	t.room = estimate.SaturatingAdd(t.room, max(here.room, 0))
+	if best.need <= 0 {
+		t.lacks = 0
+		return
+	}
+	// What is on the disk only while this pod's images are pulled has to be left, too.
+	t.lacks = min(t.lacks, estimate.SaturatingAdd(best.need, estimate.SaturatingSub(here.room, best.room(denyAt))))
+	need := amount{best.need, r.Need.IsExact()}
+	switch {
+	case t.need.bytes > need.bytes:
+		t.need = need
+	case t.need.bytes == need.bytes:
+		t.need.exact = t.need.exact && need.exact
 	}
 }
 
-// spokenFor reports whether pods that wait leave too little for this one on all nodes together, and prepares the survey for
-// another look, in which no node holds more than they leave.
-func (s *survey) spokenFor() bool {
-	if s.everyNode() || s.total.need <= 0 || s.possible.unknown > 0 || s.possible.nodes == s.possible.past || s.policy.DenyAt.AtLeast(verdict.NeverFits) {
-		return false
-	}
-	waiting := few(s.accounts.Waiting())
-	if len(waiting) == 0 || estimate.SaturatingSub(s.total.room, s.mostOf(waiting)) >= s.total.need {
-		return false
-	}
-	left := estimate.SaturatingSub(s.total.room, s.leastOf(waiting))
-	if left >= s.total.need {
-		return false
-	}
-	s.left = new(max(left, 0))
-	s.begin()
-	s.possible.spokenFor, s.ever.spokenFor, s.ready.spokenFor = true, true, true
-	return true
+// roomForOthers is what a node can hold of images that are not those of the pod that is judged. It may be negative.
+func (f figures) roomForOthers(denyAt verdict.Verdict) int64 {
+	f.peak = 0
+	return f.room(denyAt)
 }
 
-// few returns as many of the images as may be looked at.
-func few(waiting []ledger.Waiting) []ledger.Waiting {
-	looks := 0
-	for i := range waiting {
-		if looks += waiting[i].Nodes(); looks > maxWaitingLooks || i == maxWaiting {
-			return waiting[:i]
-		}
+// heedWaiting finds out whether pods that wait leave too little for this one on every node.
+func (s *survey) heedWaiting() {
+	t := &s.total
+	if len(s.waiting) == 0 || t.lacks <= 0 || s.possible.unknown > 0 || s.possible.nodes == s.possible.past {
+		return
 	}
-	return waiting
+	q := s.queueOf(s.waiting)
+	if q == nil || estimate.SaturatingSub(t.room, q.most()) >= t.lacks || !q.look() {
+		return
+	}
+	if left := q.leaves(t.room); left < t.lacks {
+		s.left = new(max(left, s.possible.rooms[s.policy.DenyAt.Severity()].bytes, 0))
+	}
 }
 
-// mostOf is at least leastOf, and soon found.
-func (s *survey) mostOf(waiting []ledger.Waiting) int64 {
-	sum := int64(0)
-	for i := range waiting {
-		most := int64(0)
-		for _, c := range s.sizes.classes {
-			most = max(most, s.sizes.lookUp(c, waiting[i].Ref).Disk.Low)
-		}
-		sum = estimate.SaturatingAdd(sum, most)
-	}
-	return sum
-}
-
-// leastOf is what the images add, at the least, to nodes that are possible for this pod, too, wherever they land.
-func (s *survey) leastOf(waiting []ledger.Waiting) int64 {
-	before := s.before(waiting)
-	least := make([]int64, len(waiting))
-	for i := range least {
-		if before[i] != nil {
-			least[i] = unbounded
-		}
-	}
-	startup := startupTaints(s.policy)
-	for row := range s.snapshot.Nodes() {
-		possible, _ := s.lands(row, startup)
-		for i := range waiting {
-			switch {
-			case least[i] == 0 || !comesTo(&waiting[i], row, startup):
-			case !possible:
-				least[i] = 0
-			default:
-				least[i] = min(least[i], s.leastOn(row, waiting[i].Ref, before[i]))
-			}
-		}
-	}
-	sum := int64(0)
-	for i := range least {
-		if least[i] != unbounded {
-			sum = estimate.SaturatingAdd(sum, least[i])
-		}
-	}
-	return sum
-}
-
-// before returns, for each image that is waited for, those images of the pod and those before it that it may share bytes
-// with; nil where it is one of them by another name.
-func (s *survey) before(waiting []ledger.Waiting) [][]imageref.Ref {
-	images := slices.Clone(s.images)
-	for i := range waiting {
-		images = append(images, imageref.Image{Ref: waiting[i].Ref})
-	}
-	same := sameImages(s.snapshot, images)
-	layered, repositories := make([]bool, len(images)), make([]string, len(images))
-	for i := range images {
-		layered[i], repositories[i] = isLayered(s.snapshot, images[i].Ref), images[i].Ref.Repository()
-	}
-	before := make([][]imageref.Ref, len(waiting))
-	for w := range before {
-		i := len(s.images) + w
-		if same != nil && same[i] != i {
+// look asks each node what the images take of it, and is false where that is too much to ask.
+func (q *queue) look() bool {
+	q.join()
+	candidates, startup := q.survey.seen, startupTaints(q.survey.policy)
+	for row := range q.survey.snapshot.Nodes() {
+		if len(candidates) == 0 || candidates[0].row.Name != row.Name {
+			q.elsewhere(row, startup)
 			continue
 		}
-		before[w] = []imageref.Ref{}
-		for k := range i {
-			if layered[i] && layered[k] || repositories[i] == repositories[k] {
-				before[w] = append(before[w], images[k].Ref)
-			}
+		here := &candidates[0]
+		if candidates = candidates[1:]; !q.know(here.class) {
+			return false
+		}
+		q.on(here, startup)
+		if !here.past {
+			q.compare(here)
 		}
 	}
-	return before
-}
-
-func isLayered(s *ledger.Snapshot, ref imageref.Ref) bool {
-	return slices.ContainsFunc(s.Platforms(), func(p Platform) bool { return s.Evidence(ref, "", p).Manifest.Layered() })
+	return true
 }
 
 // comesTo reports whether a pod that waits could be bound to the node, now or once it has started.
@@ -159,31 +141,4 @@ func comesTo(w *ledger.Waiting, row *ledger.NodeRow, startup func(string) bool) 
 		}
 	}
 	return false
-}
-
-// leastOn is what an image adds to the node, at the least, with those before it there.
-func (s *survey) leastOn(row *ledger.NodeRow, ref imageref.Ref, before []imageref.Ref) int64 {
-	if pulls(s.accounts.Pulling(row), ref) || s.accounts.Presence(row, ref) != ledger.Absent {
-		return 0
-	}
-	pulled := s.accounts.Pulls(row)
-	for i := range before {
-		pulled.Take(before[i], i)
-	}
-	return pulled.Size(ref, len(before)).Disk.AtLeastZero().Low
-}
-
-// squeeze reserves, on a node that could hold more than what those who wait leave of all nodes together, what is more.
-func (s *survey) squeeze(a *ledger.Account, f figures) {
-	if s.left == nil {
-		return
-	}
-	more := estimate.SaturatingSub(f.open(s.policy.DenyAt), *s.left)
-	if more <= 0 {
-		return
-	}
-	r := &a.Reserved
-	r.Low = estimate.SaturatingAdd(r.Low, more)
-	r.Likely, r.High = max(r.Likely, r.Low), max(r.High, r.Low)
-	a.Available = a.Measured.Minus(a.Settled).Minus(a.Pending).Minus(*r)
 }

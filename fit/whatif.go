@@ -15,11 +15,25 @@ import (
 type WhatIf struct {
 	// Namespace is the one that was looked at; "" for all.
 	Namespace string
-	// Looked is at how many workloads was looked, of Total.
-	Looked, Total int
+	// Looked is at how many workloads was looked, of Total. NoOtherNode counts those of the others that no node but their own
+	// could take: what would become of them nobody knows.
+	Looked, Total, NoOtherNode int
+	// Ended is why not all the rest was looked at, "" where it was.
+	Ended Ending
 	// Stricter are those whose pods would be treated more strictly than without the change.
 	Stricter []Change
 }
+
+// Ending is what kept a look from going on, in words.
+type Ending string
+
+// The endings.
+const (
+	TimeUp    Ending = "then time was up"
+	NotRead   Ending = "the cluster's nodes and pods have not all been read yet"
+	BrokeDown Ending = "then it broke down, Headroom's log says where"
+	OtherLook Ending = "another change is just being looked at" // Total is not known then
+)
 
 // Change is what would become of the pods of a workload that runs.
 type Change struct {
@@ -43,7 +57,10 @@ const maxGroups = 7
 
 // Lines returns what to tell whoever makes the change, none where there is nothing that could change.
 func (w WhatIf) Lines() []string {
-	if w.Total == 0 {
+	switch {
+	case w.Ended == OtherLook:
+		return []string{line("not looked at what this would change: " + string(w.Ended))}
+	case w.Total == 0:
 		return nil
 	}
 	groups := grouped(w.Stricter)
@@ -65,13 +82,17 @@ func (w WhatIf) scopeLine() string {
 		scope = "in namespace " + shown(w.Namespace)
 	}
 	said := fmt.Sprintf("looked at %d of %d workloads %s as if created again on another node", w.Looked, w.Total, scope)
-	if w.Looked < w.Total {
-		said += ", then time was up"
-	}
 	if len(w.Stricter) == 0 && w.Looked > 0 {
 		said += ": none of them would newly be refused or warned about"
 	}
-	return line(said)
+	var rest string
+	if w.NoOtherNode > 0 {
+		rest += fmt.Sprintf("; for %d there is no other node", w.NoOtherNode)
+	}
+	if w.Ended != "" {
+		rest += "; " + string(w.Ended)
+	}
+	return sentences{}.and(line(said), rest)
 }
 
 // group is the workloads of which the same is to be said.

@@ -54,14 +54,10 @@ func (t *tally) runsDry() bool {
 
 // cause ends a sentence about the nodes past the threshold with why nothing helps there.
 func (t *tally) cause() string {
-	switch {
-	case t.spokenFor:
-		return "; waiting pods take the rest"
-	case t.runsDry():
+	if t.runsDry() {
 		return noLine(t.past == 1)
-	default:
-		return ""
 	}
+	return ""
 }
 
 func noLine(one bool) string {

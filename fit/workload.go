@@ -6,6 +6,7 @@ package fit
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
 	"github.com/headroom-dev/headroom/policy"
 	"github.com/headroom-dev/headroom/verdict"
@@ -20,11 +21,14 @@ type Workload struct {
 	Replicas int
 	// EveryNode is set where each node that can take one of the pods gets one, as for a DaemonSet. Replicas is then 0.
 	EveryNode bool
+	// PerNode is how many of its pods may share a node, 0 for any number. RequestOfTemplate sets it.
+	PerNode int
 }
 
 // RequestOfTemplate reads a request from a pod as a template describes it, in the namespace of what makes pods from it.
 func RequestOfTemplate(pod *corev1.Pod, w Workload) Request {
 	r := RequestOf(pod)
+	w.PerNode = placement.PerNode(pod)
 	if r.Workload = &w; w.EveryNode && pod != nil {
 		r.Placement = placement.OfDaemonSet(&pod.Spec)
 	}
@@ -39,31 +43,41 @@ func (r *Request) idle() bool {
 }
 
 // The rule for replicas: besides where a pod would be warned about, there is a warning where some node is at or past warnAt
-// and all others are fewer than the replicas. A node pulls an image once, however many replicas it runs, so only how many
-// nodes take one counts. The scheduler spreads replicas and knows nothing of image storage: with fewer good nodes than
-// replicas, some go where they do harm. Nodes without an opinion count as good ones. So do nodes that have no room for a pod
-// now and have its images: replicas that run there already are no new ones.
+// and the others have no place for all replicas. A node pulls an image once, however many replicas it runs, so one good node
+// is enough for as many as it can hold: as many as the template lets share a node, see [placement.PerNode], and as its
+// allocatable resources are enough for. What else runs there is left out: much of it may be the pods that an update replaces,
+// and a warning with each update of a cluster that is well used would soon be read by nobody. Each pod is judged when it comes.
 //
-// Left out is that replicas could be stacked on the good nodes, by their requests or by a scheduler that packs; and that
-// required anti-affinity or a topology spread would make sure that they are not.
+// Nodes without an opinion count as good ones. So do nodes that have no room for a pod now and have its images: replicas that
+// run there already are no new ones.
+//
+// Left out is that the scheduler spreads replicas where nothing makes it, and knows nothing of image storage: some may go to a
+// full node although there is a place on a good one. That is for steering.
 
-// crowds reports whether the nodes of t that are not past the threshold are fewer than the replicas.
+// crowds reports whether the nodes of t that are not past the threshold have no place for all replicas.
 func (s *survey) crowds(t *tally) bool {
-	if s.workload == nil || t.past == 0 {
-		return false
-	}
-	good := t.nodes - t.past
+	return s.workload != nil && t.past > 0 && s.places(t) < int64(s.workload.Replicas)
+}
+
+// places is how many replicas the nodes of t that are not past the threshold can hold.
+func (s *survey) places(t *tally) int64 {
 	if t == &s.ready {
-		good += s.held
+		return t.places + s.heldPlaces
 	}
-	return good < s.workload.Replicas
+	return t.places
+}
+
+// goodOf counts the nodes that crowds is about: those with a place for a replica, and all of them.
+func (s *survey) goodOf(t *tally) (good, of int) {
+	if t == &s.ready {
+		return t.nodes - t.past + s.held, t.nodes + s.held
+	}
+	return t.nodes - t.past, t.nodes
 }
 
 // addForTemplate counts what only matters where more than one pod comes.
-func (s *survey) addForTemplate(r *NodeResult) {
-	if !r.Likely && r.LikelyVerdict == verdict.Fits && r.Need.Likely == 0 {
-		s.held++
-	}
+func (s *survey) addForTemplate(row *ledger.NodeRow, r *NodeResult) {
+	s.addPlaces(row, r)
 	if !r.Optimistic.AtLeast(s.policy.DenyAt) {
 		return
 	}
@@ -71,6 +85,34 @@ func (s *survey) addForTemplate(r *NodeResult) {
 	if r.Likely {
 		s.ready.refuses++
 	}
+}
+
+func (s *survey) addPlaces(row *ledger.NodeRow, r *NodeResult) {
+	if s.workload.EveryNode || r.LikelyVerdict.AtLeast(s.ready.threshold) {
+		return
+	}
+	places := s.placesOn(row)
+	s.ever.places += places
+	switch {
+	case r.Likely:
+		s.ready.places += places
+	case r.LikelyVerdict == verdict.Fits && r.Need.Likely == 0:
+		s.held++
+		s.heldPlaces += places
+	}
+}
+
+// placesOn is how many replicas a node could hold if nothing else ran there: one at least, and no more than are wanted, so that
+// sums of it are small.
+func (s *survey) placesOn(row *ledger.NodeRow) int64 {
+	places := int64(s.workload.Replicas)
+	if per := s.workload.PerNode; per > 0 {
+		places = min(places, int64(per))
+	}
+	if c := s.request.Placement; c != nil {
+		places = min(places, row.Allocatable.Holds(c.Requests()))
+	}
+	return max(places, 1)
 }
 
 // The rule for a pod on every node: there is a warning where any likely node is at or past warnAt. A node that is busy counts
@@ -97,9 +139,7 @@ func (s *survey) decideEveryNode(d *Decision, t *tally, say sentences) {
 		d.about(t.worst)
 		d.Message = say.everywhere(t, s.ready.nodes == 0)
 	}
-	if len(d.Invalid) > 0 {
-		d.Reason = InvalidImages
-	}
+	d.Reason = d.partly()
 }
 
 // offerWorse replaces r by a worse result: a more severe verdict, a larger need, less slack, and the first name among

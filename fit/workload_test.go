@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/ledger"
@@ -38,15 +37,20 @@ func nodesOf(fullOnes, roomyOnes int) []node {
 func busy(names ...string) func(*ledger.Ledger) {
 	return func(l *ledger.Ledger) {
 		for _, name := range names {
-			hog := "hog of " + name
-			l.SetPod(ledger.Pod{UID: types.UID(hog), Namespace: "x", Name: hog, NodeName: name, Requests: placement.Resources{MilliCPU: 8000}}, epoch)
+			takes(name, 8000)(l)
 		}
 	}
 }
 
-func wantsCPU(p *corev1.Pod) {
-	p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
+// takes lets another pod take so many thousandths of a core of a node.
+func takes(name string, milliCPU int64) func(*ledger.Ledger) {
+	return func(l *ledger.Ledger) {
+		hog := "hog of " + name
+		l.SetPod(ledger.Pod{UID: types.UID(hog), Namespace: "x", Name: hog, NodeName: name, Requests: placement.Resources{MilliCPU: milliCPU}}, epoch)
+	}
 }
+
+func wantsCPU(p *corev1.Pod) { wants("1")(p) }
 
 // A template is never refused, whatever becomes of its pods.
 func TestTemplatesAreNotRefused(t *testing.T) {
@@ -64,42 +68,6 @@ func TestTemplatesAreNotRefused(t *testing.T) {
 	if unknown.Reason != UnknownSize || len(unknown.Unsized) != 1 || len(unknown.WaitFor) != 1 || len(unknown.WaitPlatforms) == 0 {
 		t.Errorf("an image of unknown size is to be asked for, and worth a wait: %+v", unknown)
 	}
-}
-
-// One pod finds a place; the question is whether all do.
-func TestReplicas(t *testing.T) {
-	there := func(name string) node {
-		n := roomy(name)
-		n.images = map[string]int64{"app": 100}
-		return n
-	}
-	cut := nodesOf(1, 1)
-	cut = append(cut, node{name: "old", capacity: 1000, available: 200, age: 1e12})
-	cordoned := nodesOf(1, 2)
-	for i := range cordoned {
-		cordoned[i].cordoned = true
-	}
-	run(t, map[string]situation{
-		"one for each good node":                                  {nodes: nodesOf(2, 3), workload: deployment(3), action: Allow, verdict: verdict.Fits},
-		"one more than good nodes":                                {nodes: nodesOf(2, 3), workload: deployment(4), action: Warn, verdict: verdict.EvictsPods},
-		"many more than nodes, and one of those is full":          {nodes: nodesOf(1, 4), workload: deployment(500), action: Warn, verdict: verdict.EvictsPods},
-		"many more than nodes, and all are good":                  {nodes: nodesOf(0, 4), workload: deployment(500), action: Allow, verdict: verdict.Fits},
-		"two, where most nodes are full":                          {nodes: nodesOf(3, 2), workload: deployment(2), action: Warn, verdict: verdict.EvictsPods},
-		"none":                                                    {nodes: nodesOf(3, 0), workload: deployment(0), action: Allow, verdict: verdict.Fits, reason: NoReplicas},
-		"fewer than none":                                         {nodes: nodesOf(3, 0), workload: deployment(-1), action: Allow, verdict: verdict.Fits, reason: NoReplicas},
-		"a node of which nothing is known may be good":            {nodes: cut, workload: deployment(2), action: Allow, verdict: verdict.Fits},
-		"and is no more than one":                                 {nodes: cut, workload: deployment(3), action: Warn, verdict: verdict.EvictsPods},
-		"on one node by name they share it":                       {nodes: nodesOf(1, 1), workload: deployment(9), pod: func(p *corev1.Pod) { p.Spec.NodeName = "roomy-0" }, action: Allow, verdict: verdict.Fits},
-		"a selector leaves few nodes":                             {nodes: nodesOf(1, 1), workload: deployment(9), pod: selects(corev1.LabelHostname, "roomy-0"), action: Allow, verdict: verdict.Fits},
-		"no node could take one now":                              {nodes: cordoned, workload: deployment(3), action: Warn, verdict: verdict.EvictsPods},
-		"enough nodes later":                                      {nodes: cordoned, workload: deployment(2), action: Allow, verdict: verdict.Fits},
-		"a busy node helps none that is new":                      {nodes: append(nodesOf(1, 2), roomy("busy")), ledger: busy("busy"), pod: wantsCPU, workload: deployment(3), action: Warn, verdict: verdict.EvictsPods},
-		"one that has the image may be what keeps it busy":        {nodes: append(nodesOf(1, 2), there("busy")), ledger: busy("busy"), pod: wantsCPU, workload: deployment(3), action: Allow, verdict: verdict.Fits},
-		"but not for more than one":                               {nodes: append(nodesOf(1, 2), there("busy")), ledger: busy("busy"), pod: wantsCPU, workload: deployment(4), action: Warn, verdict: verdict.EvictsPods},
-		"a busy node counts once where all are":                   {nodes: append(nodesOf(1, 0), there("busy")), ledger: busy("busy", "full-0"), pod: wantsCPU, workload: deployment(2), action: Warn, verdict: verdict.EvictsPods},
-		"a tie by an elastic pool":                                {nodes: nodesOf(1, 0), workload: deployment(2), policy: func(p *policy.Policy) { p.NodePools[0].Elastic = policy.ElasticTrue }, action: Warn, verdict: verdict.EvictsPods, reason: ElasticPool},
-		"what replicas would do is held against warnAt, not more": {nodes: nodesOf(1, 1), workload: deployment(2), policy: at(verdict.FillsDisk, verdict.FillsDisk), action: Allow, verdict: verdict.Fits},
-	})
 }
 
 // Every node gets one, so every node counts.

@@ -4,6 +4,7 @@
 package fit
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"testing"
@@ -39,8 +40,10 @@ type node struct {
 	labels              map[string]string
 	taints              []corev1.Taint
 	cordoned, notReady  bool
+	extended            map[corev1.ResourceName]int64 // besides CPU, memory and pods
 	// inodes and inodesFree are 0 where the kubelet does not tell.
 	inodes, inodesFree int64
+	milliCPU           int64 // 0 for eight cores
 }
 
 func (n node) row() ledger.Node {
@@ -48,7 +51,7 @@ func (n node) row() ledger.Node {
 		Node: placement.Node{
 			Name: n.name, Labels: map[string]string{corev1.LabelHostname: n.name}, Taints: n.taints,
 			Unschedulable: n.cordoned, Ready: !n.notReady, OS: linux.OS, Architecture: linux.Architecture,
-			Allocatable: placement.Resources{MilliCPU: 8000, MemoryBytes: 64 << 30, Pods: 110},
+			Allocatable: placement.Resources{MilliCPU: cmp.Or(n.milliCPU, 8000), MemoryBytes: 64 << 30, Pods: 110, Extended: n.extended},
 		},
 		UID: types.UID(n.name), Runtime: imagesize.Containerd, EphemeralStorageBytes: n.capacity, Images: []ledger.ListedImage{},
 	}

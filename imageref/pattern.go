@@ -23,8 +23,8 @@ func ParsePattern(s string) (Pattern, error) {
 	switch {
 	case s == "":
 		return Pattern{}, errors.New("image pattern is empty")
-	case len(s) > maxLength:
-		return Pattern{}, fmt.Errorf("image pattern %q has %d bytes: at most %d are allowed", shorten(s), len(s), maxLength)
+	case len(s) > MaxLength:
+		return Pattern{}, fmt.Errorf("image pattern %q has %d bytes: at most %d are allowed", shorten(s), len(s), MaxLength)
 	case !strings.Contains(s, "*"):
 		return literalPattern(s)
 	}

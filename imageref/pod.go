@@ -19,6 +19,9 @@ type Image struct {
 	From []string
 }
 
+// maxInvalid bounds the names that are returned as invalid: a pod can hold a hundred thousand.
+const maxInvalid = 64
+
 // Invalid is a name in a pod spec that no runtime could parse: the kubelet will report InvalidImageName.
 type Invalid struct {
 	// Field is the path of the field that holds the name.
@@ -32,7 +35,7 @@ type Invalid struct {
 // OfPod returns every distinct image that the kubelet pulls for spec, in the order of first use: image volumes (mounted
 // or not), init containers and sidecars, containers, ephemeral containers. One Ref comes once. An empty pull policy gets
 // the API server's default. Empty names, which workload templates may hold, are skipped; names that don't parse are
-// returned as invalid.
+// returned as invalid, as long as there are few.
 func OfPod(spec *corev1.PodSpec) (images []Image, invalid []Invalid) {
 	if spec == nil {
 		return nil, nil
@@ -71,10 +74,12 @@ func (c *collector) add(field, name string, policy corev1.PullPolicy) {
 	}
 	ref, err := Parse(name)
 	if err != nil {
-		c.invalid = append(c.invalid, Invalid{Field: field, Name: name, Err: err})
+		if len(c.invalid) < maxInvalid {
+			c.invalid = append(c.invalid, Invalid{Field: field, Name: name, Err: err})
+		}
 		return
 	}
-	policy = effective(policy, name)
+	policy = effective(policy, name, ref)
 	if i, known := c.index[ref]; known {
 		image := &c.images[i]
 		image.From = append(image.From, field)
@@ -93,10 +98,16 @@ func (c *collector) add(field, name string, policy corev1.PullPolicy) {
 // effective returns policy, or what the API server would have set where there is none that it knows
 // (k8s.io/kubernetes/pkg/apis/core/v1 SetDefaults_Container: Always for the tag "latest", also one that is implied, also
 // one beside a digest).
-func effective(policy corev1.PullPolicy, name string) corev1.PullPolicy {
-	if strictness(policy) > 0 {
+func effective(policy corev1.PullPolicy, name string, ref Ref) corev1.PullPolicy {
+	switch {
+	case strictness(policy) > 0:
 		return policy
+	case ref.Tag() == "latest":
+		return corev1.PullAlways
+	case ref.Digest() == "":
+		return corev1.PullIfNotPresent
 	}
+	// The Ref has lost a tag beside its digest.
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
 		return corev1.PullIfNotPresent

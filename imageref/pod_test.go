@@ -110,6 +110,17 @@ func TestOfPod(t *testing.T) {
 	}
 }
 
+func TestOfPodTellsFewInvalidNames(t *testing.T) {
+	spec := &corev1.PodSpec{}
+	for range 10 * maxInvalid {
+		spec.Containers = append(spec.Containers, corev1.Container{Image: "UPPER"})
+	}
+	spec.Containers = append(spec.Containers, corev1.Container{Image: "app"})
+	if images, invalid := OfPod(spec); len(images) != 1 || len(invalid) != maxInvalid {
+		t.Errorf("%d images, %d names are invalid", len(images), len(invalid))
+	}
+}
+
 func BenchmarkOfPod10Containers(b *testing.B) {
 	spec := &corev1.PodSpec{Containers: make([]corev1.Container, 10)}
 	for i := range spec.Containers {

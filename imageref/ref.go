@@ -19,8 +19,9 @@ import (
 	godigest "github.com/opencontainers/go-digest"
 )
 
-// maxLength is more than the longest valid reference: a name of 255, a tag of 128 and a sha512 digest.
-const maxLength = 1024
+// MaxLength is how many bytes an image name may have: more than the longest valid reference, with a name of 255, a tag of 128
+// and a sha512 digest.
+const MaxLength = 1024
 
 // Ref is the canonical name of an image. Two Refs are equal when a runtime would resolve them as the same reference; it
 // can be the key of a map. The zero Ref is no image.
@@ -34,8 +35,8 @@ func Parse(s string) (Ref, error) {
 	if s == "" {
 		return Ref{}, errors.New("image name is empty")
 	}
-	if len(s) > maxLength {
-		return Ref{}, fmt.Errorf("image name %q has %d bytes: at most %d are allowed", shorten(s), len(s), maxLength)
+	if len(s) > MaxLength {
+		return Ref{}, fmt.Errorf("image name %q has %d bytes: at most %d are allowed", shorten(s), len(s), MaxLength)
 	}
 	named, err := reference.ParseDockerRef(s)
 	if err != nil {

@@ -82,7 +82,12 @@ type Evidence struct {
 	Observed estimate.Bytes
 	// Learned is what pulls have taught of the pool; the zero value is nothing.
 	Learned Learned
+
+	sums *sums // of Manifest, nil where they are not worked out
 }
+
+// Told says whether nodes, a registry or events tell anything of the image.
+func (e Evidence) Told() bool { return e.Reported.High > 0 || e.Manifest != nil || e.Pulled.High > 0 }
 
 // Size is what pulling an image adds to a disk, in bytes.
 type Size struct {

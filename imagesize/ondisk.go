@@ -13,6 +13,16 @@ func (e Evidence) OnDisk(rt Runtime, declared *estimate.Factor) Size {
 	return e.Pull(rt, declared, There{})
 }
 
+// Prepared returns e with what [Evidence.Pull] has to add up for nodes of that runtime: for
+// whoever pulls the image on many of them.
+func (e Evidence) Prepared(rt Runtime) Evidence {
+	e.sums = nil
+	if e.Manifest.Layered() {
+		e.sums = newSums(e.Manifest, rt)
+	}
+	return e
+}
+
 // Pull returns what pulling the image adds to the disk of a node of that runtime, by
 // the best source there is: its layers, seen on a node, the registry's manifest, the
 // operator's table, an event, the policy's assumption. declared is the policy's
@@ -32,9 +42,12 @@ func (e Evidence) Pull(rt Runtime, declared *estimate.Factor, there There) Size 
 
 func (e Evidence) pull(rt Runtime, declared *estimate.Factor, there There) Size {
 	reportedElsewhere := e.Reported.High > 0
+	if e.sums == nil || e.sums.runtime != rt {
+		e = e.Prepared(rt)
+	}
 	switch {
-	case e.Manifest.Layered():
-		size := e.Manifest.pull(rt, declared, e.Learned, there)
+	case e.sums != nil:
+		size := e.sums.pull(declared, e.Learned, there)
 		size.Claimed = !e.confirmed(rt)
 		return size
 	case reportedElsewhere:

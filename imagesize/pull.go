@@ -108,28 +108,16 @@ func unreadFactor() estimate.Factor { return estimate.Factor{Low: 0.9, Likely: 2
 // there, and the blobs of those that are not there. containerd fetches nothing for a
 // layer whose snapshot exists (core/unpack/unpacker.go), and a blob that an image
 // names twice once.
-func (m *Manifest) Missing(there Shared) Stored {
-	var s Stored
-	for i := min(there.Chain, len(m.Layers)); i < len(m.Layers); i++ {
-		fetched := !there.Blobs.Has(i) && !m.names(m.Layers[i].Digest, there.Chain, i)
-		s = s.Plus(m.Layers[i].Stored(true, fetched))
-	}
-	return s.Plus(Documents(m))
-}
-
-// names reports whether one of the layers from first up to, and without, last has the digest.
-func (m *Manifest) names(digest string, first, last int) bool {
-	for i := max(first, 0); i < last; i++ {
-		if m.Layers[i].Digest == digest {
-			return true
-		}
-	}
-	return false
-}
+func (m *Manifest) Missing(there Shared) Stored { return newSums(m, OtherRuntime).missing(there) }
 
 // pull is Evidence.Pull for an image whose layers are known.
-func (m *Manifest) pull(rt Runtime, declared *estimate.Factor, learned Learned, there There) Size {
-	least, likely, most := m.missingAtLeast(rt, there), m.Missing(there.Likely), m.Missing(there.Sure)
+func (s *sums) pull(declared *estimate.Factor, learned Learned, there There) Size {
+	rt := s.runtime
+	least, likely := s.missingAtLeast(there), s.missing(there.Likely)
+	most := likely
+	if there.Sure != there.Likely {
+		most = s.missing(there.Sure)
+	}
 	onDisk := func(s Stored) estimate.Bytes { return s.OnDisk(rt, declared, learned) }
 	disk := estimate.Between(onDisk(least).Low, onDisk(likely).Likely, onDisk(most).High)
 	size := Size{Disk: disk, Peak: disk, Inodes: likely.Inodes, Source: SourceLayers}
@@ -161,29 +149,4 @@ func (l *Layer) reportedAtLeast(rt Runtime) int64 {
 		blocks := estimate.Exactly(max(l.Unpacked.Inodes, 1)).Times(estimate.Factor{Low: blockBytes, Likely: blockBytes, High: blockBytes})
 		return max(estimate.SaturatingSub(l.Unpacked.DiskBytes.Low, blocks.Likely), 0)
 	}
-}
-
-// missingAtLeast is Missing where images hide that have as much of the image as fits
-// into them: all layers from the bottom up to a snapshot, and any blob.
-func (m *Manifest) missingAtLeast(rt Runtime, there There) Stored {
-	shared := there.Possible
-	if there.HiddenBytes <= 0 {
-		return m.Missing(shared)
-	}
-	below := int64(0)
-	for i := range m.Layers {
-		if below = estimate.SaturatingAdd(below, m.Layers[i].reportedAtLeast(rt)); below > there.HiddenBytes {
-			break
-		}
-		shared.Chain = max(shared.Chain, i+1)
-	}
-	least, hidden := m.Missing(shared), int64(0)
-	for i := shared.Chain; i < len(m.Layers); i++ {
-		l := &m.Layers[i]
-		if l.CompressedBytes <= there.HiddenBytes && !shared.Blobs.Has(i) && !m.names(l.Digest, shared.Chain, i) {
-			hidden = estimate.SaturatingAdd(hidden, inBlocks(l.CompressedBytes))
-		}
-	}
-	least.BlobBytes = max(least.BlobBytes-min(hidden, there.HiddenTotalBytes), 0)
-	return least // SnapshotBlobBytes stays: its snapshots are what is made.
 }

@@ -20,6 +20,8 @@ type accountant struct {
 	// entries of its list that no sample has seen: they are among them.
 	ahead     []coming
 	unsampled []int
+	// listed are the images of the list whose layers are known, without those: nil as long as nobody has asked.
+	listed []listedImage
 }
 
 // disk finds the tier, the capacity, what is measured and the lines.

@@ -3,8 +3,6 @@
 
 package ledger
 
-import "github.com/headroom-dev/headroom/imagesize"
-
 // Accounts draws up the accounts of many nodes as seen from one View. What nodes
 // have in common is worked out once, and thrown away with the Accounts: they
 // answer as [Snapshot.Account] does, only sooner. They are for one goroutine.
@@ -25,11 +23,14 @@ type Accounts struct {
 	next int
 	// current is the accountant of the node that was asked about last.
 	current *accountant
-	pairs   map[pair]imagesize.Shared
-	pulls   Pulls
-	// groups and dues are scratch space.
-	groups []byte
-	dues   []due
+	// numbers counts the images with known layers that have come up, and sharings is what they share.
+	numbers  map[*known]int
+	sharings map[*known]*sharing
+	pulls    Pulls
+	// groups, dues and listedScratch are scratch space.
+	groups        []byte
+	dues          []due
+	listedScratch []listedImage
 }
 
 // Accounts prepares accounts as seen from v. What v points to must not change

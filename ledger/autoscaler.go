@@ -10,7 +10,8 @@ import "slices"
 type Autoscaler struct {
 	// Present is set where there is one, or where nobody knows whether there is.
 	Present bool
-	// Groups are the groups of nodes that it scales, as far as it tells of them.
+	// Groups are the groups of nodes that it scales; none where it does not tell
+	// of them, as while it starts, or where nobody can read what it tells.
 	Groups []NodeGroup
 }
 
@@ -22,10 +23,11 @@ type NodeGroup struct {
 	Nodes, MaxNodes int
 }
 
-// Unseen reports whether nodes may be added of a kind that has none now: nobody
-// knows their disks.
+// Unseen reports whether nodes may be added of a kind that has none now, for all
+// that is known: nobody knows their disks.
 func (a Autoscaler) Unseen() bool {
-	return slices.ContainsFunc(a.Groups, func(g NodeGroup) bool { return g.Nodes <= 0 && g.MaxNodes > 0 })
+	empty := func(g NodeGroup) bool { return g.Nodes <= 0 && g.MaxNodes > 0 }
+	return a.Present && (len(a.Groups) == 0 || slices.ContainsFunc(a.Groups, empty))
 }
 
 // Full reports whether it is known that no group may get another node.

@@ -16,7 +16,7 @@ func TestAutoscalerGroups(t *testing.T) {
 		groups       []ledger.NodeGroup
 		unseen, full bool
 	}{
-		"none is told of":                   {nil, false, false},
+		"none is told of":                   {nil, true, false},
 		"one with room":                     {[]ledger.NodeGroup{{"a", 1, 3}}, false, false},
 		"one without room":                  {[]ledger.NodeGroup{{"a", 3, 3}}, false, true},
 		"one that has more than it may":     {[]ledger.NodeGroup{{"a", 4, 3}}, false, true},
@@ -31,6 +31,12 @@ func TestAutoscalerGroups(t *testing.T) {
 				t.Errorf("unseen %v, full %v", a.Unseen(), a.Full())
 			}
 		})
+	}
+}
+
+func TestNoAutoscalerAddsNothing(t *testing.T) {
+	if none := (ledger.Autoscaler{}); none.Unseen() || none.Full() {
+		t.Errorf("unseen %v, full %v", none.Unseen(), none.Full())
 	}
 }
 

@@ -101,7 +101,8 @@ func (l *Ledger) buildAll() {
 	slices.SortFunc(known, func(a, b *row) int { return cmp.Compare(a.node.Name, b.node.Name) })
 	// New tables, because the ones of the empty snapshot have been published.
 	fresh := emptyContents()
-	l.next.reports, l.next.manifests, l.next.unbound = fresh.reports, fresh.manifests, fresh.unbound
+	l.next.reports, l.next.manifests = fresh.reports, fresh.manifests
+	l.next.unbound, l.next.named, l.next.arrivals = fresh.unbound, fresh.named, fresh.arrivals
 	l.next.digests, l.next.pulled = fresh.digests, fresh.pulled
 	l.next.rows = rowsOf(known)
 	l.next.platforms = l.sortedPlatforms()

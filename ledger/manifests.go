@@ -33,6 +33,8 @@ type known struct {
 
 	// blobs and snapshots are hashes of the layers' digests and chain IDs, in order.
 	blobs, snapshots []uint64
+	// sorted are the places of the layers by the hashes of their blobs.
+	sorted []int32
 }
 
 func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
@@ -45,16 +47,28 @@ func newKnown(seed maphash.Seed, m imagesize.Manifest) *known {
 		k.blobs[i] = maphash.String(seed, m.Layers[i].Digest)
 		k.snapshots[i] = maphash.String(seed, m.Layers[i].ChainID)
 	}
+	k.sorted = make([]int32, len(m.Layers))
+	for i := range k.sorted {
+		k.sorted[i] = int32(i)
+	}
+	slices.SortFunc(k.sorted, func(a, b int32) int { return cmp.Compare(k.blobs[a], k.blobs[b]) })
 	return k
 }
 
 // layered is Layered, found once.
 func (k *known) layered() bool { return len(k.blobs) > 0 }
 
+// maxLayers is up to how many layers are remembered: four times what any runtime takes. A registry may name tens of thousands,
+// which would have to be added up on every node.
+const maxLayers = 512
+
 // SetManifest writes what a registry told about an image for one platform.
 func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize.Manifest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(m.Layers) > maxLayers {
+		m.Layers = nil
+	}
 	key := manifestKey{ref, p}
 	old, found := l.manifests[key]
 	if found && sameManifest(&old.Manifest, &m) {

@@ -53,7 +53,7 @@ func (a *accountant) claims() {
 	// baseline on, as much as it likely costs, behind what older ones have taken.
 	for i := range dues {
 		if entry, listed := a.row.list.find(dues[i].ref); listed && dues[i].state != spent {
-			a.unsampled = append(a.unsampled, entry)
+			a.unsampled, a.listed = append(a.unsampled, entry), nil
 		}
 	}
 	taken := int64(0)

@@ -102,7 +102,7 @@ func samePod(a, b *Pod) bool {
 		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
 		slices.EqualFunc(a.Images, b.Images, samePodImage) &&
 		a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement) &&
-		a.PriorityClass == b.PriorityClass && maps.Equal(a.Labels, b.Labels)
+		a.PriorityClass == b.PriorityClass && a.CreatedUnixSeconds == b.CreatedUnixSeconds && maps.Equal(a.Labels, b.Labels)
 }
 
 func samePodImage(a, b PodImage) bool {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/placement"
@@ -66,6 +67,8 @@ func (l *Ledger) reserve(p *podState) {
 	p.group = g
 	l.want(p, 1)
 	l.next.unbound = l.next.unbound.with(p.pod.UID, unboundPod{p.pod, g.slot})
+	l.next.named = l.next.named.with(nameOf(p.pod), p.pod.UID)
+	l.arrive(unboundPod{p.pod, g.slot})
 	l.changed = true
 }
 
@@ -75,10 +78,18 @@ func (l *Ledger) unreserve(p *podState) {
 		return
 	}
 	l.want(p, -1)
+	l.depart(p.pod)
 	l.leave(p.group)
 	p.group = nil
 	l.next.unbound = l.next.unbound.without(p.pod.UID)
+	if uid, found := l.next.named.get(nameOf(p.pod)); found && uid == p.pod.UID {
+		l.next.named = l.next.named.without(nameOf(p.pod)) // unless a later pod has the name by now
+	}
 	l.changed = true
+}
+
+func nameOf(p *Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
 }
 
 // leave takes a pod out of a group; the last one takes the group with it.
@@ -104,23 +115,23 @@ func (l *Ledger) reserveAnew(p *podState, pod *Pod) {
 
 // want changes, by one pod, what the pod's images are wanted for.
 func (l *Ledger) want(p *podState, change int) {
+	reservations := slices.Clone(l.next.reservations)
 	for i := range p.pod.Images {
 		image := &p.pod.Images[i]
 		if image.PullPolicy == corev1.PullNever {
 			continue
 		}
-		place, found := slices.BinarySearchFunc(l.next.reservations, image.Ref, func(r *reservation, ref imageref.Ref) int {
+		place, found := slices.BinarySearchFunc(reservations, image.Ref, func(r *reservation, ref imageref.Ref) int {
 			return cmp.Compare(r.ref.String(), ref.String())
 		})
 		changed := &reservation{ref: image.Ref}
 		if found {
-			changed.hash = l.next.reservations[place].hash
-			changed.wants = l.next.reservations[place].wants
+			changed.hash = reservations[place].hash
+			changed.wants = reservations[place].wants
 		} else {
 			changed.hash = nameHash(l.next.seed, image.Ref)
 		}
 		changed.wants = withPod(changed.wants, p, change)
-		reservations := slices.Clone(l.next.reservations)
 		switch {
 		case !found:
 			reservations = slices.Insert(reservations, place, changed)
@@ -129,8 +140,8 @@ func (l *Ledger) want(p *podState, change int) {
 		default:
 			reservations[place] = changed
 		}
-		l.next.reservations = reservations
 	}
+	l.next.reservations = reservations
 }
 
 func withPod(wants []want, p *podState, change int) []want {
@@ -140,7 +151,7 @@ func withPod(wants []want, p *podState, change int) []want {
 		i = len(wants)
 		wants = append(wants, want{group: p.group.slot, namespace: p.pod.Namespace, nominated: p.pod.NominatedNodeName})
 	}
-	if p.pod.Gated || p.pod.Unschedulable {
+	if !p.pod.eager() {
 		wants[i].held += change
 	} else {
 		wants[i].eager += change

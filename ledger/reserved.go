@@ -48,7 +48,7 @@ func (a *accountant) reservations() {
 			// What it shares with what is there, or counted before it, is not counted twice.
 			low := a.pull(p.ref, a.ahead).Disk.Low
 			cost = &estimate.Bytes{Low: low, Likely: max(p.cost.Likely, low), High: max(p.cost.High, low)}
-			a.ahead = append(a.ahead, coming{ref: p.ref, known: a.s.layersOf(p.ref, a.kind.platform)})
+			a.ahead = append(a.ahead, coming{ref: p.ref, repository: p.ref.Repository(), known: a.s.layersOf(p.ref, a.kind.platform)})
 		}
 		// None of them is negative, so that a bound once reached stays.
 		total.Low = estimate.SaturatingAdd(total.Low, cost.Low)
@@ -163,7 +163,7 @@ func (a *Accounts) waitFor(w *want, ref imageref.Ref) (eager, held int) {
 	if judged == nil || !w.ofPod(judged.pod, judged.group) || !wantsImage(judged.pod, ref) {
 		return w.eager, w.held
 	}
-	if judged.pod.Gated || judged.pod.Unschedulable {
+	if !judged.pod.eager() {
 		return w.eager, w.held - 1
 	}
 	return w.eager - 1, w.held

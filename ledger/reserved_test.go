@@ -169,28 +169,3 @@ func TestAccountOfUnboundPods(t *testing.T) {
 		})
 	}
 }
-
-func TestUnboundPodsAreThoseThatWait(t *testing.T) {
-	w := lt.New(t)
-	w.Node("a")
-	w.Pod("q", lt.Wants("x"))
-	w.Pod("p", lt.Wants("x"))
-	w.Pod("r", lt.Wants("x"), lt.In("other"))
-	w.Pod("s", lt.Wants("x"), lt.On("a"))
-	w.Pod("t", lt.Wants("x"), lt.Deleting())
-	var got []string
-	for pod := range w.Ledger.Snapshot().UnboundPods() {
-		got = append(got, pod.Namespace+"/"+pod.Name)
-	}
-	if diff := cmp.Diff([]string{"other/r", "team/p", "team/q"}, got); diff != "" {
-		t.Errorf("unbound pods (-want +got):\n%s", diff)
-	}
-	if _, found := w.Ledger.Snapshot().UnboundPod("s"); found {
-		t.Error("a bound pod waits")
-	}
-	for name, want := range map[string]bool{"p": true, "r": false, "s": false, "t": false} {
-		if pod, found := w.Ledger.Snapshot().UnboundPodNamed("team", name); found != want || found && pod.Name != name {
-			t.Errorf("pod team/%s waits: %v, want %v", name, found, want)
-		}
-	}
-}

@@ -75,11 +75,13 @@ type Pod struct {
 	// Gated: scheduling gates hold it. Unschedulable: the scheduler said so.
 	Gated, Unschedulable bool
 	Images               []PodImage
-	// Placement, PriorityClass and Labels are of pods that are not bound.
-	Placement     *placement.Constraints
-	PriorityClass string
-	Labels        map[string]string
-	Requests      placement.Resources
+	// Placement, PriorityClass, Labels and CreatedUnixSeconds are of pods that are
+	// not bound. The last is the API server's clock, in whole seconds.
+	Placement          *placement.Constraints
+	PriorityClass      string
+	Labels             map[string]string
+	CreatedUnixSeconds int64
+	Requests           placement.Resources
 }
 
 // PodImage is one distinct image of a pod and how far the node is with it.

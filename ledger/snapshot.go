@@ -34,7 +34,9 @@ type contents struct {
 	platforms    []imagesize.Platform
 	autoscaler   Autoscaler
 	unbound      table[types.UID, unboundPod]
-	candidates   []*candidates // by slot of the group
+	named        table[types.NamespacedName, types.UID] // of unbound
+	arrivals     table[arrival, []unboundPod]           // of unbound, by UID
+	candidates   []*candidates                          // by slot of the group
 	reservations []*reservation
 }
 
@@ -53,6 +55,8 @@ func emptyContents() contents {
 		pulled:    newTable[reportKey, int64](),
 		observed:  newTable[observedKey, estimate.Bytes](),
 		unbound:   newTable[types.UID, unboundPod](),
+		named:     newTable[types.NamespacedName, types.UID](),
+		arrivals:  newTable[arrival, []unboundPod](),
 	}
 }
 
@@ -78,6 +82,36 @@ func (s *Snapshot) Len() int { return s.rows.count }
 
 // Nodes returns all nodes by name.
 func (s *Snapshot) Nodes() iter.Seq[*NodeRow] {
+	handles := s.all()
+	return func(yield func(*NodeRow) bool) {
+		for i := range handles {
+			if !yield(&handles[i]) {
+				return
+			}
+		}
+	}
+}
+
+// stride is a prime, and so has no factor in common with any number of nodes: all of them are met. It is near the golden
+// ratio's part of 2^32, which makes steps small for hardly any number.
+const stride = 2654435789
+
+// Scattered returns all nodes, each once, in an order that depends on seed alone: it begins anywhere, and nodes whose names
+// are neighbours, and so often of one pool, are far apart. It is for whoever looks at some of them only.
+func (s *Snapshot) Scattered(seed uint64) iter.Seq[*NodeRow] {
+	handles := s.all()
+	return func(yield func(*NodeRow) bool) {
+		n := uint64(len(handles))
+		for i, at := uint64(0), seed; i < n; i, at = i+1, at%n+stride {
+			if !yield(&handles[at%n]) {
+				return
+			}
+		}
+	}
+}
+
+// all returns the nodes by name.
+func (s *Snapshot) all() []NodeRow {
 	s.once.Do(func() {
 		s.handles = make([]NodeRow, 0, s.rows.count)
 		for _, chunk := range s.rows.chunks {
@@ -86,13 +120,7 @@ func (s *Snapshot) Nodes() iter.Seq[*NodeRow] {
 			}
 		}
 	})
-	return func(yield func(*NodeRow) bool) {
-		for i := range s.handles {
-			if !yield(&s.handles[i]) {
-				return
-			}
-		}
-	}
+	return s.handles
 }
 
 // Node returns the node of that name.
@@ -146,15 +174,13 @@ func (s *Snapshot) UnboundPod(uid types.UID) (*Pod, bool) {
 	return u.pod, found
 }
 
-// UnboundPodNamed returns the pod of that name if it waits to be bound, and looks at all that do.
+// UnboundPodNamed returns the pod of that name if it waits to be bound.
 func (s *Snapshot) UnboundPodNamed(namespace, name string) (*Pod, bool) {
-	var found *Pod
-	s.unbound.each(func(_ types.UID, u unboundPod) {
-		if u.pod.Name == name && u.pod.Namespace == namespace {
-			found = u.pod
-		}
-	})
-	return found, found != nil
+	uid, found := s.named.get(types.NamespacedName{Namespace: namespace, Name: name})
+	if !found {
+		return nil, false
+	}
+	return s.UnboundPod(uid)
 }
 
 // reportedAtLeast returns the least size, in the unit of the node's runtime, that

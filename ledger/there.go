@@ -15,7 +15,8 @@ import (
 // coming is an image that is on its way to a node, or just arrived: what it brings
 // need not be brought again.
 type coming struct {
-	ref imageref.Ref
+	ref        imageref.Ref
+	repository string // of ref
 	// known is nil where its layers are not known.
 	*known
 	// certain is unset for what may never come.
@@ -62,7 +63,11 @@ func (a *accountant) pull(ref imageref.Ref, ahead []coming) imagesize.Size {
 
 // there finds what of an image's layers is on the node.
 func (a *accountant) there(ref imageref.Ref, ahead []coming) imagesize.There {
-	x := a.s.layersOf(ref, a.kind.platform)
+	return a.thereOf(ref, a.s.layersOf(ref, a.kind.platform), ahead)
+}
+
+// thereOf is there with what is known of the image's layers, nil for nothing.
+func (a *accountant) thereOf(ref imageref.Ref, x *known, ahead []coming) imagesize.There {
 	if x == nil {
 		return imagesize.There{Related: a.related(ref, ahead)}
 	}
@@ -72,34 +77,32 @@ func (a *accountant) there(ref imageref.Ref, ahead []coming) imagesize.There {
 		// Nothing is larger than all that is on the disk.
 		there.HiddenBytes, there.HiddenTotalBytes = min(there.HiddenBytes, used), min(there.HiddenTotalBytes, used)
 	}
-	for i, k := range h.listed {
-		if k == nil || slices.Contains(a.unsampled, i) {
-			continue
-		}
-		shared := a.shared(x, k)
+	sharing := a.sharingOf(x)
+	for _, l := range a.listedImages(h) {
+		shared := sharing.with(l.image)
 		there.Likely = there.Likely.Or(shared)
-		if h.inUse[i] {
+		if l.inUse {
 			there.Sure = there.Sure.Or(shared)
 		}
 	}
 	for i := range h.pulled {
 		if p := &h.pulled[i]; p.known != nil && !a.claimed(p.ref) {
-			there.Sure = there.Sure.Or(a.shared(x, p.known))
+			there.Sure = there.Sure.Or(sharing.with(a.numbered(p.known)))
 		}
 	}
 	for i := range h.perhaps {
 		if p := &h.perhaps[i]; p.known != nil {
-			there.Possible = there.Possible.Or(a.shared(x, p.known))
+			there.Possible = there.Possible.Or(sharing.with(a.numbered(p.known)))
 		}
 	}
-	a.bring(&there, x, ahead)
+	a.bring(&there, sharing, ahead)
 	there.Likely = there.Likely.Or(there.Sure)
 	there.Possible = there.Possible.Or(there.Likely)
 	return there
 }
 
-// bring adds what of x comes with images that are on their way.
-func (a *accountant) bring(there *imagesize.There, x *known, ahead []coming) {
+// bring adds what of an image comes with others that are on their way.
+func (a *accountant) bring(there *imagesize.There, sharing *sharing, ahead []coming) {
 	for i := range ahead {
 		c := &ahead[i]
 		if c.known == nil {
@@ -107,7 +110,7 @@ func (a *accountant) bring(there *imagesize.There, x *known, ahead []coming) {
 			there.HiddenTotalBytes = estimate.SaturatingAdd(there.HiddenTotalBytes, c.hiddenBytes)
 			continue
 		}
-		shared := a.shared(x, c.known)
+		shared := sharing.with(a.numbered(c.known))
 		there.Possible = there.Possible.Or(shared)
 		if c.certain {
 			there.Sure = there.Sure.Or(shared)
@@ -117,7 +120,7 @@ func (a *accountant) bring(there *imagesize.There, x *known, ahead []coming) {
 
 // claimedBy is what a claim brings.
 func (a *accountant) claimedBy(d *due) coming {
-	c := coming{ref: d.ref, known: a.brings(d.ref), certain: !d.doubtful && !d.gone}
+	c := coming{ref: d.ref, repository: d.ref.Repository(), known: a.brings(d.ref), certain: !d.doubtful && !d.gone}
 	if c.known == nil {
 		// It may even be the same image by another name.
 		c.hiddenBytes = a.reportedAtMost(d.ref)
@@ -169,26 +172,6 @@ func (a *accountant) brings(ref imageref.Ref) *known {
 	return a.s.layersOf(ref, a.kind.platform)
 }
 
-// pair is two images that may share layers.
-type pair struct{ of, with *known }
-
-// shared is Manifest.SharedWith, asked once for two images.
-func (a *Accounts) shared(of, with *known) imagesize.Shared {
-	if of == with {
-		return imagesize.All(&of.Manifest)
-	}
-	key := pair{of, with}
-	s, found := a.pairs[key]
-	if !found {
-		s = of.SharedWith(&with.Manifest)
-		if a.pairs == nil {
-			a.pairs = make(map[pair]imagesize.Shared)
-		}
-		a.pairs[key] = s
-	}
-	return s
-}
-
 // related reports whether an image of the repository is on the node or on its way: one
 // of another version may be nearly the same.
 func (a *accountant) related(ref imageref.Ref, ahead []coming) bool {
@@ -198,5 +181,5 @@ func (a *accountant) related(ref imageref.Ref, ahead []coming) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(ahead, func(c coming) bool { return c.ref.Repository() == repository })
+	return slices.ContainsFunc(ahead, func(c coming) bool { return c.repository == repository })
 }

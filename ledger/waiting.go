@@ -4,74 +4,119 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/placement"
 )
 
-// Waiting is an image that pods wait for which may still be bound to one of several
-// nodes: wherever that is, it will be pulled once at least, unless it is there.
+// Waiting is pods that may still be bound to one of several nodes. They want the same
+// images and the same of a node, so that one of them stands for all.
 type Waiting struct {
-	Ref imageref.Ref
+	// Images are those that come to some node with it, unless they are there, each
+	// once. Others are what it wants besides: images of the view, and those that the
+	// low bound of some node's [Account.Reserved] has already.
+	Images, Others []imageref.Ref
 
-	groups []*candidates
+	placement  *placement.Constraints
+	candidates *candidates
 }
 
-// Possible reports whether one of the pods could ever land on the node, TiedTo
-// whether it could if there were no taints; see placement. The row must be of the
-// same snapshot.
-func (w *Waiting) Possible(row *NodeRow) bool {
-	return slices.ContainsFunc(w.groups, func(c *candidates) bool { return c.possible.has(row.row.slot) })
-}
+// Possible reports whether the pods could ever land on the node, TiedTo whether they
+// could if there were no taints; see placement. The row must be of the same snapshot.
+func (w *Waiting) Possible(row *NodeRow) bool { return w.candidates.possible.has(row.row.slot) }
 
 // TiedTo is explained at [Waiting.Possible].
-func (w *Waiting) TiedTo(row *NodeRow) bool {
-	return slices.ContainsFunc(w.groups, func(c *candidates) bool { return c.tied.has(row.row.slot) })
+func (w *Waiting) TiedTo(row *NodeRow) bool { return w.candidates.tied.has(row.row.slot) }
+
+// Ready reports whether one of the pods could land on the node now, with what it
+// requests.
+func (w *Waiting) Ready(row *NodeRow) bool {
+	return w.Possible(row) && w.placement.Likely(&row.Node.Node, row.Free())
 }
 
-// Nodes is about how many nodes that are.
-func (w *Waiting) Nodes() int {
-	nodes := 0
-	for _, c := range w.groups {
-		nodes += c.possibleCount
-	}
-	return nodes
-}
+// Nodes is how many nodes are possible.
+func (w *Waiting) Nodes() int { return w.candidates.possibleCount }
 
-// Waiting returns the images, by name, that pods of the view's namespace wait for.
-// Left out are gated and unschedulable pods, the pod judged, and the view's images;
-// images that the low bound of some node's [Account.Reserved] has already, and those
-// for which no node is left.
-func (a *Accounts) Waiting() []Waiting {
+// maxArrivals bounds how many pods [Accounts.Waiting] looks at.
+const maxArrivals = 4096
+
+// Waiting returns pods of the view's namespace that wait for one of several nodes, and
+// were created within that time before the view's now, or after it: clocks differ. It
+// is in whole seconds. Left out are gated and unschedulable pods, the pod judged, those
+// that pull no image, and those for which no node is left. Where there
+// are more than limit, or too many to look at, it returns none.
+func (a *Accounts) Waiting(within time.Duration, limit int) []Waiting {
 	var waiting []Waiting
-	for _, r := range a.s.reservations {
-		if slices.Contains(a.view.Images, r.ref) {
-			continue
+	looked, now := 0, a.view.Now.Unix()
+	for at := now - int64(within.Seconds()); at <= now+int64(within.Seconds()); at++ {
+		same, _ := a.s.arrivals.get(arrival{a.view.Namespace, at})
+		if looked += len(same); looked > maxArrivals {
+			return nil
 		}
-		if w := (Waiting{Ref: r.ref, groups: a.undecided(r)}); len(w.groups) > 0 {
-			waiting = append(waiting, w)
+		for i := range same {
+			if waiting = a.withArrival(waiting, &same[i]); len(waiting) > limit {
+				return nil
+			}
 		}
 	}
 	return waiting
 }
 
-// undecided returns where the pods of the view's namespace can land that want an
-// image; nil if one of them is sure to bring it to a certain node.
-func (a *Accounts) undecided(r *reservation) []*candidates {
-	var groups []*candidates
-	for i := range r.wants {
-		w := &r.wants[i]
-		eager, held := a.waitFor(w, r.ref)
-		if w.namespace != a.view.Namespace || eager+held <= 0 {
-			continue
-		}
-		set := a.s.candidates[w.group]
+func (a *Accounts) withArrival(waiting []Waiting, u *unboundPod) []Waiting {
+	set := a.s.candidates[u.group]
+	if u.pod.UID == a.view.Pod || u.pod.NominatedNodeName != "" || set.tiedCount == 1 || set.possibleCount == 0 {
+		return waiting
+	}
+	w := Waiting{placement: u.pod.Placement, candidates: set}
+	if w.placement == nil {
+		w.placement = placement.Of(nil)
+	}
+	for i := range u.pod.Images {
+		image := &u.pod.Images[i]
 		switch {
-		case w.nominated != "", eager > 0 && set.tiedCount == 1:
-			return nil
-		case eager > 0 && set.possibleCount > 0:
-			groups = append(groups, set)
+		case image.PullPolicy == corev1.PullNever:
+		case slices.Contains(a.view.Images, image.Ref), a.decided(image.Ref):
+			w.Others = append(w.Others, image.Ref)
+		default:
+			w.Images = append(w.Images, image.Ref)
 		}
 	}
-	return groups
+	if len(w.Images) == 0 && len(w.Others) == 0 || slices.ContainsFunc(waiting, w.same) {
+		return waiting
+	}
+	return append(waiting, w)
+}
+
+func (w *Waiting) same(o Waiting) bool {
+	return w.candidates == o.candidates && slices.Equal(w.Images, o.Images) && slices.Equal(w.Others, o.Others) &&
+		w.placement.Requests().Equal(o.placement.Requests())
+}
+
+// Awaited reports whether some pod of the view's namespace, but the one judged, waits
+// for the image and may be bound any time.
+func (a *Accounts) Awaited(ref imageref.Ref) bool {
+	return a.anyWants(ref, func(_ *want, eager, _ int) bool { return eager > 0 })
+}
+
+// decided reports whether some pod of the view's namespace is sure to bring the image
+// to a certain node.
+func (a *Accounts) decided(ref imageref.Ref) bool {
+	return a.anyWants(ref, func(w *want, eager, held int) bool {
+		return w.nominated != "" && eager+held > 0 || eager > 0 && a.s.candidates[w.group].tiedCount == 1
+	})
+}
+
+func (a *Accounts) anyWants(ref imageref.Ref, counts func(w *want, eager, held int) bool) bool {
+	place, found := slices.BinarySearchFunc(a.s.reservations, ref, func(r *reservation, ref imageref.Ref) int {
+		return cmp.Compare(r.ref.String(), ref.String())
+	})
+	return found && slices.ContainsFunc(a.s.reservations[place].wants, func(w want) bool {
+		eager, held := a.waitFor(&w, ref)
+		return w.namespace == a.view.Namespace && counts(&w, eager, held)
+	})
 }

@@ -6,12 +6,14 @@ package ledger_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	lt "github.com/headroom-dev/headroom/ledger/ledgertest"
+	"github.com/headroom-dev/headroom/placement"
 )
 
 // TestWaiting has worlds with nodes a, b and c, of which c is tainted. Images are shown with the nodes that they may come to.
@@ -22,7 +24,7 @@ func TestWaiting(t *testing.T) {
 		want  []string
 	}{
 		"a pod that may land anywhere": {
-			build: func(w *lt.World) { w.Pod("p", lt.Wants("x", "y")) }, want: []string{"x: a b (c)", "y: a b (c)"},
+			build: func(w *lt.World) { w.Pod("p", lt.Wants("x", "y")) }, want: []string{"xy: a b (c)"},
 		},
 		"one that may land on two nodes": {
 			build: func(w *lt.World) { w.Pod("p", lt.Wants("x"), lt.Selects("zone=1")) }, want: []string{"x: a (c)"},
@@ -33,14 +35,16 @@ func TestWaiting(t *testing.T) {
 		"one that is tied to a node is reserved there": {
 			build: func(w *lt.World) {
 				w.Pod("p", lt.Wants("x"), lt.Selects("zone=2"))
-				w.Pod("q", lt.Wants("x"))
+				w.Pod("q", lt.Wants("x", "y"))
 			},
+			want: []string{"y-x: a b (c)"},
 		},
 		"so is one that is nominated": {
 			build: func(w *lt.World) {
 				w.Pod("p", lt.Wants("x"), lt.Nominated("a"), lt.Unschedulable())
 				w.Pod("q", lt.Wants("x"))
 			},
+			want: []string{"-x: a b (c)"},
 		},
 		"who is held does not count": {
 			build: func(w *lt.World) {
@@ -62,7 +66,58 @@ func TestWaiting(t *testing.T) {
 				w.Pod("q", lt.Wants("y", "z"))
 			},
 			view: func(v *ledger.View) { v.Pod, v.Images = "p", []imageref.Ref{mustParse("y")} },
-			want: []string{"z: a b (c)"},
+			want: []string{"z-y: a b (c)"},
+		},
+		"many that want the same count once": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"), lt.Asks(100))
+				w.Pod("q", lt.Wants("x"), lt.Asks(100))
+				w.Pod("r", lt.Wants("x"), lt.Asks(200))
+				w.Pod("s", lt.Wants("x"), lt.NeverPulls("y"), lt.Asks(100))
+			},
+			want: []string{"x: a b (c)", "x: a b (c)"},
+		},
+		"those of the last minute, by whole seconds": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"), lt.Created(-time.Minute))
+				w.Pod("q", lt.Wants("y"), lt.Created(-time.Minute-time.Second))
+				w.Pod("r", lt.Wants("z"), lt.Created(time.Minute))
+				w.Pod("s", lt.Wants("v"), lt.Created(time.Minute+time.Second))
+			},
+			want: []string{"x: a b (c)", "z: a b (c)"},
+		},
+		"one that was held and is not any more": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"), lt.Gated())
+				w.Pod("p", lt.Wants("x"))
+			},
+			want: []string{"x: a b (c)"},
+		},
+		"one that goes, of two that came in the same second": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"))
+				w.Pod("q", lt.Wants("y"))
+				w.Delete("p")
+			},
+			want: []string{"y: a b (c)"},
+		},
+		"those that wait since before the first lists were in": {
+			build: func(w *lt.World) {
+				late := lt.Unsynced(t)
+				late.Node("a", lt.Disk(1000, 900))
+				late.Node("b", lt.Disk(1000, 900))
+				late.Pod("p", lt.Wants("x"))
+				late.Ledger.MarkSynced()
+				*w = *late
+			},
+			want: []string{"x: a b"},
+		},
+		"more than are asked for: none": {
+			build: func(w *lt.World) {
+				for image := range strings.SplitSeq("b c d e f g h i j k l", " ") {
+					w.Pod(image, lt.Wants(image))
+				}
+			},
 		},
 		"nor who is bound": {
 			build: func(w *lt.World) { w.Pod("p", lt.Wants("x"), lt.On("a")) },
@@ -81,8 +136,15 @@ func TestWaiting(t *testing.T) {
 			}
 			s := w.Ledger.Snapshot()
 			var got []string
-			for _, waiting := range s.Accounts(view).Waiting() {
-				text := waiting.Ref.Familiar()[:1] + ":"
+			for _, waiting := range s.Accounts(view).Waiting(time.Minute, 10) {
+				var images strings.Builder
+				for _, ref := range waiting.Images {
+					images.WriteString(ref.Familiar()[:1])
+				}
+				for _, ref := range waiting.Others {
+					images.WriteString("-" + ref.Familiar()[:1])
+				}
+				text := images.String() + ":"
 				for row := range s.Nodes() {
 					switch {
 					case waiting.Possible(row):
@@ -91,7 +153,7 @@ func TestWaiting(t *testing.T) {
 						text += " (" + row.Name + ")"
 					}
 				}
-				if nodes := waiting.Nodes(); nodes != len(strings.Fields(text))-2 {
+				if nodes := waiting.Nodes(); nodes != strings.Count(strings.ReplaceAll(text, " (", ""), " ") {
 					t.Errorf("%s: may come to %d nodes", text, nodes)
 				}
 				got = append(got, text)
@@ -100,5 +162,41 @@ func TestWaiting(t *testing.T) {
 				t.Errorf("waiting (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Ready looks at what is free now, which is not what a pod could ever land on.
+func TestWaitingWhereThereIsRoomNow(t *testing.T) {
+	w := lt.New(t)
+	w.Node("a", lt.Disk(1000, 900))
+	w.Node("b", lt.Disk(1000, 900), lt.Cordoned())
+	w.Node("c", lt.Disk(1000, 900), lt.NotReady())
+	w.Node("d", lt.Disk(1000, 900))
+	w.Pod("there", lt.On("d"), lt.Requests(placement.Resources{MilliCPU: 7901}))
+	w.Pod("p", lt.Wants("x"), lt.Asks(100))
+	w.Pod("old", lt.Wants("y"), lt.Created(-time.Hour))
+	w.Pod("held", lt.Wants("z"), lt.Gated())
+	s := w.Ledger.Snapshot()
+	accounts := s.Accounts(w.View())
+	waiting := accounts.Waiting(time.Minute, 10)
+	if len(waiting) != 1 {
+		t.Fatalf("%d wait, want 1", len(waiting))
+	}
+	var ready []string
+	for row := range s.Nodes() {
+		if !waiting[0].Possible(row) {
+			t.Errorf("not possible on %s", row.Name)
+		}
+		if waiting[0].Ready(row) {
+			ready = append(ready, row.Name)
+		}
+	}
+	if diff := cmp.Diff([]string{"a"}, ready); diff != "" {
+		t.Errorf("could go now to (-want +got):\n%s", diff)
+	}
+	for image, want := range map[string]bool{"x": true, "y": true, "z": false, "v": false} {
+		if got := accounts.Awaited(mustParse(image)); got != want {
+			t.Errorf("%s is waited for: %v", image, got)
+		}
 	}
 }

@@ -15,6 +15,11 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
+// maxWishes bounds the parts of a pod's required node affinity, and its tolerations, that are held against a node. Nobody
+// writes as many; but a pod has room for tens of thousands, which every node would have to be held against, whenever it
+// changes and for every pod that is judged.
+const maxWishes = 2000
+
 // Constraints is what a pod spec says about where the pod may run. It is made by
 // [Of], never changes, and keeps nothing of the spec alive or shared.
 type Constraints struct {
@@ -25,6 +30,9 @@ type Constraints struct {
 	affinity    *nodeaffinity.LazyErrorNodeSelector // nil: no required affinity
 	tolerations []corev1.Toleration
 	requests    Resources
+	// beyond says that the pod has more affinity or more tolerations than are looked at: as for what can't be understood,
+	// every node counts as possible and none as likely.
+	beyond bool
 	// named are the only nodes that every term of the affinity names in
 	// matchFields, as those of DaemonSet pods do; nil when some term names none.
 	// It is a short cut: what it lets through is matched in full.
@@ -46,10 +54,13 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	if spec.OS != nil {
 		c.os = string(spec.OS.Name)
 	}
-	required := requiredAffinity(spec)
-	if required != nil {
-		// The parsed selector goes on using the values it was made of.
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(shortened(required.DeepCopy())))
+	// The parsed selector goes on using the values it is made of.
+	required := shortened(requiredAffinity(spec).DeepCopy())
+	switch {
+	case parts(required) > maxWishes || len(spec.Tolerations) > maxWishes:
+		c.beyond, c.tolerations, required = true, nil, nil
+	case required != nil:
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(required))
 		c.named = namedNodes(required)
 	}
 	c.key = keyOf(c, required)
@@ -77,9 +88,34 @@ func (c *Constraints) Key() string { return c.key }
 // NodeName is spec.nodeName, empty for a pod that is not bound.
 func (c *Constraints) NodeName() string { return c.nodeName }
 
+// Selects returns the value that the pod's nodeSelector asks of a label, and
+// whether it asks for any. Its required affinity is not looked at.
+func (c *Constraints) Selects(label string) (value string, selected bool) {
+	value, selected = c.selector[label]
+	return value, selected
+}
+
 // Requests are what the scheduler sets aside for the pod. Callers must not
 // change the map in it.
 func (c *Constraints) Requests() Resources { return c.requests }
+
+// parts counts terms, requirements and values.
+func parts(required *corev1.NodeSelector) int {
+	if required == nil {
+		return 0
+	}
+	count := 0
+	for i := range required.NodeSelectorTerms {
+		term := &required.NodeSelectorTerms[i]
+		count++
+		for _, requirements := range [][]corev1.NodeSelectorRequirement{term.MatchExpressions, term.MatchFields} {
+			for k := range requirements {
+				count += 1 + len(requirements[k].Values)
+			}
+		}
+	}
+	return count
+}
 
 func requiredAffinity(spec *corev1.PodSpec) *corev1.NodeSelector {
 	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil {
@@ -115,6 +151,9 @@ const maxExpressions = 200
 // match, so that this lets in nodes that the pod can't go to, and keeps out none that it
 // can: nothing is refused for it that would fit somewhere.
 func shortened(required *corev1.NodeSelector) *corev1.NodeSelector {
+	if required == nil {
+		return nil
+	}
 	for i := range required.NodeSelectorTerms {
 		term := &required.NodeSelectorTerms[i]
 		term.MatchExpressions = term.MatchExpressions[:min(len(term.MatchExpressions), maxExpressions)]
@@ -152,7 +191,8 @@ func keyOf(c *Constraints, required *corev1.NodeSelector) string {
 		Selector     map[string]string
 		Affinity     *corev1.NodeSelector
 		Tolerations  []corev1.Toleration
-	}{c.nodeName, c.os, c.selector, required, c.tolerations})
+		Beyond       bool
+	}{c.nodeName, c.os, c.selector, required, c.tolerations, c.beyond})
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }

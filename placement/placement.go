@@ -98,7 +98,7 @@ func (c *Constraints) matches(n *Node) (matches, understood bool) {
 		}
 	}
 	if c.affinity == nil {
-		return true, true
+		return true, !c.beyond
 	}
 	if c.named != nil {
 		if _, found := c.named[n.Name]; !found {

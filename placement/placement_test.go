@@ -215,6 +215,18 @@ func TestResourcesSaturate(t *testing.T) {
 	}
 }
 
+func TestSelects(t *testing.T) {
+	c := placement.Of(&corev1.PodSpec{NodeSelector: map[string]string{"pool": "racks", "empty": ""}})
+	for label, want := range map[string]string{"pool": "racks", "empty": ""} {
+		if value, selected := c.Selects(label); !selected || value != want {
+			t.Errorf("%s: %q, %v", label, value, selected)
+		}
+	}
+	if value, selected := c.Selects("other"); selected || value != "" {
+		t.Errorf("what is not selected: %q, %v", value, selected)
+	}
+}
+
 func TestKeyIsOfTheTemplate(t *testing.T) {
 	base := func() *corev1.PodSpec {
 		return &corev1.PodSpec{NodeSelector: map[string]string{"a": "1", "b": "2", "c": "3"}}

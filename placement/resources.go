@@ -71,6 +71,23 @@ func (r Resources) Cover(requested Resources) bool {
 
 func short(have, want int64) bool { return want > 0 && have < want }
 
+// Holds returns how many times r covers what is requested.
+func (r Resources) Holds(requested Resources) int64 {
+	times := int64(math.MaxInt64)
+	take := func(have, want int64) {
+		if want > 0 {
+			times = min(times, max(have, 0)/want)
+		}
+	}
+	take(r.MilliCPU, requested.MilliCPU)
+	take(r.MemoryBytes, requested.MemoryBytes)
+	take(r.Pods, requested.Pods)
+	for name, n := range requested.Extended {
+		take(r.Extended[name], n)
+	}
+	return times
+}
+
 // Plus returns r + o; what would overflow saturates.
 func (r Resources) Plus(o Resources) Resources { return r.combine(o, saturatingAdd) }
 

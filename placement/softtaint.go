@@ -42,8 +42,11 @@ func SoftTaintSince(taints []corev1.Taint) (since time.Time, found bool) {
 }
 
 // IgnoresSoftTaint reports whether the pod has a toleration for ImageStorageTaint. One with a value counts, too, although none
-// matches for long: whoever wrote it wants to be left alone.
+// matches for long: whoever wrote it wants to be left alone. So does one with more tolerations than are looked at.
 func (c *Constraints) IgnoresSoftTaint() bool {
+	if c.beyond {
+		return true
+	}
 	for i := range c.tolerations {
 		t := &c.tolerations[i]
 		everyKey := t.Key == "" && t.Operator == corev1.TolerationOpExists

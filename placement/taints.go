@@ -69,7 +69,10 @@ func (c *Constraints) concernedBy(taint *corev1.Taint) bool {
 // one takes a logger, which this package has no use for, and because of the
 // numeric operators Lt and Gt: whether they count depends on a feature gate of
 // the scheduler that nobody can read, so the caller says which way to err.
-func (c *Constraints) tolerates(taint *corev1.Taint, numericCounts bool) bool {
+func (c *Constraints) tolerates(taint *corev1.Taint, inDoubt bool) bool {
+	if c.beyond {
+		return inDoubt
+	}
 	for i := range c.tolerations {
 		t := &c.tolerations[i]
 		if t.Effect != "" && t.Effect != taint.Effect || t.Key != "" && t.Key != taint.Key {
@@ -83,7 +86,7 @@ func (c *Constraints) tolerates(taint *corev1.Taint, numericCounts bool) bool {
 				return true
 			}
 		case corev1.TolerationOpLt, corev1.TolerationOpGt:
-			if numericCounts {
+			if inDoubt {
 				return true
 			}
 		}

@@ -97,6 +97,15 @@ func (p *Policy) ExceptionsFor(namespace string, podLabels map[string]string, im
 	return found
 }
 
+// TreatsAlike reports whether the same exceptions that have not expired are for pods of a namespace with these labels and with
+// those.
+func (p *Policy) TreatsAlike(namespace string, these, those map[string]string, now time.Time) bool {
+	return !slices.ContainsFunc(p.Exceptions, func(e Exception) bool {
+		concerned := !e.Expired(now) && (len(e.Namespaces) == 0 || slices.Contains(e.Namespaces, namespace))
+		return concerned && e.selectsLabels(these) != e.selectsLabels(those)
+	})
+}
+
 // Expired returns the exceptions that do nothing any more, in the policy's order. They must not be changed.
 func (p *Policy) Expired(now time.Time) []*Exception {
 	var expired []*Exception

@@ -130,3 +130,25 @@ func namesOf(exceptions []*Exception) string {
 	}
 	return strings.Join(all, " ")
 }
+
+func TestLabelsThatExceptionsTreatAlike(t *testing.T) {
+	p, _, err := Load([]byte(head+`exceptions:
+- {name: web, labels: {matchLabels: {app: web}}, namespaces: [a], reason: r, until: 2026-02-01}
+- {name: old, labels: {matchLabels: {app: old}}, reason: r, until: 2020-01-01}
+`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for about, c := range map[string]struct {
+		namespace, before, after string
+		want                     bool
+	}{
+		"one that is excepted": {"a", "web", "db", false}, "one that gets to be": {"a", "db", "web", false},
+		"two that are not": {"a", "db", "cache", true}, "elsewhere": {"b", "web", "db", true}, "one that has expired": {"a", "old", "db", true},
+	} {
+		if got := p.TreatsAlike(c.namespace, map[string]string{"app": c.before}, map[string]string{"app": c.after}, now); got != c.want {
+			t.Errorf("%s: treated alike: %v", about, got)
+		}
+	}
+}

@@ -27,6 +27,8 @@ import (
 //	projected   bytes that stay available there after the pull, as an interval; negative where they don't fit
 //	candidates  "possible=3,likely=2,overloaded=1": nodes the pod could ever land on, could land on now, and how many of the
 //	            latter are at or past warnAt
+//	waiting     true where pods that wait for a node leave too little for this one: verdict and message say what comes of that,
+//	            need, projected and candidates are as if they did not
 //	tier        Measured, Declared, Assumed or None: the worst data the decision rests on
 //	policy      the mode in force for the pod, then "@" and the version of the policy if that is known: "Warn@3f2a9c1d"
 //	modeIgnored why the namespace's label headroom.dev/mode was not followed
@@ -46,6 +48,7 @@ const (
 	needKey       = "need"
 	projectedKey  = "projected"
 	candidatesKey = "candidates"
+	waitingKey    = "waiting"
 	tierKey       = "tier"
 	policyKey     = "policy"
 
@@ -72,6 +75,9 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 	if d.Best.Node != "" {
 		annotations[needKey] = interval(d.Need)
 		annotations[projectedKey] = interval(d.Best.Projected)
+	}
+	if d.Waiting {
+		annotations[waitingKey] = "true"
 	}
 	if d.Tier != "" {
 		annotations[tierKey] = oneLine(string(d.Tier))

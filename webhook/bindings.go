@@ -6,6 +6,7 @@ package webhook
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,8 +24,13 @@ import (
 // binding but the scheduler, which does other things meanwhile.
 const unknownWait, unknownRetry = 250 * time.Millisecond, 10 * time.Millisecond
 
+var errLate = errors.New("the binding was judged after the time that the API server gives")
+
 // Bindings is what a handler of bindings works with.
 type Bindings struct {
+	// Unsteered returns the answer about a binding where steering is off for its namespace, and whether it is. It is asked
+	// before anything else, so that steering costs nothing where it is off. Nil means never.
+	Unsteered func(fit.Binding) (fit.Steering, bool)
 	// Steer judges a binding against what is known now. It must answer from memory and be safe for concurrent use.
 	Steer func(fit.Binding) fit.Steering
 	// SendBack is asked before a binding is sent back, and sees to all that belongs to it but the answer. It returns an empty
@@ -48,18 +54,17 @@ type SendBack struct {
 
 // NewBindings returns a handler for the webhook bindings.headroom.dev.
 func NewBindings(o HandlerOptions, b Bindings) *Handler {
-	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turn: make(chan struct{}, 1)}
+	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turns: newTurns()}
 	r.webhook, r.review = bindingsLabel, r.reviewBinding
 	return r.Handler
 }
 
-// bindingReviews judges bindings, one after the other, so that each knows of those before it.
+// bindingReviews judges bindings.
 type bindingReviews struct {
 	Bindings
 	*Handler
 
-	// turn is held by the one that is judged.
-	turn   chan struct{}
+	turns  *turns
 	recent recentBindings
 }
 
@@ -72,8 +77,18 @@ func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.Adm
 	if err != nil {
 		return undecided(req, Undecodable, err)
 	}
+	asked := fit.Binding{
+		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
+		Choice: fit.Choice{Node: binding.Target.Name}, NamespaceMode: r.modeOf(binding.Namespace),
+	}
+	if r.Unsteered != nil {
+		if d, unsteered := r.Unsteered(asked); unsteered && !d.SendBack {
+			r.remember(req, &asked, &d, true)
+			return r.steered(req, binding, d)
+		}
+	}
 	for patience := r.Clock.Now().Add(unknownWait); ; {
-		d, err := r.judgeInTurn(ctx, req, binding)
+		d, err := r.judgeInTurn(ctx, req, asked)
 		if err != nil {
 			return undecided(req, TimedOut, err)
 		}
@@ -83,26 +98,30 @@ func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.Adm
 	}
 }
 
-// judgeInTurn judges a binding when those before it have been.
-func (r *bindingReviews) judgeInTurn(ctx context.Context, req *admissionv1.AdmissionRequest, binding *corev1.Binding) (fit.Steering, error) {
-	select {
-	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
-	case <-ctx.Done():
-		return fit.Steering{}, errBusy
+// judgeInTurn judges a binding when those before it to the same node have been.
+func (r *bindingReviews) judgeInTurn(ctx context.Context, req *admissionv1.AdmissionRequest, asked fit.Binding) (d fit.Steering, err error) {
+	end, taken := r.turns.take(ctx, asked.Node)
+	if !taken {
+		r.remember(req, &asked, &d, true)
+		return d, errBusy
 	}
-	now := r.Clock.Now()
-	asked := fit.Binding{
-		Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID,
-		Choice: fit.Choice{Node: binding.Target.Name, Before: r.recent.to(binding.Target.Name, now)},
+	defer end()
+	err = r.inSlot(ctx, func() {
+		asked.Before = r.recent.to(asked.Node, r.Clock.Now())
+		d = r.Steer(asked)
+	})
+	if err == nil && d.SendBack {
+		err = r.holdBack(ctx, req, &asked, &d)
 	}
-	asked.NamespaceMode = r.modeOf(binding.Namespace)
-	d := r.Steer(asked)
-	r.holdBack(req, binding, &d)
-	if pod := cmp.Or(d.Pod, binding.UID); pod != "" && !isDryRun(req) {
-		r.recent.judged(asked.Node, pod, !d.SendBack, now)
+	r.remember(req, &asked, &d, err != nil || !d.SendBack)
+	return d, err
+}
+
+// remember tells the bindings that come next what became of this one.
+func (r *bindingReviews) remember(req *admissionv1.AdmissionRequest, asked *fit.Binding, d *fit.Steering, letThrough bool) {
+	if !isDryRun(req) {
+		r.recent.judged(asked.Node, cmp.Or(d.Pod, asked.UID), letThrough, r.Clock.Now())
 	}
-	return d, nil
 }
 
 // pause reports whether ctx leaves time for it.
@@ -117,20 +136,25 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// holdBack lets through what should be sent back but can't be.
-func (r *bindingReviews) holdBack(req *admissionv1.AdmissionRequest, binding *corev1.Binding, d *fit.Steering) {
-	if !d.SendBack {
-		return
-	}
-	if d.Verdict.Severity() <= 0 || d.Mode == policy.Off || d.Pod == "" {
+// holdBack lets through what should be sent back but can't be. It returns an error where ctx is done: then the binding has been
+// let through for want of an answer, and nothing may be done as if it had not.
+func (r *bindingReviews) holdBack(ctx context.Context, req *admissionv1.AdmissionRequest, asked *fit.Binding, d *fit.Steering) error {
+	switch {
+	case ctx.Err() != nil:
+		return errLate
+	case d.Verdict.Severity() <= 0, d.Mode == policy.Off, d.Pod == "":
 		d.Reason = Inconsistent // A sound Steer does not say so.
-	} else {
+	default:
 		d.Reason = r.SendBack(SendBack{
-			Namespace: binding.Namespace, Name: binding.Name, UID: d.Pod, Node: binding.Target.Name,
+			Namespace: asked.Namespace, Name: asked.Name, UID: d.Pod, Node: asked.Node,
 			Request: req.UID, Message: oneLine(d.Message), DryRun: isDryRun(req),
 		})
 	}
 	d.SendBack = d.Reason == ""
+	if ctx.Err() != nil {
+		return errLate
+	}
+	return nil
 }
 
 // bindingOf decodes the binding. The request names the namespace and the pod that count; in the object they may be missing.

@@ -39,6 +39,7 @@ const ConfigurationName = "headroom"
 // What rules ask for.
 var (
 	create         = []admissionregistrationv1.OperationType{admissionregistrationv1.Create}
+	update         = []admissionregistrationv1.OperationType{admissionregistrationv1.Update}
 	createOrUpdate = []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update}
 	anyChange      = []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update, admissionregistrationv1.Delete}
 )
@@ -68,13 +69,16 @@ func podsWebhook(client admissionregistrationv1.WebhookClientConfig) admissionre
 	return w
 }
 
-// workloadsWebhook is about what makes pods from a template. Admins add the resources of their own kinds to its rules.
+// workloadsWebhook is about what makes pods from a template, and about how many it makes: kubectl scale and autoscalers change
+// that through a subresource. Admins add the resources of their own kinds to its rules.
 func workloadsWebhook(client admissionregistrationv1.WebhookClientConfig) admissionregistrationv1.ValidatingWebhook {
 	w := entry(WorkloadsWebhookName, client, workloadChangesPods, notByANode)
 	w.Rules = []admissionregistrationv1.RuleWithOperations{
 		namespaced(appsv1.SchemeGroupVersion, createOrUpdate, "deployments", "statefulsets", "daemonsets", "replicasets"),
 		namespaced(corev1.SchemeGroupVersion, createOrUpdate, "replicationcontrollers", "podtemplates"),
 		namespaced(batchv1.SchemeGroupVersion, createOrUpdate, "jobs", "cronjobs"),
+		namespaced(appsv1.SchemeGroupVersion, update, "deployments/scale", "statefulsets/scale", "replicasets/scale"),
+		namespaced(corev1.SchemeGroupVersion, update, "replicationcontrollers/scale"),
 	}
 	return w
 }

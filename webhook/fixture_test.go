@@ -133,8 +133,14 @@ func dryRun(r *admissionv1.AdmissionReview) { r.Request.DryRun = new(true) }
 // post sends body as the API server does, and returns a response that the API server would take.
 func post(t testing.TB, h http.Handler, body []byte) *admissionv1.AdmissionResponse {
 	t.Helper()
+	return postWithin(t, h, body, "2s")
+}
+
+// postWithin is post with another time that the API server gives.
+func postWithin(t testing.TB, h http.Handler, body []byte, timeout string) *admissionv1.AdmissionResponse {
+	t.Helper()
 	recorder := httptest.NewRecorder()
-	h.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodsPath+"?timeout=2s", bytes.NewReader(body)))
+	h.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodsPath+"?timeout="+timeout, bytes.NewReader(body)))
 	if recorder.Code != http.StatusOK {
 		t.Fatalf("HTTP status %d, want 200: %s", recorder.Code, recorder.Body)
 	}

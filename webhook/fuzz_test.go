@@ -71,10 +71,12 @@ func FuzzHandleWorkload(f *testing.F) {
 		f.Add(kind, deployment, deployment)
 	}
 	f.Add("Deployment", []byte(`{"spec":{"replicas":-1,"template":{"spec":{"volumes":[{"image":{}}]}}}}`), []byte(`null`))
+	f.Add("Scale", []byte(`{"metadata":{"name":"x"},"spec":{"replicas":3}}`), []byte(`{"spec":{"replicas":1}}`))
 	f.Add("Rollout", []byte(`{"metadata":7,"spec":{"template":[]}}`), []byte(`{}`))
 	f.Fuzz(func(t *testing.T, kind string, object, old []byte) {
 		h := NewWorkloads(HandlerOptions{
 			Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { return refuse }),
+			NewestPod: func(corev1.ObjectReference) *corev1.Pod { return aPod() },
 			Templates: func(schema.GroupVersionKind) *workload.Paths {
 				return &workload.Paths{Template: []string{"spec", "template"}, Replicas: []string{"spec", "replicas"}}
 			},
@@ -90,6 +92,9 @@ func FuzzHandleWorkload(f *testing.F) {
 		for _, operation := range []admissionv1.Operation{admissionv1.Create, admissionv1.Update} {
 			r := post(t, h, reviewOfObject(t, &metav1.ObjectMeta{Name: "n"}, gvk, "things", func(r *admissionv1.AdmissionReview) {
 				r.Request.Operation, r.Request.Object.Raw, r.Request.OldObject.Raw = operation, object, old
+				if kind == "Scale" {
+					r.Request.Resource, r.Request.SubResource = metav1.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}, "scale"
+				}
 			}))
 			if !r.Allowed {
 				t.Errorf("a workload was refused: %s", object)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -62,6 +63,12 @@ type HandlerOptions struct {
 	// Templates says where objects of a kind that is not Kubernetes' own have their pod template, nil where nobody knows. It must
 	// not do I/O.
 	Templates func(schema.GroupVersionKind) *workload.Paths
+	// NewestPod returns the pod of a workload that was made last, of those that are not done, nil where it has none. The pod is
+	// shared and is not changed; what keeps it on its node and what was added to debug it is not used. It must not do I/O.
+	NewestPod func(of corev1.ObjectReference) *corev1.Pod
+	// TreatsAlike reports whether the policy in force has the same exceptions for pods of a namespace with these labels and with
+	// those; nil where it has none. It must not do I/O.
+	TreatsAlike func(namespace string, these, those map[string]string) bool
 	// PolicyVersion returns a short text that changes with the policy in force, such as a hash. It must not do I/O.
 	PolicyVersion func() string
 	// Want is told which images lack a size, so that somebody finds it out. It must not block. Dry runs don't call it.
@@ -165,7 +172,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.Metrics.undecided(h.webhook, Unreadable)
 		// Not from the API server, most likely, and so nothing that anybody could fill the log with.
-		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", err.Error())
+		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", oneLine(err.Error()))
 		status := http.StatusBadRequest
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			status = http.StatusRequestEntityTooLarge
@@ -184,7 +191,11 @@ func (h *Handler) answer(ctx context.Context, req *admissionv1.AdmissionRequest,
 	select {
 	case o = <-done:
 	case <-ctx.Done():
-		o = undecided(req, TimedOut, errors.New("no decision in the time that the API server gives"))
+		select {
+		case o = <-done: // Just in time: what was done about it holds.
+		default:
+			o = undecided(req, TimedOut, errors.New("no decision in the time that the API server gives"))
+		}
 	}
 	h.count(req, o)
 	if h.Tell != nil && o.notice != nil && !isDryRun(req) {

@@ -21,7 +21,8 @@ var notByANode = condition("not-by-a-node",
 	`request.operation == 'CREATE' || !('system:nodes' in request.userInfo.?groups.orValue([]))`)
 
 // podChangesImagesOrNode is true for updates that change what a pod pulls or where: its images, its node, or that it may be
-// scheduled from now on.
+// scheduled from now on. What else is of interest of a pod can't change (pull policies, priority class), can only be narrowed
+// behind a gate, or matters when it is made only (the labels, by which exceptions find it).
 var podChangesImagesOrNode = condition("changes-images-or-node",
 	`request.operation != 'UPDATE' || [[object.?spec.orValue({}), oldObject.?spec.orValue({})]].exists(s,`,
 	`['initContainers', 'containers', 'ephemeralContainers'].exists(f,`,
@@ -30,20 +31,30 @@ var podChangesImagesOrNode = condition("changes-images-or-node",
 	`|| s[0].?nodeName != s[1].?nodeName`,
 	`|| (s[0].?schedulingGates.orValue([]).size() == 0 && s[1].?schedulingGates.orValue([]).size() > 0))`)
 
-// workloadChangesPods is true for updates that change the images or the placement of the pods that a workload makes, or that
-// it makes more of them. Kinds other than Kubernetes' own may have any shape: any change outside of metadata and status
-// counts.
+// workloadChangesPods is true for updates that change the images or the placement of the pods that a workload makes, how they
+// are pulled, what may exempt or except the pods, or that it makes more of them. How many run at a time is computed as package
+// workload does. Of a scale nothing else is sent. Kinds other than Kubernetes' own may have any shape: any change outside of
+// metadata and status counts.
 var workloadChangesPods = condition("changes-pods",
-	`request.operation != 'UPDATE' || (request.kind.group in ['', 'apps', 'batch'] ?`,
+	`request.operation != 'UPDATE' || (request.?subResource.orValue('') == 'scale' ?`,
+	`object.?spec.?replicas.orValue(0) > oldObject.?spec.?replicas.orValue(0)`,
+	`: request.kind.group in ['', 'apps', 'batch'] ?`,
 	`[[object, oldObject].map(o, o.?spec.?jobTemplate.or(optional.of(o)))`,
-	`.map(o, o.?template.or(o.?spec.?template).?spec.orValue({}))].exists(s,`,
+	`.map(o, o.?template.or(o.?spec.?template))].exists(t,`,
+	`[t.map(o, o.?metadata.?labels)].exists(l, l[0] != l[1])`,
+	`|| [t.map(o, o.?spec.orValue({}))].exists(s,`,
 	`['initContainers', 'containers'].exists(f,`,
-	`s[0][?f].orValue([]).map(c, c.?image) != s[1][?f].orValue([]).map(c, c.?image))`,
-	`|| s[0].?volumes.orValue([]).map(v, v.?image.?reference) != s[1].?volumes.orValue([]).map(v, v.?image.?reference)`,
-	`|| ['nodeName', 'nodeSelector', 'affinity', 'tolerations', 'os', 'topologySpreadConstraints'].exists(f, s[0][?f] != s[1][?f]))`,
-	`|| [[object, oldObject].map(o, o.?spec.?jobTemplate.or(optional.of(o)).?spec.orValue({}))].exists(s,`,
-	`['replicas', 'parallelism', 'completions'].exists(f, s[0][?f].orValue(0) > s[1][?f].orValue(0)))`,
-	`|| (!object.?spec.?suspend.orValue(false) && oldObject.?spec.?suspend.orValue(false))`,
+	`s[0][?f].orValue([]).map(c, [c.?image, c.?imagePullPolicy]) != s[1][?f].orValue([]).map(c, [c.?image, c.?imagePullPolicy])`,
+	`|| s[0][?f].orValue([]).map(c, c.?ports.orValue([]).filter(p, p.?hostPort.hasValue()))`,
+	`!= s[1][?f].orValue([]).map(c, c.?ports.orValue([]).filter(p, p.?hostPort.hasValue())))`,
+	`|| s[0].?volumes.orValue([]).map(v, v.?image) != s[1].?volumes.orValue([]).map(v, v.?image)`,
+	`|| ['nodeName', 'nodeSelector', 'affinity', 'tolerations', 'os', 'topologySpreadConstraints', 'hostNetwork', 'priorityClassName']`,
+	`.exists(f, s[0][?f] != s[1][?f])))`,
+	`|| [[object, oldObject].map(o, o.?spec.?jobTemplate.or(optional.of(o)).?spec.orValue({}))`,
+	`.map(s, s.?replicas.orValue([s.?parallelism.orValue(1), s.?completions.orValue(s.?parallelism.orValue(1))].min()))]`,
+	`.exists(n, n[0] > n[1])`,
+	`|| [[object, oldObject].map(o, o.?spec.?suspend.orValue(false) || o.?spec.?jobTemplate.?spec.?suspend.orValue(false))]`,
+	`.exists(waits, !waits[0] && waits[1])`,
 	`: [[object, oldObject]].exists(o,`,
 	`o[0].exists(f, !(f in ['metadata', 'status']) && o[0][?f] != o[1][?f])`,
 	`|| o[1].exists(f, !(f in ['metadata', 'status']) && !(f in o[0]))))`)

@@ -16,15 +16,16 @@ import (
 
 // Reasons that arise here and not in package fit: labels and annotations like those.
 const (
-	Unreadable     fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400 or 413
-	UnknownVersion fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
-	Unexpected     fit.Reason = "unexpected-request" // the webhook's rules ask for more than they should
-	UnknownKind    fit.Reason = "unknown-kind"       // of these objects nobody knows where their pod template is
-	Undecodable    fit.Reason = "undecodable"        // the object can't be decoded
-	TimedOut       fit.Reason = "timeout"            // no decision in the time that the API server gives
-	Panicked       fit.Reason = "panic"              // a mistake in the code that decides
-	Inconsistent   fit.Reason = "inconsistent"       // a decision whose action its own mode or verdict does not allow
-	otherReason    fit.Reason = "other"
+	Unreadable      fit.Reason = "unreadable"         // no AdmissionReview with a UID: answered with HTTP 400 or 413
+	UnknownVersion  fit.Reason = "unknown-version"    // an AdmissionReview of a version that is not v1
+	Unexpected      fit.Reason = "unexpected-request" // the webhook's rules ask for more than they should
+	UnknownKind     fit.Reason = "unknown-kind"       // of these objects nobody knows where their pod template is
+	Undecodable     fit.Reason = "undecodable"        // the object can't be decoded
+	UnknownTemplate fit.Reason = "unknown-template"   // what is scaled has no pod that tells what its pods are like
+	TimedOut        fit.Reason = "timeout"            // no decision in the time that the API server gives
+	Panicked        fit.Reason = "panic"              // a mistake in the code that decides
+	Inconsistent    fit.Reason = "inconsistent"       // a decision whose action its own mode or verdict does not allow
+	otherReason     fit.Reason = "other"
 )
 
 // Exemption is why a request was not judged: a label and an annotation.
@@ -178,7 +179,7 @@ func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
 		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages || r == fit.NoReplicas
 	})
-	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
+	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, UnknownTemplate, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
 }
 
 func exemptions() []Exemption {

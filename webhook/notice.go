@@ -11,7 +11,6 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/fit"
@@ -24,7 +23,7 @@ type Notice struct {
 	// APIVersion, Kind, Namespace, Name and UID are the object's. Name is empty where the API server makes it up later.
 	APIVersion, Kind, Namespace, Name string
 	UID                               types.UID
-	// Controller is what made the object, nil for nobody.
+	// Controller is what the object says made it, nil for nobody. Nobody has checked it, or how long its parts are.
 	Controller *metav1.OwnerReference
 	// Operation and SubResource are the request's.
 	Operation   admissionv1.Operation
@@ -38,12 +37,14 @@ type Notice struct {
 	Message string
 }
 
-func noticeOf(req *admissionv1.AdmissionRequest, object metav1.Object, images []imageref.Image, d fit.Decision) *Notice {
+// noticeOf copies the one owner reference, as a pointer to it would hold all of the object's.
+func noticeOf(req *admissionv1.AdmissionRequest, about subject, d fit.Decision) *Notice {
+	object := about.object
 	n := &Notice{
-		APIVersion: schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String(), Kind: req.Kind.Kind,
+		APIVersion: about.kind.GroupVersion().String(), Kind: about.kind.Kind,
 		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(),
-		Controller: metav1.GetControllerOfNoCopy(object), Operation: req.Operation, SubResource: req.SubResource,
-		Action: d.Action, Verdict: d.Verdict, Images: digestOf(images), Message: sentence(d),
+		Controller: metav1.GetControllerOf(object), Operation: req.Operation, SubResource: req.SubResource,
+		Action: d.Action, Verdict: d.Verdict, Images: digestOf(about.images), Message: sentence(d),
 	}
 	// The request names the namespace that counts; in the object it may be missing.
 	if req.Namespace != "" {

@@ -12,6 +12,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
@@ -45,7 +46,7 @@ func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionReque
 	created := req.Operation == admissionv1.Create
 	// The controller that makes a pod would only log the warning, once per replica. Whoever changes one later is somebody else.
 	unread := created && metav1.GetControllerOfNoCopy(pod) != nil
-	decided := h.decided(req, subject{object: pod, images: r.Images, refusable: true, unread: unread}, d)
+	decided := h.decided(req, subject{kind: schema.GroupVersionKind(req.Kind), object: pod, images: r.Images, refusable: true, unread: unread}, d)
 	if h.Admitted != nil && created && decided.response.Allowed && !isDryRun(req) {
 		h.Admitted(pod.UID)
 	}

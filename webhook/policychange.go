@@ -13,6 +13,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
@@ -39,13 +40,25 @@ type policyReviewer struct {
 func (h *policyReviewer) reviewSetting(ctx context.Context, req *admissionv1.AdmissionRequest, until time.Time) outcome {
 	core := req.Resource.Group == "" && req.Resource.Version == "v1" && req.SubResource == ""
 	switch {
-	case core && req.Resource.Resource == "configmaps" && req.Namespace == policy.Namespace && req.Name == policy.ConfigMapName:
+	case core && req.Resource.Resource == "configmaps" && req.Namespace == policy.Namespace && settingName(req) == policy.ConfigMapName:
 		return h.reviewPolicy(ctx, req, until)
 	case core && req.Resource.Resource == "namespaces" && req.Operation != admissionv1.Delete:
 		return h.reviewNamespace(ctx, req, until)
 	default:
 		return unexpected(req)
 	}
+}
+
+// settingName is the object's name. Who deletes a whole collection names none of its objects.
+func settingName(req *admissionv1.AdmissionRequest) string {
+	if req.Name != "" || req.Operation != admissionv1.Delete {
+		return req.Name
+	}
+	var gone metav1.PartialObjectMetadata
+	if err := utiljson.Unmarshal(req.OldObject.Raw, &gone); err != nil {
+		return ""
+	}
+	return gone.Name
 }
 
 // reviewPolicy judges what becomes of the policy.

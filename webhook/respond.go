@@ -8,6 +8,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
@@ -19,6 +20,8 @@ const fallbackMessage = "image storage: the pod's images do not fit on any eligi
 
 // subject is what a decision is about.
 type subject struct {
+	// kind is the object's. The request's may be that of a subresource.
+	kind   schema.GroupVersionKind
 	object metav1.Object
 	// images are those that were judged.
 	images []imageref.Image
@@ -58,7 +61,7 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, about subject, d fi
 	}
 	o := outcome{response: response, decision: &d}
 	if d.Action != fit.Allow {
-		o.notice = noticeOf(req, about.object, about.images, d)
+		o.notice = noticeOf(req, about, d)
 	}
 	return o
 }
@@ -135,8 +138,7 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		d := o.decision
 		h.Metrics.decided(h.webhook, *d)
 		if log := h.Log.V(verbosity(d.Action)); log.Enabled() {
-			log.Info("Judged a request", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID, "action", d.Action,
-				"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)
+			log.Info("Judged a request", append(h.about(req), "action", d.Action, "verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "message", d.Message)...)
 		}
 	case o.steering != nil:
 		h.countBinding(req, o)
@@ -144,16 +146,30 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		h.Metrics.exempted(h.webhook, o.exemption)
 	case o.setting != "":
 		h.Metrics.set(o.setting, o.response.Allowed)
-		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", req.Name, "requestUID", req.UID, "dryRun", isDryRun(req),
+		h.Log.V(1).Info("Judged what an admin set", "setting", o.setting, "name", oneLine(req.Name), "requestUID", req.UID, "dryRun", isDryRun(req),
 			"annotations", o.response.AuditAnnotations)
 	default:
 		h.Metrics.undecided(h.webhook, o.why)
 		if h.webhook == bindingsLabel {
 			h.Metrics.bound(bindingUndecided)
 		}
-		h.Log.Info("Admitted without judging", "webhook", h.webhook, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name, "requestUID", req.UID,
-			"reason", o.why, "detail", o.err.Error())
+		h.Log.V(unjudgedVerbosity(o.why)).Info("Admitted without judging", append(h.about(req), "reason", o.why, "detail", oneLine(o.err.Error()))...)
 	}
+}
+
+// about is what log lines begin with. Not all that comes here has been validated: a binding is asked about before.
+func (h *Handler) about(req *admissionv1.AdmissionRequest) []any {
+	return []any{
+		"webhook", h.webhook, "kind", oneLine(req.Kind.Kind), "namespace", oneLine(req.Namespace), "name", oneLine(req.Name), "requestUID", req.UID,
+	}
+}
+
+// unjudgedVerbosity keeps what happens all the time, such as an autoscaler that wakes something up, out of the log.
+func unjudgedVerbosity(why fit.Reason) int {
+	if why == UnknownTemplate {
+		return 1
+	}
+	return 0
 }
 
 func verbosity(a fit.Action) int {

@@ -120,6 +120,13 @@ func TestAnnotations(t *testing.T) {
 				"modeIgnored": "label headroom.dev/mode=Warn is not followed: the policy's namespaceOverrides are None",
 			},
 		},
+		"pods that wait decide": {
+			decision: fit.Decision{Action: fit.Warn, Verdict: verdict.EvictsPods, Mode: policy.Warn, Waiting: true, Message: "m"},
+			want: map[string]string{
+				"action": "Warn", "verdict": "EvictsPods", "policy": "Warn@v7", "candidates": "possible=0,likely=0,overloaded=0",
+				"waiting": "true", "message": "m",
+			},
+		},
 		"an exception": {
 			decision: fit.Decision{Action: fit.Allow, Verdict: verdict.EvictsPods, Mode: policy.Enforce, Reason: fit.Excepted, Exception: "llm-move", Message: "m"},
 			want: map[string]string{

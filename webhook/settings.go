@@ -36,7 +36,7 @@ const (
 
 // Audit annotations of policy.headroom.dev, besides action and error:
 //
-//	looked      at how many workloads was looked, of how many: "12/41"
+//	looked      at how many workloads was looked, of how many: "12/41"; "0/?" where another change was just being looked at
 //	stricter    how many of those would be refused or warned about that are not so now
 const (
 	lookedKey   = "looked"
@@ -60,7 +60,10 @@ func afterAndBefore[T any](req *admissionv1.AdmissionRequest) (after, before T, 
 // admitted is the answer to a setting that is valid, and what there is to say about it.
 func (h *policyReviewer) admitted(req *admissionv1.AdmissionRequest, setting Setting, notes []string, found fit.WhatIf) outcome {
 	annotations := map[string]string{actionKey: string(fit.Allow)}
-	if found.Total > 0 {
+	switch {
+	case found.Ended == fit.OtherLook:
+		annotations[lookedKey] = "0/?"
+	case found.Total > 0:
 		annotations[lookedKey] = fmt.Sprintf("%d/%d", found.Looked, found.Total)
 		annotations[stricterKey] = strconv.Itoa(len(found.Stricter))
 	}

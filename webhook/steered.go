@@ -17,7 +17,7 @@ import (
 // Why a binding is let through that should be sent back: labels and annotations like the reasons of package fit.
 const (
 	LimitReached fit.Reason = "limit"     // its pod has been sent back often enough
-	NotReady     fit.Reason = "not-ready" // nobody could tell how often it has been, or put a taint on the node
+	NotReady     fit.Reason = "not-ready" // nobody could tell how often it has been, say that it was, or put a taint on the node
 	Busy         fit.Reason = "busy"      // too many nodes get a taint already
 )
 
@@ -84,8 +84,8 @@ func (h *Handler) countBinding(req *admissionv1.AdmissionRequest, o outcome) {
 	}
 	h.Metrics.bound(steeringLabel(d))
 	if log := h.Log.V(verbosity); log.Enabled() {
-		log.Info(said, "namespace", req.Namespace, "name", req.Name, "node", o.response.AuditAnnotations[nodeKey], "requestUID", req.UID,
-			"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "other", d.Other, "message", d.Message)
+		log.Info(said, "namespace", oneLine(req.Namespace), "name", oneLine(req.Name), "node", o.response.AuditAnnotations[nodeKey], "requestUID", req.UID,
+			"verdict", d.Verdict, "mode", d.Mode, "reason", d.Reason, "other", d.Other, "message", oneLine(d.Message))
 	}
 }
 

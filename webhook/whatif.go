@@ -54,10 +54,42 @@ func (r rules) speak(namespace string) bool {
 	return mode.AtLeast(policy.Warn)
 }
 
+// everSpeak reports whether anybody could be told about pods of any namespace, or refused them.
+func (r rules) everSpeak() bool {
+	mode, _ := r.policy.ModeFor(string(policy.Enforce))
+	return mode.AtLeast(policy.Warn)
+}
+
 // whatIf is one look at what a change would do.
 type whatIf struct {
 	before, after rules
 	decide        func(fit.Request, *policy.Policy) fit.Decision
+
+	mu    sync.Mutex // guards found
+	found fit.WhatIf
+}
+
+// count adds one workload that was looked at, or that was not for this reason.
+func (w *whatIf) count(why fit.Reason) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch why {
+	case fit.NotSynced:
+		w.found.Ended = fit.NotRead
+	case fit.NoCandidate:
+		w.found.NoOtherNode++
+	default:
+		w.found.Looked++
+	}
+}
+
+// ended notes why the look does not go on, unless another reason is known.
+func (w *whatIf) ended(why fit.Ending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.found.Ended == "" {
+		w.found.Ended = why
+	}
 }
 
 // look says what would become of the workloads of a namespace, or of all for "", by other rules. It stops when until has come.
@@ -71,6 +103,16 @@ func (h *policyReviewer) look(ctx context.Context, namespace string, before, aft
 	}
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
+	if !after.everSpeak() {
+		return fit.WhatIf{}
+	}
+	// Even to list what runs takes a while where that is much.
+	select {
+	case h.looking <- struct{}{}:
+		defer func() { <-h.looking }()
+	case <-ctx.Done():
+		return fit.WhatIf{Namespace: namespace, Ended: fit.OtherLook}
+	}
 	workloads := slices.DeleteFunc(h.cluster.Workloads(namespace), func(w Workload) bool {
 		_, exempt := after.policy.Exempt(w.Namespace, w.Pod.Spec.PriorityClassName)
 		return exempt || neverJudged(w.Namespace)
@@ -79,30 +121,17 @@ func (h *policyReviewer) look(ctx context.Context, namespace string, before, aft
 		return fit.WhatIf{}
 	}
 	inOrder(workloads)
-	found := fit.WhatIf{Namespace: namespace, Total: len(workloads)}
-	select {
-	case h.looking <- struct{}{}:
-		defer func() { <-h.looking }()
-	case <-ctx.Done():
-		return found
-	}
 	w := whatIf{before: before, after: after, decide: h.cluster.Freeze()}
+	w.found = fit.WhatIf{Namespace: namespace, Total: len(workloads)}
 	changes := make([]*fit.Change, len(workloads))
-	var looked atomic.Int64
-	h.inParallel(len(workloads), func() bool { return !h.Clock.Now().Before(until) || ctx.Err() != nil }, func(i int) {
-		change, known := w.of(&workloads[i])
-		if known {
-			changes[i] = change
-			looked.Add(1)
-		}
-	})
-	found.Looked = int(looked.Load())
+	late := func() bool { return !h.Clock.Now().Before(until) || ctx.Err() != nil }
+	h.inParallel(len(workloads), &w, late, func(i int) { changes[i] = w.of(&workloads[i]) })
 	for _, change := range changes {
 		if change != nil {
-			found.Stricter = append(found.Stricter, *change)
+			w.found.Stricter = append(w.found.Stricter, *change)
 		}
 	}
-	return found
+	return w.found
 }
 
 // inOrder sorts by what is worth most: a template of each workload before the second of any, and those with many pods first.
@@ -119,42 +148,50 @@ func inOrder(workloads []Workload) {
 	slices.SortStableFunc(workloads, func(a, b Workload) int { return cmp.Compare(rank[a.Pod], rank[b.Pod]) })
 }
 
-// of returns what would change for a workload, nil for nothing that gets stricter, and whether enough is known to say so.
-func (w *whatIf) of(workload *Workload) (change *fit.Change, known bool) {
+// of returns what would change for a workload, nil for nothing that gets stricter or that is known, and counts it.
+func (w *whatIf) of(workload *Workload) *fit.Change {
+	change, why := w.changeOf(workload)
+	w.count(why)
+	return change
+}
+
+// changeOf also returns why nothing is known, if that is so.
+func (w *whatIf) changeOf(workload *Workload) (*fit.Change, fit.Reason) {
 	if !w.after.speak(workload.Namespace) {
-		return nil, true
+		return nil, ""
 	}
 	r := requestFor(workload)
 	r.NamespaceMode = w.after.mode(workload.Namespace)
 	after := w.decide(r, w.after.policy)
-	if after.Reason == fit.NotSynced {
-		return nil, false
+	if after.Reason == fit.NotSynced || after.Reason == fit.NoCandidate {
+		return nil, after.Reason
 	}
 	action := heldToMode(after, true)
 	if action == fit.Allow {
-		return nil, true
+		return nil, ""
 	}
 	r.NamespaceMode = w.before.mode(workload.Namespace)
 	if before := w.decide(r, w.before.policy); !action.StricterThan(heldToMode(before, true)) {
-		return nil, true
+		return nil, ""
 	}
 	return &fit.Change{
 		Kind: workload.Kind, Namespace: workload.Namespace, Name: workload.Name, Pods: workload.Pods,
 		Action: action, Message: sentence(after),
-	}, true
+	}, ""
 }
 
-// requestFor is about a pod of the workload that is created again and comes to another node.
+// requestFor is about a pod of the workload that is created again and comes to another node. Who debugs a pod changes nothing
+// of its template.
 func requestFor(workload *Workload) fit.Request {
 	pod := *workload.Pod
-	pod.UID, pod.Spec.NodeName = "", ""
+	pod.UID, pod.Spec.NodeName, pod.Spec.EphemeralContainers = "", "", nil
 	r := fit.RequestOf(&pod)
 	r.NotOn = workload.Nodes
 	return r
 }
 
-// inParallel calls f with 0 to n-1, in about that order, until over says so. A panic ends one of its goroutines and is counted.
-func (h *policyReviewer) inParallel(n int, over func() bool, f func(i int)) {
+// inParallel calls f with 0 to n-1, in about that order, until late says so. A panic ends one of its goroutines and is counted.
+func (h *policyReviewer) inParallel(n int, w *whatIf, late func() bool, f func(i int)) {
 	var next atomic.Int64
 	var working sync.WaitGroup
 	for range min(n, max(1, runtime.GOMAXPROCS(0)/2)) {
@@ -162,9 +199,14 @@ func (h *policyReviewer) inParallel(n int, over func() bool, f func(i int)) {
 			defer func() {
 				if p := recover(); p != nil {
 					h.panicked(p)
+					w.ended(fit.BrokeDown)
 				}
 			}()
-			for i := int(next.Add(1) - 1); i < n && !over(); i = int(next.Add(1) - 1) {
+			for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
+				if late() {
+					w.ended(fit.TimeUp)
+					return
+				}
 				f(i)
 			}
 		})

@@ -26,7 +26,10 @@ func NewWorkloads(o HandlerOptions) *Handler {
 // reviewWorkload judges the pods that a workload would make. It warns, and never refuses: they are judged when they come.
 func (h *Handler) reviewWorkload(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome {
 	changes := req.Operation == admissionv1.Update
-	if !changes && req.Operation != admissionv1.Create || req.SubResource != "" {
+	switch {
+	case changes && req.SubResource == scaleSubresource:
+		return h.reviewScale(ctx, req, waitUntil)
+	case !changes && req.Operation != admissionv1.Create, req.SubResource != "":
 		return unexpected(req)
 	}
 	kind := schema.GroupVersionKind(req.Kind)
@@ -41,15 +44,20 @@ func (h *Handler) reviewWorkload(ctx context.Context, req *admissionv1.Admission
 	case err != nil:
 		return undecided(req, Undecodable, fmt.Errorf("the %s can't be decoded: %w", kind.Kind, err))
 	}
-	if changes {
-		// What it was before may have had no template, or be none of ours to read: then all of it is new.
-		if old, err := workload.Decode(kind, req.OldObject.Raw, custom); err == nil && !w.Changed(old) {
-			return exempt(req, Unchanged)
-		}
-	}
 	if req.Namespace != "" {
 		w.Meta.Namespace = req.Namespace
 	}
+	if changes {
+		// What it was before may have had no template, or be none of ours to read: then all of it is new.
+		if old, err := workload.Decode(kind, req.OldObject.Raw, custom); err == nil && h.unchanged(w, old) {
+			return exempt(req, Unchanged)
+		}
+	}
+	return h.judgeWorkload(ctx, req, kind, w, waitUntil)
+}
+
+// judgeWorkload judges the pods that w, of this kind, would make.
+func (h *Handler) judgeWorkload(ctx context.Context, req *admissionv1.AdmissionRequest, kind schema.GroupVersionKind, w *workload.Workload, waitUntil time.Time) outcome {
 	r := w.Request()
 	r.NamespaceMode = h.modeOf(w.Meta.Namespace)
 	// What a controller made, a ReplicaSet of a Deployment, say, was warned about with what that was made from.
@@ -61,7 +69,13 @@ func (h *Handler) reviewWorkload(ctx context.Context, req *admissionv1.Admission
 	if err != nil {
 		return undecided(req, TimedOut, err)
 	}
-	return h.decided(req, subject{object: &w.Meta, images: r.Images, unread: made}, d)
+	return h.decided(req, subject{kind: kind, object: &w.Meta, images: r.Images, unread: made}, d)
+}
+
+// unchanged reports whether an update is of no interest here.
+func (h *Handler) unchanged(w, old *workload.Workload) bool {
+	these, those := w.Template.Labels, old.Template.Labels
+	return !w.Changed(old) && (h.TreatsAlike == nil || h.TreatsAlike(w.Meta.Namespace, these, those))
 }
 
 func (h *Handler) pathsOf(kind schema.GroupVersionKind) *workload.Paths {

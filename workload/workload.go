@@ -62,6 +62,15 @@ func Decode(kind schema.GroupVersionKind, object []byte, custom *Paths) (*Worklo
 	return w, nil
 }
 
+// OfPod is what can be told of a workload by a pod that it made: the template is what that pod is without its node and without
+// what was added to debug it. Nothing of pod is changed.
+func OfPod(kind string, meta metav1.ObjectMeta, replicas int, pod *corev1.Pod) *Workload {
+	w := &Workload{Kind: kind, Meta: meta, Replicas: max(replicas, 0), Path: "spec.template"}
+	w.Template.Labels, w.Template.Spec = pod.Labels, pod.Spec
+	w.Template.Spec.NodeName, w.Template.Spec.EphemeralContainers = "", nil
+	return w
+}
+
 // Name is the object's name, or what the API server will begin it with.
 func (w *Workload) Name() string {
 	if w.Meta.Name == "" {
@@ -72,10 +81,7 @@ func (w *Workload) Name() string {
 
 // Request is the question about its pods. Their namespace is the object's.
 func (w *Workload) Request() fit.Request {
-	pod := &corev1.Pod{ObjectMeta: w.Template.ObjectMeta, Spec: w.Template.Spec}
-	// No pod is judged that may be there already, whatever the template's metadata says.
-	pod.Namespace, pod.Name, pod.UID = w.Meta.Namespace, w.Name(), ""
-	r := fit.RequestOfTemplate(pod, fit.Workload{Kind: w.Kind, Replicas: w.Replicas, EveryNode: w.EveryNode})
+	r := fit.RequestOfTemplate(w.pod(), fit.Workload{Kind: w.Kind, Replicas: w.Replicas, EveryNode: w.EveryNode})
 	for i := range r.Images {
 		for j, field := range r.Images[i].From {
 			r.Images[i].From[j] = w.Path + "." + field
@@ -85,4 +91,11 @@ func (w *Workload) Request() fit.Request {
 		r.Invalid[i].Field = w.Path + "." + r.Invalid[i].Field
 	}
 	return r
+}
+
+// pod is one of its pods before it is made: none that may be there already, whatever the template's metadata says.
+func (w *Workload) pod() *corev1.Pod {
+	pod := &corev1.Pod{ObjectMeta: w.Template.ObjectMeta, Spec: w.Template.Spec}
+	pod.Namespace, pod.Name, pod.UID = w.Meta.Namespace, w.Name(), ""
+	return pod
 }

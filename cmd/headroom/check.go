@@ -125,6 +125,9 @@ func checkPods(cluster *liveCluster, pods []podSource) (report checkReport, over
 		for _, image := range decision.Invalid {
 			invalid = append(invalid, fmt.Errorf("%s %s/%s: %s: %w", p.kind, p.namespace, p.name, image.Field, image.Err))
 		}
+		if decision.LeftOut > 0 {
+			invalid = append(invalid, fmt.Errorf("%s %s/%s: it has too many images: %d of them are not looked at", p.kind, p.namespace, p.name, decision.LeftOut))
+		}
 		report.Results = append(report.Results, checkResult{
 			Kind: p.kind, Namespace: p.namespace, Name: p.name,
 			Verdict: decision.Verdict, Action: decision.Action,

@@ -26,7 +26,7 @@ const leaseTimeout = 5 * time.Second
 // addSteering makes what sends bindings back, on every replica, and what takes
 // the taints away again: old ones on the replica that leads, its own on each
 // that ends.
-func (p *parts) addSteering(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, events controller.EventSink) error {
+func (p *parts) addSteering(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, events *controller.Events) error {
 	p.taints = controller.NewNodeTaints(client, controller.NodeTaintsOptions{
 		Policy: p.policy.Policy, Metrics: controller.NewSteeringMetrics(metrics.Registry), Log: log,
 	})
@@ -53,7 +53,8 @@ func (p *parts) addSteering(o *serveOptions, log logr.Logger, config *rest.Confi
 // bindings is what the webhook for bindings works with.
 func (p *parts) bindings() webhook.Bindings {
 	return webhook.Bindings{
-		Steer: p.evaluator().Steer,
+		Unsteered: p.evaluator().Unsteered,
+		Steer:     p.evaluator().Steer,
 		SendBack: func(b webhook.SendBack) fit.Reason {
 			switch p.steering.SendBack(controller.SendBack(b)) {
 			case controller.SendBackAgreed:

@@ -106,6 +106,10 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 		Evaluator:     p.evaluator(),
 		NamespaceMode: p.namespaces.Mode,
 		Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(p.policy.Policy(), kind) },
+		NewestPod:     p.informers.NewestPod,
+		TreatsAlike: func(namespace string, these, those map[string]string) bool {
+			return p.policy.Policy().TreatsAlike(namespace, these, those, time.Now())
+		},
 		PolicyVersion: func() string { return p.policy.State().Version },
 		Admitted:      p.delay.Admitted,
 		Limits:        webhook.NewLimits(),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/imagesize"
@@ -95,6 +96,8 @@ type podRow struct {
 	w    *World
 	row  ledger.Pod
 	spec corev1.PodSpec
+	// ahead of the world's clock it was created.
+	ahead time.Duration
 }
 
 // PodOption changes a pod before it is written.
@@ -105,6 +108,18 @@ func On(node string) PodOption { return func(p *podRow) { p.row.NodeName = node 
 
 // Nominated is the scheduler's plan for the pod.
 func Nominated(node string) PodOption { return func(p *podRow) { p.row.NominatedNodeName = node } }
+
+// Created says how long after the world's time the pod was created; it is now otherwise.
+func Created(ahead time.Duration) PodOption { return func(p *podRow) { p.ahead = ahead } }
+
+// Asks makes the pod's containers request thousandths of a core.
+func Asks(milliCPU int64) PodOption {
+	return func(p *podRow) {
+		p.spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU: *resource.NewMilliQuantity(milliCPU, resource.DecimalSI),
+		}}}}
+	}
+}
 
 // In puts the pod into another namespace than "team".
 func In(namespace string) PodOption { return func(p *podRow) { p.row.Namespace = namespace } }

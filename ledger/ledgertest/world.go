@@ -122,7 +122,7 @@ func (w *World) Pod(name string, options ...PodOption) {
 		option(p)
 	}
 	if p.row.NodeName == "" {
-		p.row.Placement = placement.Of(&p.spec)
+		p.row.Placement, p.row.CreatedUnixSeconds = placement.Of(&p.spec), w.Now.Add(p.ahead).Unix()
 	}
 	w.Ledger.SetPod(p.row, w.Now)
 }

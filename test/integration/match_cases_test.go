@@ -66,11 +66,17 @@ func workloadMatches() map[string]matchCase {
 		for what, change := range map[string]struct{ patch, want string }{
 			"an image":              {`{"spec":{"containers":[{"name":"main","image":"example.com/big:1"}]}}`, want},
 			"an init container":     {`{"spec":{"initContainers":[{"name":"first","image":"example.com/big:1"}]}}`, want},
+			"a pull policy":         {`{"spec":{"containers":[{"name":"main","image":"example.com/small:1","imagePullPolicy":"Never"}]}}`, want},
 			"an image volume":       {`{"spec":{"volumes":[{"name":"v","image":{"reference":"example.com/big:1"}}]}}`, want},
 			"another volume":        {`{"spec":{"volumes":[{"name":"v","emptyDir":{}}]}}`, want},
 			"a node selector":       {`{"spec":{"nodeSelector":{"disk":"large"}}}`, want},
 			"a toleration":          {`{"spec":{"tolerations":[{"operator":"Exists"}]}}`, want},
 			"the operating system":  {`{"spec":{"os":{"name":"linux"}}}`, want},
+			"a priority class":      {`{"spec":{"priorityClassName":"system-cluster-critical"}}`, want},
+			"the node's network":    {`{"spec":{"hostNetwork":true}}`, want},
+			"a port of the node":    {`{"spec":{"containers":[{"name":"main","image":"example.com/small:1","ports":[{"containerPort":80,"hostPort":80}]}]}}`, want},
+			"a port":                {`{"spec":{"containers":[{"name":"main","image":"example.com/small:1","ports":[{"containerPort":80}]}]}}`, ""},
+			"a label of its pods":   {`{"metadata":{"labels":{"team":"b"}}}`, want},
 			"a variable":            {`{"spec":{"containers":[{"name":"main","image":"example.com/small:1","env":[{"name":"A","value":"b"}]}]}}`, ""},
 			"a restart":             {`{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}}}`, ""},
 			"spread over the zones": {`{"spec":{"topologySpreadConstraints":[{"maxSkew":1,"topologyKey":"zone","whenUnsatisfiable":"ScheduleAnyway"}]}}`, want},
@@ -83,12 +89,33 @@ func workloadMatches() map[string]matchCase {
 		on := "patch -n match " + kind + " " + kind
 		cases[kind+": more replicas"] = matchCase{kubectl: on, patch: `{"spec":{"replicas":3}}`, want: "workloads UPDATE " + kind + "s"}
 		cases[kind+": a status"] = matchCase{kubectl: on + " --subresource=status", patch: `{"status":{"observedGeneration":1}}`}
+		cases[kind+": scaled up"] = matchCase{kubectl: "scale -n match " + kind + " " + kind + " --replicas=3", want: "workloads UPDATE " + kind + "s/scale"}
+		cases[kind+": scaled to what it is"] = matchCase{kubectl: "scale -n match " + kind + " " + kind + " --replicas=0"}
+	}
+	cases["deployment: scaled down"] = matchCase{kubectl: "scale -n match deployment two --replicas=1"}
+	cases["deployment: scaled from two"] = matchCase{kubectl: "scale -n match deployment two --replicas=3", want: "workloads UPDATE deployments/scale"}
+	cases["deployment: scaled by an autoscaler"] = matchCase{
+		kubectl: "scale -n match deployment two --replicas=3 --as=system:serviceaccount:kube-system:horizontal-pod-autoscaler --as-group=system:masters",
+		want:    "workloads UPDATE deployments/scale",
 	}
 	for _, kind := range []string{"job", "cronjob"} {
 		on := "patch -n match " + kind + " " + kind
 		cases[kind+": no longer suspended"] = matchCase{kubectl: on, patch: `{"spec":{"suspend":false}}`, want: "workloads UPDATE " + kind + "s"}
 	}
-	cases["job: more at a time"] = matchCase{kubectl: "patch -n match job/job", patch: `{"spec":{"parallelism":3}}`, want: "workloads UPDATE jobs"}
+	for what, change := range map[string]matchCase{
+		"no longer suspended in its jobs": {kubectl: "waiting", patch: `{"spec":{"jobTemplate":{"spec":{"suspend":false}}}}`, want: "workloads UPDATE cronjobs"},
+		"not suspended one level up":      {kubectl: "cronjob", patch: `{"spec":{"jobTemplate":{"spec":{"suspend":false}}}}`},
+		"any number may succeed":          {kubectl: "waiting", patch: `{"spec":{"jobTemplate":{"spec":{"completions":null}}}}`, want: "workloads UPDATE cronjobs"},
+		"more may succeed":                {kubectl: "waiting", patch: `{"spec":{"jobTemplate":{"spec":{"completions":3}}}}`, want: "workloads UPDATE cronjobs"},
+		"fewer may succeed":               {kubectl: "waiting", patch: `{"spec":{"jobTemplate":{"spec":{"completions":1}}}}`},
+		"more than run at a time":         {kubectl: "waiting", patch: `{"spec":{"jobTemplate":{"spec":{"parallelism":2,"completions":9}}}}`},
+		"one at a time":                   {kubectl: "waiting", patch: `{"spec":{"jobTemplate":{"spec":{"parallelism":null}}}}`},
+	} {
+		change.kubectl = "patch -n match cronjob " + change.kubectl
+		cases["cronjob: "+what] = change
+	}
+	cases["job: more at a time"] = matchCase{kubectl: "patch -n match job/three", patch: `{"spec":{"parallelism":3}}`, want: "workloads UPDATE jobs"}
+	cases["job: more at a time than have to succeed"] = matchCase{kubectl: "patch -n match job/job", patch: `{"spec":{"parallelism":3}}`}
 	cases["job: fewer at a time"] = matchCase{kubectl: "patch -n match job/job", patch: `{"spec":{"parallelism":0}}`}
 	cases["job: a label of its own"] = matchCase{kubectl: "patch -n match job/job", patch: `{"metadata":{"labels":{"a":"b"}}}`}
 	for name, args := range map[string]string{

@@ -62,6 +62,10 @@ func matrixObjects() []string {
 		podYAML("waiting", simnode.PauseImage, "", ", schedulerName: nobody"),
 	}
 	for resource := range kinds {
+		switch resource {
+		case "deployments.apps", "statefulsets.apps", "replicasets.apps", "replicationcontrollers":
+			all = append(all, workloadOf(resource, "big", "example.com/big:1", 1))
+		}
 		all = append(all, workloadOf(resource, "used", simnode.PauseImage, 1))
 		if resource != "daemonsets.apps" && resource != "podtemplates" {
 			all = append(all, workloadOf(resource, "idle", "example.com/big:1", 0))

@@ -21,6 +21,8 @@ type matrixRow struct {
 	exempt, verdict string
 	// warn is what is said in mode Warn and enforce in mode Enforce, "" for nothing.
 	warn, enforce string
+	// undecided is set where nobody knows what the pods are like.
+	undecided bool
 	// invalid is what the API server itself says, in any mode, where it does not take the request.
 	invalid string
 }
@@ -143,8 +145,17 @@ func workloadRows() map[string]matrixRow {
 		case "jobs.batch", "cronjobs.batch":
 			rows[kind+": no longer suspended"] = bigTemplate(on("idle", `{"spec":{"suspend":false}}`))
 		}
+		switch resource {
+		case "deployments.apps", "statefulsets.apps", "replicasets.apps", "replicationcontrollers":
+			scale := func(name string, replicas int) request {
+				return request{resource: resource, subresource: "scale", name: name, patch: fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)}
+			}
+			rows[kind+": scaled up, of an image that no node has room for"] = bigTemplate(scale("big", 3))
+			rows[kind+": scaled up, of an image that all nodes have"] = fitting("workloads", scale("used", 3))
+			rows[kind+": scaled up from nothing"] = matrixRow{request: scale("idle", 3), webhook: "workloads", undecided: true}
+			rows[kind+": scaled down"] = matrixRow{request: scale("big", 0)}
+		}
 		if resource == "deployments.apps" {
-			rows[kind+": scaled without its template being sent"] = matrixRow{request: request{resource: resource, subresource: "scale", name: "idle", patch: `{"spec":{"replicas":3}}`}}
 			rows[kind+": its status changes"] = matrixRow{request: request{resource: resource, subresource: "status", name: "used", patch: `{"status":{"observedGeneration":9}}`}}
 		}
 	}

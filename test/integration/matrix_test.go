@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/test/serve"
 )
@@ -53,7 +54,7 @@ func TestEveryKindOperationModeAndLabel(t *testing.T) {
 	kubectl(t, "label", "namespace", "matrix-enforce", "headroom.dev/mode=Enforce")
 	awaitWebhook(t, p)
 	eventually(t, 30*time.Second, "the pods of all workloads are there and known", func() bool {
-		return p.Metric(t, "headroom_ledger_synced") == 1
+		return p.Metric(t, "headroom_ledger_synced") == 1 && scalablePods(t, namespaces[:])
 	})
 
 	rows := podRows(t)
@@ -91,6 +92,18 @@ func TestEveryKindOperationModeAndLabel(t *testing.T) {
 	}
 }
 
+// scalablePods reports whether what can be scaled has its pods, by which it is judged then.
+func scalablePods(t *testing.T, namespaces []string) bool {
+	t.Helper()
+	const selector = "app in (Deployment-big,StatefulSet-big,ReplicaSet-big,ReplicationController-big,Deployment-used,StatefulSet-used,ReplicaSet-used,ReplicationController-used)"
+	for _, ns := range namespaces {
+		if pods, err := shared.client.CoreV1().Pods(ns).List(t.Context(), metav1.ListOptions{LabelSelector: selector}); err != nil || len(pods.Items) < 8 {
+			return false
+		}
+	}
+	return true
+}
+
 // withRollouts makes a kind of one's own, of which a Headroom that is registered is asked, until the test ends.
 func withRollouts(t *testing.T) {
 	t.Helper()
@@ -104,7 +117,7 @@ func withRollouts(t *testing.T) {
 
 func askedOfAny(t *testing.T, p *serve.Process) float64 {
 	t.Helper()
-	return asked(t, p) + p.Metric(t, "headroom_steering_bindings_total")
+	return asked(t, p) + p.Metric(t, "headroom_steering_bindings_total") + p.Metric(t, "headroom_admission_undecided_total", "reason=unknown-template")
 }
 
 // askAll asks for each row, some at a time, and returns the names of the requests.
@@ -164,6 +177,8 @@ func wanted(row matrixRow, mode, policyMode string) outcome {
 		return outcome{}
 	case row.exempt == "mirror", row.exempt == "unchanged": // before the policy is asked
 		return outcome{Webhook: row.webhook, Action: "Allow", Exempt: row.exempt}
+	case row.undecided:
+		return outcome{Webhook: row.webhook, Action: "Allow"}
 	case row.webhook == "bindings" && mode != "Enforce": // where steering is on by itself
 		return outcome{Webhook: row.webhook, Action: "Allow", Exempt: "off", Verdict: "Unknown", Mode: mode}
 	case policyMode == "Off":

@@ -10,8 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/test/simnode"
 )
@@ -21,6 +23,9 @@ var terminalCommands = []string{
 	"apply -f testdata/terminal.yaml",
 	"apply -f testdata/terminal.yaml",
 	"scale deployment/web --replicas=4",
+	"scale deployment/held --replicas=3",
+	"scale deployment/held --replicas=2",
+	"scale deployment/held --replicas=3 --dry-run=server",
 	"rollout restart deployment/web",
 	"annotate deployment/web team=a",
 	"set image deployment/web main=example.com/huge:1",
@@ -49,9 +54,15 @@ func TestWhatTerminalsShow(t *testing.T) {
 			for _, name := range []string{"terminal-1", "terminal-2"} {
 				startNode(t, simnode.NodeSpec{Name: name, Config: tenGi(), Taints: []corev1.Taint{{Key: "test", Value: "terminal", Effect: corev1.TaintEffectNoSchedule}}})
 			}
-			p := startHeadroom(t)
 			ns := "terminal-" + strings.ToLower(mode)
 			namespace(t, ns)
+			// What has a pod already, of an image that none could be made of later.
+			create(t, ns, workloadOf("deployments.apps", "held", "example.com/big:1", 1))
+			eventually(t, 10*time.Second, "its pod is there", func() bool {
+				pods, err := shared.client.CoreV1().Pods(ns).List(t.Context(), metav1.ListOptions{})
+				return err == nil && len(pods.Items) == 1
+			})
+			p := startHeadroom(t)
 			awaitWebhook(t, p)
 			create(t, ns, podYAML("placed", simnode.PauseImage, "", ", nodeName: terminal-1"))
 			kubectl(t, "wait", "pod/placed", "-n", ns, "--for=condition=Ready", "--timeout=30s")

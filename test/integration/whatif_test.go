@@ -4,14 +4,18 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/headroom-dev/headroom/test/serve"
 	"github.com/headroom-dev/headroom/test/simnode"
@@ -83,6 +87,25 @@ func awaitPolicyWebhook(t *testing.T, p *serve.Process) {
 	})
 }
 
+// deleteAllConfigMaps asks for the deletion of the collection, without it, and returns the warnings as kubectl writes them.
+func deleteAllConfigMaps(t *testing.T, namespace string) []string {
+	t.Helper()
+	config, err := shared.plane.RESTConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var warned bytes.Buffer
+	config.WarningHandler = rest.NewWarningWriter(&warned, rest.WarningWriterOptions{})
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.CoreV1().ConfigMaps(namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}}, metav1.ListOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(warned.String(), "\n"), "\n")
+}
+
 // TestWhatAChangeWouldDo is about the words: every one of them is in a golden file.
 func TestWhatAChangeWouldDo(t *testing.T) {
 	quiet(t)
@@ -124,6 +147,9 @@ func TestWhatAChangeWouldDo(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, "what-if-delete.txt", said(stdout, stderr))
+		if got, want := deleteAllConfigMaps(t, "headroom-system"), strings.Split(strings.TrimSuffix(stderr, "\n"), "\n"); !slices.Equal(got, want) {
+			t.Errorf("deleting all at once says %q, want as for the one: %q", got, want)
+		}
 	})
 	t.Run("the audit log tells it to programs", func(t *testing.T) {
 		applyPolicy(t, policyText("mode: Enforce"), dryRunServer)
