@@ -97,6 +97,12 @@ func (s *PolicySource) Start(ctx context.Context) error {
 // Policy returns the policy in force. It is shared and must not be changed.
 func (s *PolicySource) Policy() *policy.Policy { return s.inForce.Load().policy }
 
+// InForce returns the policy in force and what it was read from.
+func (s *PolicySource) InForce() PolicyInForce {
+	now := s.inForce.Load()
+	return PolicyInForce{Policy: now.policy, Text: now.text, Version: now.state.Version}
+}
+
 // State says where the policy in force comes from, and whether the ConfigMap's text is valid.
 func (s *PolicySource) State() PolicyState { return s.inForce.Load().state }
 
@@ -138,7 +144,7 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 		return
 	}
 	s.counts.Valid++
-	now := &loaded{policy: p, state: PolicyState{
+	now := &loaded{policy: p, text: c.Data[policy.ConfigMapKey], state: PolicyState{
 		Source: PolicyConfigMap, Valid: true, Version: versionOf(c), ResourceVersion: c.ResourceVersion,
 	}}
 	s.inForce.Store(now)
@@ -154,7 +160,7 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 // invalid keeps what is in force, or falls to Audit where nothing valid ever was.
 func (s *PolicySource) invalid(c *corev1.ConfigMap, before *loaded, err error) {
 	sentence := oneLine(err.Error(), maxEventMessage)
-	now := &loaded{policy: before.policy, state: before.state}
+	now := &loaded{policy: before.policy, text: before.text, state: before.state}
 	stays := "the last valid policy stays in force"
 	switch before.state.Source {
 	case PolicyPending, PolicyFallback:

@@ -56,6 +56,14 @@ type PolicyLoads struct {
 type loaded struct {
 	policy *policy.Policy
 	state  PolicyState
+	text   string // empty for the defaults
+}
+
+// PolicyInForce is a policy with what it was read from.
+type PolicyInForce struct {
+	Policy *policy.Policy
+	// Text is the YAML, empty where Version says that it is none.
+	Text, Version string
 }
 
 func defaults() *loaded {

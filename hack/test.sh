@@ -23,10 +23,10 @@ kustomize_bin="$(go run ./hack/lab/cmd/lab build --nodes=false)/kubectl"
 
 step "unit tests, race detector"
 mapfile -t packages < <(go list ./... | grep -vE '/test/(e2e|integration)$')
-go test -race -shuffle=on -timeout 20m "${packages[@]}"
+go test -race -shuffle=on -timeout 30m "${packages[@]}"
 
 step "real API server, simulated nodes"
-go test -race -timeout 20m ./test/integration
+go test -race -timeout 30m ./test/integration
 
 # Two control planes with nodes of their own, each for half of the time: mostly, tests wait for kubelets.
 step "real nodes, in two halves side by side; this one, and after it the other"

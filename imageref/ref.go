@@ -69,6 +69,23 @@ func explain(s string, err error) error {
 // String returns the canonical name, such as "docker.io/library/nginx:latest"; "" for the zero Ref.
 func (r Ref) String() string { return r.canonical }
 
+// MarshalText implements [encoding.TextMarshaler]: it is String.
+func (r Ref) MarshalText() ([]byte, error) { return []byte(r.canonical), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]: it is Parse, but that no text is the zero Ref.
+func (r *Ref) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*r = Ref{}
+		return nil
+	}
+	parsed, err := Parse(string(text))
+	if err != nil {
+		return err
+	}
+	*r = parsed
+	return nil
+}
+
 // IsZero reports whether r is no image.
 func (r Ref) IsZero() bool { return r.canonical == "" }
 

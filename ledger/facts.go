@@ -32,6 +32,8 @@ type facts struct {
 	pulling []imageref.Ref
 	// had are images of pods that are done, or gone a short while ago, that may be there.
 	had []*PodImage
+	// gone are the latter.
+	gone []*Pod
 	// holdings are made when they are first asked for.
 	holdings atomic.Pointer[holdings]
 }
@@ -53,41 +55,61 @@ func newFacts(n *nodeState) *facts {
 		return cmp.Or(strings.Compare(a.pod.Namespace, b.pod.Namespace), strings.Compare(a.pod.Name, b.pod.Name), cmp.Compare(a.pod.UID, b.pod.UID))
 	})
 	for _, p := range states {
-		f.pods = append(f.pods, p.pod)
-		if !p.pod.Finished {
-			requests := p.pod.Requests
-			requests.Pods = 1
-			f.requests = f.requests.Plus(requests)
-		}
-		for i := range p.pod.Images {
-			image := &p.pod.Images[i]
-			how := use{running: !p.pod.Finished, pulled: !p.pod.Finished && image.Pulled, had: p.pod.Finished && image.Pulled}
-			f.use(image.Ref, how)
-			f.use(image.ImageID, how)
-			if how.had {
-				f.had = append(f.had, image)
-			}
-		}
+		f.add(p.pod)
 	}
 	for _, p := range n.gone {
-		for i := range p.pod.Images {
-			f.use(p.pod.Images[i].Ref, use{had: true})
-			f.use(p.pod.Images[i].ImageID, use{had: true})
-			f.had = append(f.had, &p.pod.Images[i])
+		f.addGone(p.pod)
+	}
+	f.index(n)
+	f.setClaims(claimsOf(n, f, append(states, n.gone...)))
+	return f
+}
+
+// add takes in a pod that is bound.
+func (f *facts) add(pod *Pod) {
+	f.pods = append(f.pods, pod)
+	if !pod.Finished {
+		requests := pod.Requests
+		requests.Pods = 1
+		f.requests = f.requests.Plus(requests)
+	}
+	for i := range pod.Images {
+		image := &pod.Images[i]
+		how := use{running: !pod.Finished, pulled: !pod.Finished && image.Pulled, had: pod.Finished && image.Pulled}
+		f.use(image.Ref, how)
+		f.use(image.ImageID, how)
+		if how.had {
+			f.had = append(f.had, image)
 		}
 	}
+}
+
+// addGone takes in a pod that has been deleted.
+func (f *facts) addGone(pod *Pod) {
+	f.gone = append(f.gone, pod)
+	for i := range pod.Images {
+		f.use(pod.Images[i].Ref, use{had: true})
+		f.use(pod.Images[i].ImageID, use{had: true})
+		f.had = append(f.had, &pod.Images[i])
+	}
+}
+
+// index works out what follows once all pods are in.
+func (f *facts) index(n *nodeState) {
 	if n.list != nil {
 		f.unused = unusedOf(n.list, f)
 	}
 	f.names = newFilter(n.seed, maps.Keys(f.uses), len(f.uses))
-	f.claims = claimsOf(n, f, append(states, n.gone...))
+}
+
+func (f *facts) setClaims(claims []claim) {
+	f.claims = claims
 	for i := range f.claims {
 		if c := &f.claims[i]; c.state == pending && slices.ContainsFunc(c.wanters, func(w wanter) bool { return w.goneAt.IsZero() }) {
 			f.pulling = append(f.pulling, c.ref)
 		}
 	}
 	f.pulling = slices.Clip(f.pulling)
-	return f
 }
 
 func (f *facts) use(ref imageref.Ref, how use) {

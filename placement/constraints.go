@@ -27,7 +27,8 @@ type Constraints struct {
 	nodeName    string
 	os          string
 	selector    map[string]string
-	affinity    *nodeaffinity.LazyErrorNodeSelector // nil: no required affinity
+	required    *corev1.NodeSelector                // what affinity was made of; nil: no required affinity
+	affinity    *nodeaffinity.LazyErrorNodeSelector // nil like required
 	tolerations []corev1.Toleration
 	requests    Resources
 	// beyond says that the pod has more affinity or more tolerations than are looked at: as for what can't be understood,
@@ -60,7 +61,8 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	case parts(required) > maxWishes || len(spec.Tolerations) > maxWishes:
 		c.beyond, c.tolerations, required = true, nil, nil
 	case required != nil:
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(withoutErrorsTwice(required))
+		c.required = withoutErrorsTwice(required)
+		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(c.required)
 		c.named = namedNodes(required)
 	}
 	c.key = keyOf(c, required)

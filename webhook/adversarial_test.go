@@ -164,7 +164,9 @@ nodePools: [{name: all, selector: {}, elastic: false}]
 			"updated": func() *admissionv1.AdmissionResponse {
 				return postWithin(t, NewPods(o), reviewOf(t, pod, updateOf(t, before)), "30s")
 			},
-			"as it is": func() *admissionv1.AdmissionResponse { return postWithin(t, NewPods(o), reviewOf(t, pod, updateOf(t, pod)), "30s") },
+			"as it is": func() *admissionv1.AdmissionResponse {
+				return postWithin(t, NewPods(o), reviewOf(t, pod, updateOf(t, pod)), "30s")
+			},
 			"a template": func() *admissionv1.AdmissionResponse {
 				return postWithin(t, NewWorkloads(o), reviewOfObject(t, deployment, deploymentKind, "deployments"), "30s")
 			},

@@ -54,7 +54,7 @@ type SendBack struct {
 
 // NewBindings returns a handler for the webhook bindings.headroom.dev.
 func NewBindings(o HandlerOptions, b Bindings) *Handler {
-	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turns: newTurns()}
+	r := &bindingReviews{Bindings: b, Handler: newHandler(o), turns: newTurns(), recent: &recentBindings{}}
 	r.webhook, r.review = bindingsLabel, r.reviewBinding
 	return r.Handler
 }
@@ -65,11 +65,12 @@ type bindingReviews struct {
 	*Handler
 
 	turns  *turns
-	recent recentBindings
+	recent *recentBindings
 }
 
 // reviewBinding judges the choice of a node for a pod. It refuses nothing for good: what it sends back comes again.
 func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
+	r = r.sourced(ctx)
 	if !isBinding(req) {
 		return unexpected(req)
 	}

@@ -28,6 +28,7 @@ func harmlessSubresources() []string {
 
 // reviewPod judges a request about a pod.
 func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome {
+	h = h.sourced(ctx)
 	if o := passedOver(req); o != nil {
 		return *o
 	}

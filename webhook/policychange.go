@@ -36,8 +36,26 @@ type policyReviewer struct {
 	looking chan struct{}
 }
 
+// sourced is the reviewer that judges the review.
+func (h *policyReviewer) sourced(ctx context.Context) *policyReviewer {
+	s := sourcesOf(ctx)
+	if s == nil {
+		return h
+	}
+	return &policyReviewer{Handler: h.Handler.sourced(ctx), cluster: s.Cluster, looking: h.looking}
+}
+
+// now is what the dates of a policy are held against.
+func (h *policyReviewer) now() time.Time {
+	if h.cluster.Now != nil {
+		return h.cluster.Now()
+	}
+	return h.Clock.Now()
+}
+
 // reviewSetting judges a request about the policy's ConfigMap or a Namespace.
 func (h *policyReviewer) reviewSetting(ctx context.Context, req *admissionv1.AdmissionRequest, until time.Time) outcome {
+	h = h.sourced(ctx)
 	core := req.Resource.Group == "" && req.Resource.Version == "v1" && req.SubResource == ""
 	switch {
 	case core && req.Resource.Resource == "configmaps" && req.Namespace == policy.Namespace && settingName(req) == policy.ConfigMapName:
@@ -82,7 +100,7 @@ func (h *policyReviewer) reviewPolicy(ctx context.Context, req *admissionv1.Admi
 	case err != nil:
 		return h.refused(req, policySetting, "policy not valid: "+err.Error(), policyCauses(err))
 	default:
-		return h.admitted(req, policySetting, append(notes, fit.PolicyNotes(p, h.Clock.Now())...), h.lookAtPolicy(ctx, p, until))
+		return h.admitted(req, policySetting, append(notes, fit.PolicyNotes(p, h.now())...), h.lookAtPolicy(ctx, p, until))
 	}
 }
 

@@ -22,7 +22,8 @@ import (
 // left for the answer.
 const maxLook = time.Second
 
-// Workload stands for all pods of one template. See the package that knows them for what its fields mean.
+// Workload stands for all pods of one template. See the package that knows them for what its fields mean. It can be written as
+// JSON.
 type Workload struct {
 	Kind, Namespace, Name string
 	// Pods is how many there are, Nodes where they run.
@@ -40,6 +41,8 @@ type Cluster struct {
 	Workloads func(namespace string) []Workload
 	// Freeze returns a function that decides by any policy on what is known now. See fit.Evaluator.
 	Freeze func() func(fit.Request, *policy.Policy) fit.Decision
+	// Now is the clock that a policy's dates are held against, the handler's if nil.
+	Now func() time.Time
 }
 
 // rules are by what pods are judged: a policy, and what each namespace asks for.

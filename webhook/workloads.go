@@ -25,6 +25,7 @@ func NewWorkloads(o HandlerOptions) *Handler {
 
 // reviewWorkload judges the pods that a workload would make. It warns, and never refuses: they are judged when they come.
 func (h *Handler) reviewWorkload(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome {
+	h = h.sourced(ctx)
 	changes := req.Operation == admissionv1.Update
 	switch {
 	case changes && req.SubResource == scaleSubresource:

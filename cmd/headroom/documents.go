@@ -32,6 +32,8 @@ type document struct {
 type manifests struct {
 	pods     []podSource
 	problems []error
+	// reviews are requests with all that the API server said about them.
+	reviews []reviewSource
 	// custom are to be read once the policy is known, see resolve.
 	custom           []customDocument
 	defaultNamespace string
@@ -54,6 +56,10 @@ func readManifests(paths []string, stdin io.Reader, defaultNamespace string) man
 				m.problems = append(m.problems, d.problem(err))
 			}
 			m.pods = append(m.pods, found.pods...)
+			for _, review := range found.reviews {
+				review.document = document{file: d.file, line: d.line}
+				m.reviews = append(m.reviews, review)
+			}
 			for _, c := range found.custom {
 				m.custom = append(m.custom, customDocument{customObject: c, document: d})
 			}
@@ -131,7 +137,7 @@ func (m *manifests) split(file string, r io.Reader) []document {
 	var all []document
 	current := document{file: file, line: 1}
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 64<<10), 16<<20)
+	lines.Buffer(make([]byte, 0, 64<<10), 1<<30) // a recording is one line
 	number := 0
 	flush := func(next int) {
 		if len(bytes.TrimSpace(current.body)) > 0 {

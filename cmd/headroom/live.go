@@ -51,21 +51,11 @@ func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
 	o.registries.addFlags(flags)
 }
 
-// liveCluster is one look at a cluster: the same ledger that `headroom serve`
-// keeps, built once.
-type liveCluster struct {
-	snapshot *ledger.Snapshot
-	policy   *policy.Policy
-	// modes are the values of the label headroom.dev/mode, by namespace.
-	modes map[string]string
-	now   time.Time
-}
-
-// look lists nodes and pods, reads the policy, asks every kubelet once, and
+// look builds once the same ledger that `headroom serve` keeps: it lists nodes and pods, reads the policy, asks every kubelet once, and
 // registries for the sizes and layers of images. What could not be learned is written
 // to notes, one line each; only a cluster whose nodes or pods can't be listed
 // is an error.
-func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, error) {
+func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*moment, error) {
 	if err := o.kubelets.validate(); err != nil {
 		return nil, err
 	}
@@ -110,7 +100,7 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*liveCluster, 
 			return nil, err
 		}
 	}
-	return &liveCluster{snapshot: l.Snapshot(), policy: p, modes: modes, now: time.Now()}, nil
+	return &moment{snapshot: l.Snapshot(), policy: p, modes: modes, now: time.Now()}, nil
 }
 
 // listInto fills l page by page, so that a large cluster is never whole in memory.

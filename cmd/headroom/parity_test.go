@@ -78,7 +78,7 @@ func TestCheckSaysWhatTheWebhookSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cluster := &liveCluster{snapshot: snapshot, policy: p, modes: modes, now: w.Now}
+		cluster := &moment{snapshot: snapshot, policy: p, modes: modes, now: w.Now}
 		server := handlers(webhook.HandlerOptions{
 			Evaluator: fit.Evaluator{
 				Snapshot: func() *ledger.Snapshot { return snapshot },
@@ -123,7 +123,7 @@ type answer struct {
 	exempt bool
 }
 
-func check(t *testing.T, cluster *liveCluster, text string) answer {
+func check(t *testing.T, cluster *moment, text string) answer {
 	t.Helper()
 	m := readManifests([]string{"-"}, strings.NewReader(text), "default")
 	m.resolve(cluster.policy)

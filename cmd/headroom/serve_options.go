@@ -32,6 +32,7 @@ type serveOptions struct {
 	metricsAddress    string
 	nodeMetrics       bool
 	leaderElect       bool
+	record            string
 
 	kubeletInterval, kubeletPendingInterval time.Duration
 	pulledEvents                            bool
@@ -71,6 +72,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-address", o.metricsAddress, `Address of /metrics. "0" switches it off.`)
 	flags.BoolVar(&o.nodeMetrics, "node-metrics", o.nodeMetrics, "Whether /metrics has gauges with a series for each node.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Whether replicas agree on one, by a Lease in headroom-system, that takes soft taints from nodes again. Without, each replica does so. All else is done by every replica.")
+	flags.StringVar(&o.record, "record", "", "Folder that gets a file for each review that something was said to, a warning, a refusal or a sentence in the audit log, with all that was known: headroom check replays it. For debugging: the files hold the request, and the names and images of all pods. Ends at 1 GiB. Empty records nothing.")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", o.shutdownDelay, "After SIGTERM, how long requests are still taken: API servers need a moment to learn that this replica goes away.")
 	o.logs.addFlags(flags)
 }

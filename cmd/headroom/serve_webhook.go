@@ -40,12 +40,16 @@ func (p *parts) addWebhook(o *serveOptions, log logr.Logger, config *rest.Config
 			return err
 		}
 	}
+	reviews, err := p.reviews(o, log, resolver)
+	if err != nil {
+		return err
+	}
 	source, err := p.certificates(o, log, config, client, configuration, names)
 	if err != nil {
 		return err
 	}
 	p.webhook = &webhook.Server{
-		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: handlers(p.handlerOptions(o, log, resolver), p.bindings(), p.cluster()),
+		Address: o.webhookAddress, GetCertificate: source.GetCertificate, Handler: reviews,
 		DrainDelay: o.shutdownDelay, Log: log,
 	}
 	p.runnables, p.finishing = append(p.runnables, source), append(p.finishing, p.webhook)
@@ -56,6 +60,24 @@ func (p *parts) addWebhook(o *serveOptions, log logr.Logger, config *rest.Config
 		})
 	}
 	return nil
+}
+
+// reviews answers all reviews, and records them where that is asked for.
+func (p *parts) reviews(o *serveOptions, log logr.Logger, resolver *registry.Resolver) (http.Handler, error) {
+	answering := handlers(p.handlerOptions(o, log, resolver), p.bindings(), p.cluster())
+	if o.record == "" {
+		return answering, nil
+	}
+	recorder, err := newRecorder(o.record, recorded{
+		snapshot: p.ledger.Snapshot, policy: p.policy.InForce, mode: p.namespaces.Mode, newest: p.informers.NewestPod,
+		bindings: p.bindings(), cluster: p.cluster(), clock: time.Now,
+	}, log)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("Reviews are recorded (--record): the files hold requests, and what all pods of the cluster are made of", "folder", o.record)
+	p.finishing = append(p.finishing, recorder)
+	return recorder.around(answering), nil
 }
 
 // certificates is Headroom's own, kept with its caBundle, or the given files'.
@@ -89,11 +111,24 @@ func (p *parts) authority(ctx context.Context, o *serveOptions, client kubernete
 // handlers answers the reviews of every webhook.
 func handlers(options webhook.HandlerOptions, bindings webhook.Bindings, cluster webhook.Cluster) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(webhook.PodsPath, webhook.NewPods(options))
-	mux.Handle(webhook.WorkloadsPath, webhook.NewWorkloads(options))
-	mux.Handle(webhook.BindingsPath, webhook.NewBindings(options, bindings))
-	mux.Handle(webhook.PolicyPath, webhook.NewPolicy(options, cluster))
+	for _, path := range []string{webhook.PodsPath, webhook.WorkloadsPath, webhook.BindingsPath, webhook.PolicyPath} {
+		mux.Handle(path, handlerAt(path, options, bindings, cluster))
+	}
 	return mux
+}
+
+// handlerAt answers the reviews that are posted to one path.
+func handlerAt(path string, options webhook.HandlerOptions, bindings webhook.Bindings, cluster webhook.Cluster) *webhook.Handler {
+	switch path {
+	case webhook.BindingsPath:
+		return webhook.NewBindings(options, bindings)
+	case webhook.PolicyPath:
+		return webhook.NewPolicy(options, cluster)
+	case webhook.PodsPath:
+		return webhook.NewPods(options)
+	default:
+		return webhook.NewWorkloads(options)
+	}
 }
 
 // evaluator decides by the ledger and the policy of this process.

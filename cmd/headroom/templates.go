@@ -40,19 +40,35 @@ type customObject struct {
 
 // content is what one document held.
 type content struct {
-	pods   []podSource
-	custom []customObject
+	pods    []podSource
+	custom  []customObject
+	reviews []reviewSource
 }
 
 func (c *content) add(more content) {
-	c.pods, c.custom = append(c.pods, more.pods...), append(c.custom, more.custom...)
+	c.pods, c.custom, c.reviews = append(c.pods, more.pods...), append(c.custom, more.custom...), append(c.reviews, more.reviews...)
+}
+
+// orNone is the content unless there is an error.
+func (c content) orNone(err error) (content, error) {
+	if err != nil {
+		return content{}, err
+	}
+	return c, nil
 }
 
 // contentOf reads one document. Kinds without a pod in them give nothing.
 func contentOf(body []byte, defaultNamespace string) (content, error) {
+	// A recording has some megabytes, which are read a hundred times as fast as what they are, JSON.
+	if review, found, err := reviewIn(body); found {
+		return content{reviews: []reviewSource{review}}.orNone(err)
+	}
 	asJSON, err := yaml.YAMLToJSON(body)
 	if err != nil {
 		return content{}, err
+	}
+	if review, found, err := reviewIn(asJSON); found {
+		return content{reviews: []reviewSource{review}}.orNone(err)
 	}
 	switch text := bytes.TrimSpace(asJSON); {
 	case bytes.Equal(text, []byte("null")):

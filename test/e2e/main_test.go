@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/test/serve"
 )
 
 // shared is what all tests stand on.
@@ -61,6 +62,7 @@ func run(m *testing.M) int {
 		fmt.Println("FAIL:", err)
 		return 1
 	}
+	defer func() { fmt.Println(serve.ReplayedSoFar()) }()
 	return m.Run()
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -130,7 +131,7 @@ func (a *asker) ask(t *testing.T, namespace string, r request) string {
 	return v.id
 }
 
-// answers reads the audit log once for all requests so far, and forgets them.
+// answers reads the audit log for all requests so far, and forgets them.
 func (a *asker) answers(t *testing.T) map[string]answer {
 	t.Helper()
 	a.mu.Lock()
@@ -139,11 +140,17 @@ func (a *asker) answers(t *testing.T) map[string]answer {
 	for id, asked := range a.all {
 		all[id] = answer{said: asked.said(), noted: map[string]string{}}
 	}
-	for _, event := range auditlog.Read(t, shared.plane.AuditLog) {
-		if known, is := all[event.AuditID]; is {
-			maps.Copy(known.noted, oursOf(event.Annotations))
+	// A long response may be read before its entry is written.
+	eventually(t, 10*time.Second, "the audit log has all requests", func() bool {
+		logged := map[string]bool{}
+		for _, event := range auditlog.Read(t, shared.plane.AuditLog) {
+			if known, is := all[event.AuditID]; is {
+				logged[event.AuditID] = true
+				maps.Copy(known.noted, oursOf(event.Annotations))
+			}
 		}
-	}
+		return len(logged) == len(all)
+	})
 	clear(a.all)
 	return all
 }

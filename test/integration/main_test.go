@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/test/serve"
 	"github.com/headroom-dev/headroom/test/simnode"
 	"github.com/headroom-dev/headroom/test/simnode/disk"
 )
@@ -70,6 +71,7 @@ func run(m *testing.M) (code int) {
 		fmt.Println("FAIL:", err)
 		return 1
 	}
+	defer func() { fmt.Println(serve.ReplayedSoFar()) }()
 	return m.Run()
 }
 

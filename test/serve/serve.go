@@ -4,7 +4,8 @@
 // Package serve runs the real `headroom serve` for tests, out of the cluster,
 // and looks at it from outside: its log, its health and its metrics.
 //
-// Contract: a Process ends with its test. Ports are free ones on loopback.
+// Contract: a Process ends with its test. Ports are free ones on loopback. What it said to anybody is then said again by
+// `headroom check`, or the test fails.
 package serve
 
 import (
@@ -42,8 +43,10 @@ type Process struct {
 	HealthURL, MetricsURL, WebhookURL string
 
 	command *exec.Cmd
-	log     *logBuffer
-	done    chan struct{}
+	// recordings is the folder of --record.
+	recordings string
+	log        *logBuffer
+	done       chan struct{}
 }
 
 // Start builds the program, once for all tests of a process, and runs it until
@@ -54,11 +57,12 @@ func Start(t testing.TB, o Options) *Process {
 	health, metrics, webhook := freeAddress(t), freeAddress(t), freeAddress(t)
 	p := &Process{
 		HealthURL: "http://" + health, MetricsURL: "http://" + metrics + "/metrics", WebhookURL: "https://" + webhook,
-		log: &logBuffer{}, done: make(chan struct{}),
+		log: &logBuffer{}, done: make(chan struct{}), recordings: t.TempDir(),
 	}
 	args := append([]string{
 		"serve", "--kubeconfig", o.Kubeconfig, "--webhook-url", p.WebhookURL,
 		"--health-address", health, "--metrics-address", metrics, "--shutdown-delay", "0s", "-v", "1",
+		"--record", p.recordings,
 	}, o.Args...)
 	p.command = exec.Command(binary, args...)
 	p.command.Stdout, p.command.Stderr = p.log, p.log
@@ -76,6 +80,7 @@ func Start(t testing.TB, o Options) *Process {
 			metrics = p.metrics()
 		}
 		p.Stop()
+		p.replay(t)
 		if t.Failed() {
 			t.Logf("headroom's log:\n%s\nits metrics:\n%s", p.Log(), metrics)
 		}
