@@ -45,8 +45,10 @@ type Process struct {
 	command *exec.Cmd
 	// recordings is the folder of --record.
 	recordings string
-	log        *logBuffer
-	done       chan struct{}
+	// counted is what its metrics told at its end, none if it was killed.
+	counted answersCounted
+	log     *logBuffer
+	done    chan struct{}
 }
 
 // Start builds the program, once for all tests of a process, and runs it until
@@ -161,6 +163,7 @@ func (p *Process) Stop() {
 		return
 	default:
 	}
+	p.counted = p.answersCounted()
 	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended just now
 	select {
 	case <-p.done:
@@ -195,18 +198,25 @@ func (p *Process) Log() string { return p.log.String() }
 // sum of all that have them. An absent one is 0.
 func (p *Process) Metric(t testing.TB, name string, labels ...string) float64 {
 	t.Helper()
-	response, err := http.Get(p.MetricsURL)
+	families, err := p.families()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return sumOf(families[name], labels)
+}
+
+func (p *Process) families() (map[string]*dto.MetricFamily, error) {
+	response, err := http.Get(p.MetricsURL)
+	if err != nil {
+		return nil, err
 	}
 	defer response.Body.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sum float64
-	for _, metric := range families[name].GetMetric() {
+	return parser.TextToMetricFamilies(response.Body)
+}
+
+func sumOf(family *dto.MetricFamily, labels []string) (sum float64) {
+	for _, metric := range family.GetMetric() {
 		if hasLabels(metric, labels) {
 			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
 		}
