@@ -56,6 +56,7 @@ func (p *Process) replay(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.checkAllRecorded(t, files)
 	if len(files) == 0 {
 		return
 	}
