@@ -10,6 +10,8 @@ LINT    := go tool -modfile=hack/tools/go.mod golangci-lint
 
 # How long one package's tests may take: real kubelets pull real images there.
 TEST_TIMEOUT ?= 40m
+# How often the scene with two real nodes is played, with steering and without.
+ROUNDS ?= 4
 
 ##@ Start here
 
@@ -50,8 +52,8 @@ unit: ## The tests that need neither root nor a control plane
 	go test -short -race ./...
 
 .PHONY: e2e
-e2e: ## Real kubelets and containerd only (root)
-	go test -count=1 -v -timeout $(TEST_TIMEOUT) ./test/e2e/...
+e2e: ## Real kubelets and containerd only (root; ROUNDS=20 plays the scene with two nodes more often)
+	go test -count=1 -v -timeout $(TEST_TIMEOUT) ./test/e2e -args -rounds $(ROUNDS)
 
 .PHONY: bench
 bench: ## Benchmarks of the core
