@@ -70,7 +70,11 @@ func (s *survey) queueOf(pods []ledger.Waiting) *queue {
 		p := queued{Waiting: &pods[i], images: indices(pods[i].Images), others: indices(pods[i].Others), smallest: unbounded}
 		p.least = slices.Repeat([]int64{unbounded}, len(p.images))
 		q.pods = append(q.pods, p)
-		if looks += (len(p.images) + 1) * p.Nodes(); looks > maxWaitingLooks {
+		nodes := p.Nodes()
+		if len(s.policy.StartupTaints) > 0 {
+			nodes = p.TiedNodes() // Those that are starting count, see comesTo.
+		}
+		if looks += (len(p.images) + len(p.others) + 1) * nodes; looks > maxWaitingLooks {
 			return nil
 		}
 	}

@@ -4,6 +4,7 @@
 package ledger_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,23 @@ func TestWaiting(t *testing.T) {
 				}
 			},
 		},
+		"more images than are looked at: none": {
+			build: func(w *lt.World) { w.Pod("p", lt.Wants(images("x", 4097)...)) },
+		},
+		"as many of several pods that are not the same: none": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants(images("x", 2048)...))
+				w.Pod("q", lt.Wants(images("y", 2049)...))
+			},
+		},
+		"replicas with as many": {
+			build: func(w *lt.World) {
+				for _, name := range []string{"p", "q", "r"} {
+					w.Pod(name, lt.Wants(images("x", 2049)...))
+				}
+			},
+			want: []string{strings.Repeat("x", 2049) + ": a b (c)"},
+		},
 		"nor who is bound": {
 			build: func(w *lt.World) { w.Pod("p", lt.Wants("x"), lt.On("a")) },
 		},
@@ -156,6 +174,9 @@ func TestWaiting(t *testing.T) {
 				if nodes := waiting.Nodes(); nodes != strings.Count(strings.ReplaceAll(text, " (", ""), " ") {
 					t.Errorf("%s: may come to %d nodes", text, nodes)
 				}
+				if nodes := waiting.TiedNodes(); nodes != strings.Count(text, " ") {
+					t.Errorf("%s: could come to %d nodes", text, nodes)
+				}
 				got = append(got, text)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -163,6 +184,15 @@ func TestWaiting(t *testing.T) {
 			}
 		})
 	}
+}
+
+// images are so many names that begin alike.
+func images(prefix string, count int) []string {
+	names := make([]string, count)
+	for i := range names {
+		names[i] = prefix + strconv.Itoa(i)
+	}
+	return names
 }
 
 // Ready looks at what is free now, which is not what a pod could ever land on.
