@@ -110,7 +110,8 @@ func (s *survey) heedWaiting() {
 	}
 }
 
-// look asks each node what the images take of it, and is false where that is too much to ask.
+// look asks each node what the images take of it. It is false where that is too much to ask, and where the others may bring to
+// some node, however full, all that the pod lacks there.
 func (q *queue) look() bool {
 	q.join()
 	candidates, startup := q.survey.seen, startupTaints(q.survey.policy)
@@ -120,7 +121,7 @@ func (q *queue) look() bool {
 			continue
 		}
 		here := &candidates[0]
-		if candidates = candidates[1:]; !q.know(here.class) {
+		if candidates = candidates[1:]; !q.know(here.class) || here.need.Low <= q.shares[here.class].brought.Low {
 			return false
 		}
 		q.on(here, startup)
