@@ -55,7 +55,8 @@ const maxArrivals, maxArrivalImages = 4096, 4096
 // were created within that time before the view's now, or after it: clocks differ. It
 // is in whole seconds. Left out are gated and unschedulable pods, the pod judged, those
 // that pull no image, and those for which no node is left. Where there
-// are more than limit, or too many to look at, it returns none.
+// are more than limit, too many to look at, or one with more images than are known, it
+// returns none.
 func (a *Accounts) Waiting(within time.Duration, limit int) []Waiting {
 	var waiting []Waiting
 	looked, images, now := 0, 0, a.view.Now.Unix()
@@ -66,7 +67,12 @@ func (a *Accounts) Waiting(within time.Duration, limit int) []Waiting {
 		}
 		for i := range arrived {
 			u := &arrived[i]
-			if !a.mayArrive(u) || slices.ContainsFunc(waiting, func(w Waiting) bool { return a.standsFor(&w, u) }) {
+			switch {
+			case !a.mayArrive(u):
+				continue
+			case u.pod.MoreImages:
+				return nil
+			case slices.ContainsFunc(waiting, func(w Waiting) bool { return a.standsFor(&w, u) }):
 				continue
 			}
 			if images += len(u.pod.Images); images > maxArrivalImages {

@@ -137,6 +137,20 @@ func TestWaiting(t *testing.T) {
 			},
 			want: []string{strings.Repeat("x", 2049) + ": a b (c)"},
 		},
+		"one with images that nobody knows: none": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"))
+				w.Pod("q", lt.Wants("x"), lt.WantsMore())
+				w.Pod("r", lt.Wants("y"))
+			},
+		},
+		"one that is held, with images that nobody knows": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"), lt.WantsMore(), lt.Gated())
+				w.Pod("q", lt.Wants("y"))
+			},
+			want: []string{"y: a b (c)"},
+		},
 		"nor who is bound": {
 			build: func(w *lt.World) { w.Pod("p", lt.Wants("x"), lt.On("a")) },
 		},
