@@ -100,7 +100,7 @@ func (s *PolicySource) Policy() *policy.Policy { return s.inForce.Load().policy 
 // InForce returns the policy in force and what it was read from.
 func (s *PolicySource) InForce() PolicyInForce {
 	now := s.inForce.Load()
-	return PolicyInForce{Policy: now.policy, Text: now.text, Version: now.state.Version}
+	return PolicyInForce{Policy: now.policy, Text: now.text}
 }
 
 // State says where the policy in force comes from, and whether the ConfigMap's text is valid.
@@ -145,7 +145,7 @@ func (s *PolicySource) set(c *corev1.ConfigMap) {
 	}
 	s.counts.Valid++
 	now := &loaded{policy: p, text: c.Data[policy.ConfigMapKey], state: PolicyState{
-		Source: PolicyConfigMap, Valid: true, Version: versionOf(c), ResourceVersion: c.ResourceVersion,
+		Source: PolicyConfigMap, Valid: true, Version: p.Version, ResourceVersion: c.ResourceVersion,
 	}}
 	s.inForce.Store(now)
 	s.log.Info("Policy in force", "configMap", klog.KObj(c), "version", now.state.Version, "mode", p.Mode, "before", before.policy.Mode)

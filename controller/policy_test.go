@@ -104,7 +104,7 @@ func TestPolicySourceFollowsTheConfigMap(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := s.State(); got.Source != PolicyPending || s.Policy().Mode != policy.Audit || got.Valid {
+			if got := s.State(); got.Source != PolicyPending || s.Policy().Version != "pending" || s.Policy().Mode != policy.Audit || got.Valid {
 				t.Errorf("before the first read: mode %s, state %+v", s.Policy().Mode, got)
 			}
 			for i, step := range steps {

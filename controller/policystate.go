@@ -4,11 +4,6 @@
 package controller
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/headroom-dev/headroom/policy"
 )
 
@@ -29,8 +24,8 @@ const (
 // PolicyState is about the policy in force.
 type PolicyState struct {
 	Source PolicyOrigin
-	// Version names the policy in force: twelve hexadecimal digits of its text's hash, "defaults" or, in mode Audit for
-	// lack of a valid one, "fallback". Equal on all replicas that have read the same ConfigMap.
+	// Version is that of the policy in force: see policy.Policy, and "pending" before the first answer of the API server. Equal on
+	// all replicas that have read the same ConfigMap.
 	Version string
 	// Valid is false while the ConfigMap's text is not the one in force because it isn't valid, and before the first read.
 	Valid bool
@@ -62,19 +57,17 @@ type loaded struct {
 // PolicyInForce is a policy with what it was read from.
 type PolicyInForce struct {
 	Policy *policy.Policy
-	// Text is the YAML, empty where Version says that it is none.
-	Text, Version string
+	// Text is the YAML, empty where the policy's version says that there is none.
+	Text string
 }
 
 func defaults() *loaded {
-	return &loaded{policy: policy.Default(), state: PolicyState{Source: PolicyDefaults, Version: string(PolicyDefaults), Valid: true}}
+	p := policy.Default()
+	return &loaded{policy: p, state: PolicyState{Source: PolicyDefaults, Version: p.Version, Valid: true}}
 }
 
 func auditDefaults(source PolicyOrigin, problem string) *loaded {
-	return &loaded{policy: policy.Fallback(), state: PolicyState{Source: source, Version: string(source), Problem: problem}}
-}
-
-func versionOf(c *corev1.ConfigMap) string {
-	digest := sha256.Sum256([]byte(c.Data[policy.ConfigMapKey]))
-	return hex.EncodeToString(digest[:6])
+	p := policy.Fallback()
+	p.Version = string(source)
+	return &loaded{policy: p, state: PolicyState{Source: source, Version: p.Version, Problem: problem}}
 }

@@ -32,7 +32,7 @@ type taintRight struct {
 	doubted chan struct{} // holds one
 }
 
-// has reports whether the right is there. It is not before run has asked, and is where the API server gave no answer.
+// has reports whether the right is there. It is not before run has asked, and is where the API server never gave an answer.
 func (r *taintRight) has() bool { return r.there.Load() }
 
 // doubt has the API server asked again soon: it has refused something.
@@ -45,9 +45,9 @@ func (r *taintRight) doubt() {
 
 // run asks at once, whenever there is doubt, and each minute while the right is missing, until ctx ends.
 func (r *taintRight) run(ctx context.Context) {
-	told := false
-	for {
-		missing := r.missing(ctx)
+	told, missing := false, false
+	for ctx.Err() == nil {
+		missing = r.missing(ctx, missing)
 		if !missing && !r.there.Swap(true) {
 			r.granted()
 		}
@@ -60,26 +60,26 @@ func (r *taintRight) run(ctx context.Context) {
 			told = false
 			r.log.Info("Bindings may be sent back again: the right to put soft taints is there")
 		}
-		var again <-chan time.Time
-		doubted := r.doubted
 		if missing {
-			again, doubted = time.After(taintRightAgain), nil
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-doubted:
-		case <-again:
+			sleep(ctx, taintRightAgain)
+		} else {
+			select {
+			case <-ctx.Done():
+			case <-r.doubted:
+			}
 		}
 	}
 }
 
-// missing asks. Where it gets no answer it reports false: what is written then tells.
-func (r *taintRight) missing(ctx context.Context) bool {
+// missing asks. Where it gets no answer it reports what was so before, at first false: what is written then tells.
+func (r *taintRight) missing(ctx context.Context, before bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, taintTimeout)
 	defer cancel()
 	review, err := r.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "patch", Resource: "nodes"}},
 	}, metav1.CreateOptions{})
-	return err == nil && !review.Status.Allowed
+	if err != nil {
+		return before
+	}
+	return !review.Status.Allowed
 }

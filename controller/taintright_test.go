@@ -33,10 +33,14 @@ func (t *tainter) refuse(err error, names ...string) (allow func()) {
 	return func() { over.Store(true) }
 }
 
+// forbids is how the API server refuses a patch of node a.
+func forbids(why string) error {
+	return apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, "a", errors.New(why))
+}
+
 var (
-	errNoRight = apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, "a", errors.New(
-		`User "system:serviceaccount:headroom-system:headroom" cannot patch resource "nodes" in API group "" at the cluster scope`))
-	errWebhook = apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, "a", errors.New(`admission webhook "nodes.example.com" denied the request: not this one`))
+	errNoRight = forbids(`User "system:serviceaccount:headroom-system:headroom" cannot patch resource "nodes" in API group "" at the cluster scope`)
+	errWebhook = forbids(`admission webhook "nodes.example.com" denied the request: not this one`)
 )
 
 // What refuses one node keeps the taint from no other one, and that one is tried less and less often.
@@ -69,6 +73,7 @@ func TestOneNodeIsRefused(t *testing.T) {
 		}
 		allow()
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
 		k.put("a")
 		synctest.Wait()
 		k.expect(t, "when it is allowed", "a", youngText)
@@ -87,6 +92,7 @@ func TestSweepOfARefusedNode(t *testing.T) {
 		go k.Sweep(t.Context())
 		for range 12 * 60 {
 			time.Sleep(taintSweep)
+			synctest.Wait()
 			if !k.ready("c") {
 				t.Fatal("no binding is sent back from another node")
 			}
@@ -109,6 +115,7 @@ func TestNoRightToPutTaints(t *testing.T) {
 		}
 		k.start(t)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if k.ready("a") {
 			t.Error("ready without the right")
 		}
@@ -118,6 +125,7 @@ func TestNoRightToPutTaints(t *testing.T) {
 		}
 		k.right.Store(true)
 		time.Sleep(taintRightAgain)
+		synctest.Wait()
 		if !k.ready("a") || strings.Count(k.log.String(), back) != 1 {
 			t.Errorf("not ready although the right is there again:\n%s", k.log)
 		}
@@ -144,6 +152,7 @@ func TestRightIsTakenAway(t *testing.T) {
 		allow()
 		k.right.Store(true)
 		time.Sleep(taintRightAgain)
+		synctest.Wait()
 		for _, name := range []string{"a", "b"} {
 			if !k.ready(name) || !k.put(name) {
 				t.Errorf("%s gets none although the right is back", name)
@@ -164,6 +173,7 @@ func TestNobodyAsksForTheRight(t *testing.T) {
 		k.right.Store(false)
 		k.start(t)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if k.log.String() != "" {
 			t.Errorf("logged:\n%s", k.log)
 		}

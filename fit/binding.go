@@ -40,7 +40,7 @@ func (e Evaluator) Unsteered(b Binding) (d Steering, unsteered bool) {
 	if p == nil {
 		p = policy.Fallback()
 	}
-	d = Steering{Pod: b.UID, Verdict: verdict.Unknown, Reason: ModeOff}
+	d = Steering{Pod: b.UID, Verdict: verdict.Unknown, PolicyVersion: p.Version, Reason: ModeOff}
 	d.Mode, d.ModeIgnored = modeFor(p, b.NamespaceMode)
 	return d, !p.Steers(d.Mode)
 }

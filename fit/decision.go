@@ -69,6 +69,8 @@ type Decision struct {
 	// Exemption says which exemption applied: "namespace" or "priorityClass".
 	Exemption string
 	Mode      policy.Mode // in force for this pod
+	// PolicyVersion is that of the policy that was decided by. See policy.Policy.
+	PolicyVersion string
 	// ModeIgnored says why the namespace's mode label was not followed; empty when it was, or there is none. It is for
 	// annotations, not for users.
 	ModeIgnored string

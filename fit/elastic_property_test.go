@@ -67,7 +67,7 @@ func neverDenies(t *testing.T, add func(chance, *ledger.Ledger), wish func(Reque
 			changed++
 		}
 	}
-	if admitted < 1000 || changed < 20 {
+	if admitted < worlds/12 || changed < worlds/600 {
 		t.Errorf("%d admissions, of which %d changed", admitted, changed)
 	}
 }

@@ -20,7 +20,7 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 	if p == nil {
 		p = policy.Fallback()
 	}
-	d := Decision{Action: Allow, Verdict: verdict.Unknown, Invalid: slices.Clone(r.Invalid)}
+	d := Decision{Action: Allow, Verdict: verdict.Unknown, PolicyVersion: p.Version, Invalid: slices.Clone(r.Invalid)}
 	d.Mode, d.ModeIgnored = modeFor(p, r.NamespaceMode)
 	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames, bound: r.nodeName() != ""}
 	if d.Reason = notJudged(s, &r, p, &d); d.Reason != "" {

@@ -249,7 +249,7 @@ func TestExceptionsOnlyLetThrough(t *testing.T) {
 			}
 		}
 	}
-	if excepted < 200 || exceeded < 100 {
+	if excepted < worlds/60 || exceeded < worlds/120 {
 		t.Errorf("only %d excepted, %d exceeded", excepted, exceeded)
 	}
 }

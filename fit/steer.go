@@ -33,6 +33,8 @@ type Steering struct {
 	// Exception names the policy's exception that applied, empty for none.
 	Exception string
 	Mode      policy.Mode // in force for this pod
+	// PolicyVersion is as in Decision.
+	PolicyVersion string
 	// ModeIgnored is as in Decision.
 	ModeIgnored string
 	// Pod is the pod's UID, empty where the pod is not known.
@@ -59,7 +61,7 @@ func Steer(s *ledger.Snapshot, r Request, c Choice, p *policy.Policy, now time.T
 	if p == nil {
 		p = policy.Fallback()
 	}
-	d := Steering{Pod: r.UID, Verdict: verdict.Unknown}
+	d := Steering{Pod: r.UID, Verdict: verdict.Unknown, PolicyVersion: p.Version}
 	d.Mode, d.ModeIgnored = modeFor(p, r.NamespaceMode)
 	if d.Reason = notSteered(s, &r, p, &d); d.Reason != "" {
 		return d

@@ -21,6 +21,9 @@ kustomize_bin="$(go run ./hack/lab/cmd/lab build --nodes=false)/kubectl"
 "$kustomize_bin" kustomize manifests/base >/dev/null
 "$kustomize_bin" kustomize manifests/dev >/dev/null
 
+step "the laws of the decision, held against all worlds"
+go test -shuffle=on ./fit
+
 step "unit tests, race detector"
 mapfile -t packages < <(go list ./... | grep -vE '/test/(e2e|integration)$')
 go test -race -shuffle=on -timeout 30m "${packages[@]}"

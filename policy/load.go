@@ -32,6 +32,7 @@ func Load(data []byte, strict bool) (p *Policy, warnings []string, err error) {
 		return nil, nil, err
 	}
 	p = Default()
+	p.Version = versionOf(data)
 	if root == nil {
 		return p, nil, nil
 	}

@@ -43,7 +43,7 @@ func TestLoadOfNothingAndOfTheDefaultTextIsTheDefault(t *testing.T) {
 			if err != nil || len(warnings) > 0 {
 				t.Fatalf("error %v, warnings %q", err, warnings)
 			}
-			if diff := cmp.Diff(Default(), got); diff != "" {
+			if diff := cmp.Diff(Default(), got, fromAnyText); diff != "" {
 				t.Errorf("(-default +loaded):\n%s", diff)
 			}
 		})
@@ -114,7 +114,7 @@ func TestLoadEveryField(t *testing.T) {
 		},
 		Messages: Messages{NodeNames: true, Numbers: false},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, fromAnyText); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

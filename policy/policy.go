@@ -35,6 +35,9 @@ const (
 
 // Policy is a valid policy with every default filled in. Treat it as immutable.
 type Policy struct {
+	// Version names what the policy was made from: twelve hexadecimal digits of its text's hash, DefaultVersion or
+	// FallbackVersion. Nothing is decided by it.
+	Version string
 	// Mode is what happens to pods at or past the thresholds.
 	Mode Mode
 	// NamespaceOverrides is what ModeLabel on a namespace may do.
@@ -113,6 +116,7 @@ type Messages struct {
 // Default returns the policy that is in force where nobody wrote one. The caller owns it.
 func Default() *Policy {
 	return &Policy{
+		Version:            DefaultVersion,
 		Mode:               Warn,
 		NamespaceOverrides: OverridesTighten,
 		WarnAt:             verdict.EvictsPods,
@@ -133,7 +137,7 @@ func Default() *Policy {
 // Fallback returns the policy of a process that has no valid one: the default in mode Audit. The caller owns it.
 func Fallback() *Policy {
 	p := Default()
-	p.Mode = Audit
+	p.Version, p.Mode = FallbackVersion, Audit
 	return p
 }
 

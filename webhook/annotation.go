@@ -30,7 +30,7 @@ import (
 //	waiting     true where pods that wait for a node leave too little for this one: verdict and message say what comes of that,
 //	            need, projected and candidates are as if they did not
 //	tier        Measured, Declared, Assumed or None: the worst data the decision rests on
-//	policy      the mode in force for the pod, then "@" and the version of the policy if that is known: "Warn@3f2a9c1d"
+//	policy      the mode in force for the pod, then "@" and the version of the policy that was judged by: "Warn@3f2a9c1d0b42"
 //	modeIgnored why the namespace's label headroom.dev/mode was not followed
 //	exception   the policy's exception that lets the pod through, or would in a stricter mode; with "(allowance exceeded)" one
 //	            that does not for that alone
@@ -62,12 +62,12 @@ const (
 // maxTextRunes is where the API server cuts warnings when a response has many.
 const maxTextRunes = 256
 
-func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
+func annotationsOf(d fit.Decision) map[string]string {
 	annotations := map[string]string{
 		actionKey:     string(d.Action),
 		verdictKey:    verdictLabel(d.Verdict),
 		candidatesKey: fmt.Sprintf("possible=%d,likely=%d,overloaded=%d", d.Possible, d.Likely, d.Overloaded),
-		policyKey:     h.policyText(d.Mode),
+		policyKey:     policyText(d.Mode, d.PolicyVersion),
 	}
 	if d.Verdict.Severity() > 0 {
 		annotations[messageKey] = sentence(d)
@@ -97,12 +97,10 @@ func (h *Handler) annotationsOf(d fit.Decision) map[string]string {
 	return annotations
 }
 
-func (h *Handler) policyText(mode policy.Mode) string {
+func policyText(mode policy.Mode, version string) string {
 	text := modeLabel(mode)
-	if h.PolicyVersion != nil {
-		if version := h.PolicyVersion(); version != "" {
-			text += "@" + version
-		}
+	if version != "" {
+		text += "@" + version
 	}
 	return oneLine(text)
 }

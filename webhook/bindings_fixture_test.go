@@ -53,7 +53,8 @@ func bindingReview(t testing.TB, change ...func(*admissionv1.AdmissionReview)) [
 
 // tooFull is the answer about a node from which a binding should be sent back.
 var tooFull = fit.Steering{
-	SendBack: true, Mode: policy.Enforce, Pod: "pod-uid", Verdict: verdict.EvictsPods, Other: "worker-2", Message: "the node is too full", CauseCode: "code",
+	PolicyVersion: "v7",
+	SendBack:      true, Mode: policy.Enforce, Pod: "pod-uid", Verdict: verdict.EvictsPods, Other: "worker-2", Message: "the node is too full", CauseCode: "code",
 	Target: fit.NodeResult{
 		Node: "worker-1", LikelyVerdict: verdict.EvictsPods, Need: estimate.Exactly(7), Projected: estimate.Between(-5, -4, -3),
 		Account: ledger.Account{Tier: ledger.Measured},

@@ -83,3 +83,19 @@ func TestBindingsKnowOfThoseBefore(t *testing.T) {
 		t.Errorf("%d pods on %d nodes are never forgotten", len(many.pods), len(many.nodes))
 	}
 }
+
+// TestAllOfANodeAreForgottenAtOnce: it is done under the lock that all bindings take, and must not take the square of their number.
+func TestAllOfANodeAreForgottenAtOnce(t *testing.T) {
+	var r recentBindings
+	begin := time.Time{}
+	for i := range maxRecent {
+		r.judged("n", types.UID(fmt.Sprintf("00000000-0000-0000-0000-%012d", i)), true, begin)
+	}
+	started := time.Now()
+	if left := r.to("n", begin.Add(recentFor)); len(left) != 0 || len(r.pods) != 0 || len(r.nodes) != 0 {
+		t.Errorf("%d of them are left", len(left))
+	}
+	if took := time.Since(started); took > time.Second { // some milliseconds; by the square, four seconds
+		t.Errorf("forgetting %d took %v", maxRecent, took)
+	}
+}

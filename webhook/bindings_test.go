@@ -19,7 +19,7 @@ import (
 func TestBindingSentBack(t *testing.T) {
 	s, m := &steerer{answer: tooFull}, NewMetrics(nil)
 	h := NewBindings(HandlerOptions{
-		Metrics: m, NamespaceMode: func(ns string) string { return "mode of " + ns }, PolicyVersion: func() string { return "v1" },
+		Metrics: m, NamespaceMode: func(ns string) string { return "mode of " + ns },
 	}, s.options())
 	r := postBinding(t, h, bindingReview(t))
 	if r.Allowed {
@@ -36,7 +36,7 @@ func TestBindingSentBack(t *testing.T) {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
 	annotations := map[string]string{
-		"action": "SendBack", "node": "worker-1", "verdict": "EvictsPods", "policy": "Enforce@v1", "need": "7/7/7", "projected": "-5/-4/-3", "tier": "Measured",
+		"action": "SendBack", "node": "worker-1", "verdict": "EvictsPods", "policy": "Enforce@v7", "need": "7/7/7", "projected": "-5/-4/-3", "tier": "Measured",
 		"message": "the node is too full",
 	}
 	if diff := cmp.Diff(annotations, r.AuditAnnotations); diff != "" {

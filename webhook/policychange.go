@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -107,7 +106,7 @@ func (h *policyReviewer) reviewPolicy(ctx context.Context, req *admissionv1.Admi
 // lookAtPolicy says what p would change where it took the place of the policy in force.
 func (h *policyReviewer) lookAtPolicy(ctx context.Context, p *policy.Policy, until time.Time) fit.WhatIf {
 	inForce := h.cluster.Policy()
-	if reflect.DeepEqual(p, inForce) {
+	if policy.Same(p, inForce) {
 		return fit.WhatIf{}
 	}
 	return h.look(ctx, "", rules{inForce, h.modeOf}, rules{p, h.modeOf}, until)

@@ -22,8 +22,8 @@ const (
 )
 
 // recentBindings remembers which pods were let through to which nodes a moment ago. Without it, all that a scheduler binds
-// within one informer delay would find the same room. The zero value is empty. It is safe for concurrent use, and held for
-// less than a microsecond at a time.
+// within one informer delay would find the same room. The zero value is empty. It is safe for concurrent use, and held
+// to look something up.
 type recentBindings struct {
 	mu    sync.Mutex
 	order list.List // of recentBinding, oldest first
@@ -81,7 +81,13 @@ func (r *recentBindings) remove(e *list.Element) {
 	b := recentOf(e)
 	r.order.Remove(e)
 	delete(r.pods, b.pod)
-	left := slices.DeleteFunc(r.nodes[b.node], func(pod types.UID) bool { return pod == b.pod })
+	left := r.nodes[b.node]
+	if left[0] == b.pod { // The oldest goes first, and must not move all others: it may be one of very many.
+		left[0] = ""
+		left = left[1:]
+	} else {
+		left = slices.DeleteFunc(left, func(pod types.UID) bool { return pod == b.pod })
+	}
 	if r.nodes[b.node] = left; len(left) == 0 {
 		delete(r.nodes, b.node)
 	}

@@ -34,11 +34,11 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, about subject, d fi
 	switch d.Reason {
 	case fit.ExemptPod:
 		o := exempt(req, exemptionOf(d.Exemption))
-		o.response.AuditAnnotations[policyKey] = h.policyText(d.Mode)
+		o.response.AuditAnnotations[policyKey] = policyText(d.Mode, d.PolicyVersion)
 		return o
 	case fit.ModeOff:
 		o := exempt(req, SwitchedOff)
-		o.response.AuditAnnotations[policyKey] = h.policyText(d.Mode)
+		o.response.AuditAnnotations[policyKey] = policyText(d.Mode, d.PolicyVersion)
 		return o
 	default:
 	}
@@ -47,7 +47,7 @@ func (h *Handler) decided(req *admissionv1.AdmissionRequest, about subject, d fi
 	if asked != d.Action {
 		d.Reason = Inconsistent
 	}
-	response := admit(req, h.annotationsOf(d))
+	response := admit(req, annotationsOf(d))
 	switch d.Action {
 	case fit.Deny:
 		response.Allowed = false
@@ -153,7 +153,7 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		if h.webhook == bindingsLabel {
 			h.Metrics.bound(bindingUndecided)
 		}
-		h.Log.V(unjudgedVerbosity(o.why)).Info("Admitted without judging", append(h.about(req), "reason", o.why, "detail", oneLine(o.err.Error()))...)
+		h.Log.V(h.unjudgedVerbosity(o.why)).Info("Admitted without judging", append(h.about(req), "reason", o.why, "detail", oneLine(o.err.Error()))...)
 	}
 }
 
@@ -164,9 +164,10 @@ func (h *Handler) about(req *admissionv1.AdmissionRequest) []any {
 	}
 }
 
-// unjudgedVerbosity keeps what happens all the time, such as an autoscaler that wakes something up, out of the log.
-func unjudgedVerbosity(why fit.Reason) int {
-	if why == UnknownTemplate {
+// unjudgedVerbosity keeps what happens all the time, such as an autoscaler that wakes something up, out of the log, and of
+// what does not all but one a minute.
+func (h *Handler) unjudgedVerbosity(why fit.Reason) int {
+	if why == UnknownTemplate || h.said.lately(string(why), h.Clock.Now()) {
 		return 1
 	}
 	return 0

@@ -167,9 +167,8 @@ func TestAnnotations(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			m := NewMetrics(nil)
-			h := NewPods(HandlerOptions{
-				Evaluator: &script{decisions: []fit.Decision{tc.decision}}, Metrics: m, PolicyVersion: func() string { return "v7" },
-			})
+			tc.decision.PolicyVersion = "v7"
+			h := NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{tc.decision}}, Metrics: m})
 			pod := aPod()
 			if tc.change != nil {
 				tc.change(pod)

@@ -46,9 +46,15 @@ func (h *Handler) reviewScale(ctx context.Context, req *admissionv1.AdmissionReq
 	after.Namespace, after.Name = req.Namespace, req.Name
 	var pod *corev1.Pod
 	if h.NewestPod != nil {
-		pod = h.NewestPod(corev1.ObjectReference{
-			APIVersion: kind.GroupVersion().String(), Kind: kind.Kind, Namespace: after.Namespace, Name: after.Name, UID: after.UID,
+		// To look for it among those of a large namespace takes a processor as long as a decision does.
+		err := h.inSlot(ctx, func() {
+			pod = h.NewestPod(corev1.ObjectReference{
+				APIVersion: kind.GroupVersion().String(), Kind: kind.Kind, Namespace: after.Namespace, Name: after.Name, UID: after.UID,
+			})
 		})
+		if err != nil {
+			return undecided(req, TimedOut, err)
+		}
 	}
 	if pod == nil {
 		return undecided(req, UnknownTemplate, fmt.Errorf("the %s has no pod that tells what more of them would be like", kind.Kind))

@@ -6,6 +6,7 @@ package webhook
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -120,6 +121,24 @@ func TestWhatIsNotSaidOfScaling(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestScalingWaitsItsTurn: nothing is looked for while no processor is free to.
+func TestScalingWaitsItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := worldOptions(t, policy.Warn, policy.OverridesNone, "")
+		o.NewestPod = func(corev1.ObjectReference) *corev1.Pod {
+			t.Error("it was looked for")
+			return nil
+		}
+		o.Limits = NewLimits()
+		for range cap(o.Limits.slots) {
+			o.Limits.slots <- struct{}{}
+		}
+		if why := post(t, NewWorkloads(o), scaled(t, "deployments.apps", 1, 2)).AuditAnnotations[undecidedKey]; why != string(TimedOut) {
+			t.Errorf("undecided %q, want %q", why, TimedOut)
+		}
+	})
 }
 
 // TestLabelsThatExceptionsAreFor: another label of a template matters where an exception does.

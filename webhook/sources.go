@@ -21,7 +21,6 @@ type Sources struct {
 	NamespaceMode func(namespace string) string
 	NewestPod     func(of corev1.ObjectReference) *corev1.Pod
 	TreatsAlike   func(namespace string, these, those map[string]string) bool
-	PolicyVersion func() string
 	Bindings      Bindings
 	Cluster       Cluster
 }
@@ -46,8 +45,7 @@ func (h *Handler) sourced(ctx context.Context) *Handler {
 		return h
 	}
 	own := *h
-	own.Evaluator, own.NamespaceMode, own.PolicyVersion = s.Evaluator, s.NamespaceMode, s.PolicyVersion
-	own.NewestPod, own.TreatsAlike = s.NewestPod, s.TreatsAlike
+	own.Evaluator, own.NamespaceMode, own.NewestPod, own.TreatsAlike = s.Evaluator, s.NamespaceMode, s.NewestPod, s.TreatsAlike
 	return &own
 }
 

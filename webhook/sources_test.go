@@ -45,7 +45,7 @@ func TestPathOfEveryRule(t *testing.T) {
 // TestReviewIsWhatIsPosted: the same answer with and without HTTP, by the handler's sources or by the review's own.
 func TestReviewIsWhatIsPosted(t *testing.T) {
 	deny := fit.Decision{Action: fit.Deny, Mode: policy.Enforce, Verdict: "EvictsPods", Message: "image storage: too much", CauseCode: "EvictsPods"}
-	h := NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{deny}}, PolicyVersion: func() string { return "handler's" }})
+	h := NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{deny}}})
 	posted := post(t, h, reviewOf(t, aPod()))
 	request, version, err := readReview(strings.NewReader(string(reviewOf(t, aPod()))))
 	if err != nil {
@@ -60,8 +60,8 @@ func TestReviewIsWhatIsPosted(t *testing.T) {
 		t.Errorf("the review is answered %+v, posted it is %+v", answer.Response, posted)
 	}
 	own := &Sources{Evaluator: evaluatorFunc(func(r fit.Request) fit.Decision {
-		return fit.Decision{Action: fit.Allow, Verdict: "Fits", Mode: policy.Warn, Message: r.NamespaceMode}
-	}), NamespaceMode: func(string) string { return "own" }, PolicyVersion: func() string { return "own" }}
+		return fit.Decision{Action: fit.Allow, Verdict: "Fits", Mode: policy.Warn, PolicyVersion: "own", Message: r.NamespaceMode}
+	}), NamespaceMode: func(string) string { return "own" }}
 	answer, err = h.Review(WithSources(t.Context(), own), review)
 	if err != nil || answer.Decision.Message != "own" || answer.Response.AuditAnnotations[policyKey] != "Warn@own" {
 		t.Errorf("by its own sources it is answered %+v, %v", answer.Response, err)

@@ -38,7 +38,7 @@ func (h *Handler) steered(req *admissionv1.AdmissionRequest, binding *corev1.Bin
 		actionKey:  string(fit.Allow),
 		nodeKey:    oneLine(binding.Target.Name),
 		verdictKey: verdictLabel(d.Verdict),
-		policyKey:  h.policyText(d.Mode),
+		policyKey:  policyText(d.Mode, d.PolicyVersion),
 	}
 	if d.Target.Node != "" {
 		annotations[needKey] = interval(d.Target.Need)

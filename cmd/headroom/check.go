@@ -41,6 +41,7 @@ read all of it, or a recording is answered otherwise than it was.`,
 		},
 	}
 	c.live.addFlags(command.Flags())
+	command.Flags().StringVarP(&c.live.connection.namespace, "namespace", "n", "", "Namespace of objects that name none. Empty means the kubeconfig's.")
 	command.Flags().StringArrayVarP(&c.paths, "filename", "f", nil, "File, folder or - for stdin with the manifests, admission reviews or recordings. May be given several times.")
 	command.Flags().StringVar(&c.snapshot, "snapshot", "", "Recording by whose knowledge to judge, instead of a look at the cluster.")
 	command.Flags().VarP(&c.format, "output", "o", "Output format: table, json or yaml.")

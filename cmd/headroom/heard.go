@@ -40,7 +40,7 @@ type heard struct {
 func (r recorded) listen() *heard {
 	in := r.policy()
 	return &heard{recorded: r, m: moment{
-		policy: in.Policy, policyText: in.Text, policyVersion: in.Version, now: r.clock(), modes: map[string]string{},
+		policy: in.Policy, policyText: in.Text, now: r.clock(), modes: map[string]string{},
 	}}
 }
 
@@ -73,7 +73,7 @@ func (h *heard) sources() *webhook.Sources {
 		return workloads
 	}
 	return &webhook.Sources{
-		Evaluator: h, NamespaceMode: h.namespaceMode, NewestPod: h.newestPod, TreatsAlike: h.treatsAlike, PolicyVersion: h.policyVersion,
+		Evaluator: h, NamespaceMode: h.namespaceMode, NewestPod: h.newestPod, TreatsAlike: h.treatsAlike,
 		Bindings: bindings, Cluster: cluster,
 	}
 }
@@ -97,9 +97,6 @@ func (h *heard) treatsAlike(namespace string, these, those map[string]string) bo
 	return h.policy().Policy.TreatsAlike(namespace, these, those, h.clock())
 }
 
-// policyVersion is of the policy that was judged by, whichever is in force by now.
-func (h *heard) policyVersion() string { return h.moment().policyVersion }
-
 func (h *heard) note(write func(m *moment)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -109,10 +106,9 @@ func (h *heard) note(write func(m *moment)) {
 // now decides by what is known now, which is noted.
 func (h *heard) now() fit.Evaluator {
 	in := h.policy()
-	at := moment{snapshot: h.snapshot(), policy: in.Policy, now: h.clock()}
+	at := moment{snapshot: h.snapshot(), policy: in.Policy, policyText: in.Text, now: h.clock()}
 	h.note(func(m *moment) {
-		m.snapshot, m.policy, m.now = at.snapshot, at.policy, at.now
-		m.policyText, m.policyVersion = in.Text, in.Version
+		m.snapshot, m.policy, m.policyText, m.now = at.snapshot, at.policy, at.policyText, at.now
 	})
 	return at.evaluator()
 }

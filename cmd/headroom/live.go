@@ -43,7 +43,6 @@ type liveOptions struct {
 
 func (o *liveOptions) addFlags(flags *pflag.FlagSet) {
 	o.connection.addFlags(flags)
-	flags.StringVarP(&o.connection.namespace, "namespace", "n", "", "Namespace of objects that name none. Empty means the kubeconfig's.")
 	o.kubelets = newKubeletOptions()
 	o.kubelets.via = kubeletViaAPIServer
 	o.kubelets.addFlags(flags)

@@ -23,9 +23,9 @@ import (
 type moment struct {
 	snapshot *ledger.Snapshot
 	policy   *policy.Policy
-	// policyVersion is as in controller.PolicyState, and policyText what the policy was read from. Both are empty for one look
-	// at a cluster.
-	policyVersion, policyText string
+	// policyText is what the policy was read from: empty where its version says that there is no text, and for one look at a
+	// cluster.
+	policyText string
 	// modes are the values of the label headroom.dev/mode, by namespace: of those that matter here only.
 	modes map[string]string
 	now   time.Time
@@ -54,7 +54,6 @@ func (m *moment) answer(ctx context.Context, review *admissionv1.AdmissionReview
 		Evaluator:     evaluator,
 		NamespaceMode: func(namespace string) string { return m.modes[namespace] },
 		Templates:     func(kind schema.GroupVersionKind) *workload.Paths { return pathsOf(m.policy, kind) },
-		PolicyVersion: func() string { return m.policyVersion },
 		NewestPod:     func(corev1.ObjectReference) *corev1.Pod { return m.newest },
 		TreatsAlike: func(namespace string, these, those map[string]string) bool {
 			return m.policy.TreatsAlike(namespace, these, those, m.now)

@@ -7,10 +7,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -20,21 +22,29 @@ import (
 )
 
 const (
-	// maxQueuedRecords may wait to be written; more are left out. A record shares most of its snapshot with the ledger.
+	// maxQueuedRecords may wait to be written, and as many be about to; more are left out. A record shares most of its snapshot
+	// with the ledger.
 	maxQueuedRecords = 1024
-	// calmAfter is how long no review may come before the recorder takes the time to write.
-	calmAfter = 3 * time.Second
+	// maxHeldBytes bounds the requests and answers among these: one request may have 7 MiB.
+	maxHeldBytes = 64 << 20
+	// calmAfter is how long no review may come before the recorder takes the time to write, and writeWithin how long it waits
+	// for that.
+	calmAfter, writeWithin = 3 * time.Second, time.Minute
 )
 
 // recorder keeps each review that something was said to, with all that was known, in files of a folder. What it does on the
 // request path is to remember; it writes in the background.
 type recorder struct {
 	folder string
+	// before is how many bytes of recordings the folder had.
+	before int64
 	// sources are what reviews are judged by.
 	sources recorded
 	log     logr.Logger
 
 	queue chan answered
+	// held is how many bytes of requests and answers wait, and left how many reviews have been left out since that was said.
+	held, left atomic.Int64
 }
 
 // answered is a review with its answer.
@@ -42,6 +52,8 @@ type answered struct {
 	moment            moment
 	request, response []byte
 }
+
+func (a *answered) size() int64 { return int64(cap(a.request) + cap(a.response)) }
 
 func newRecorder(folder string, sources recorded, log logr.Logger) (*recorder, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -52,7 +64,11 @@ func newRecorder(folder string, sources recorded, log logr.Logger) (*recorder, e
 		return nil, fmt.Errorf("--record: no file can be made there: %w", err)
 	}
 	probe.Close()
-	return &recorder{folder: folder, sources: sources, log: log, queue: make(chan answered, maxQueuedRecords)}, os.Remove(probe.Name())
+	before, err := bytesOfRecordings(folder)
+	if err = errors.Join(err, os.Remove(probe.Name())); err != nil {
+		return nil, fmt.Errorf("--record: %w", err)
+	}
+	return &recorder{folder: folder, before: before, sources: sources, log: log, queue: make(chan answered, maxQueuedRecords)}, nil
 }
 
 // around records what next answers.
@@ -68,12 +84,21 @@ func (r *recorder) around(next http.Handler) http.Handler {
 		if err := json.Unmarshal(kept.body.Bytes(), &review); err != nil || !saysSomething(review.Response) {
 			return
 		}
-		select {
-		case r.queue <- answered{moment: heard.moment(), request: request.Bytes(), response: kept.body.Bytes()}:
-		default:
-			r.log.Info("A review is not recorded: too many are waiting to be written", "requestUID", review.Response.UID)
-		}
+		r.keep(answered{moment: heard.moment(), request: request.Bytes(), response: kept.body.Bytes()})
 	})
+}
+
+// keep has a review written, if there is room for it.
+func (r *recorder) keep(one answered) {
+	if r.held.Add(one.size()) <= maxHeldBytes {
+		select {
+		case r.queue <- one:
+			return
+		default:
+		}
+	}
+	r.held.Add(-one.size())
+	r.left.Add(1)
 }
 
 // saysSomething reports whether an answer has a sentence about what it is the answer to, for whomever.
@@ -81,27 +106,44 @@ func saysSomething(response *admissionv1.AdmissionResponse) bool {
 	return response != nil && (!response.Allowed || len(response.Warnings) > 0 || response.AuditAnnotations["message"] != "")
 }
 
-// Start implements manager.Runnable: it writes until ctx is done, and then what is left. To write takes the time of processors
-// that a burst of reviews needs, so that it waits until no more come, or many have.
+// Start implements manager.Runnable: it writes until ctx is done, and then what is left by then. To write takes the time of
+// processors that a burst of reviews needs, so that it waits until no more come, or many have, or some for long.
 func (r *recorder) Start(ctx context.Context) error {
-	w := &recordWriter{folder: r.folder, log: r.log}
-	var waiting []answered
+	w := &recordWriter{folder: r.folder, log: r.log, bytes: r.before}
+	var (
+		waiting []answered
+		late    <-chan time.Time
+	)
 	for {
 		select {
 		case one := <-r.queue:
-			if waiting = append(waiting, one); len(waiting) < maxQueuedRecords {
+			if waiting = append(waiting, one); len(waiting) == 1 {
+				late = time.After(writeWithin)
+			}
+			if len(waiting) < maxQueuedRecords && r.held.Load() < maxHeldBytes/2 {
 				continue
 			}
 		case <-time.After(calmAfter):
+		case <-late:
 		case <-ctx.Done():
 			for len(r.queue) > 0 {
 				waiting = append(waiting, <-r.queue)
 			}
-			w.writeAll(waiting)
+			r.write(w, waiting)
 			return nil
 		}
-		w.writeAll(waiting)
-		waiting = nil
+		r.write(w, waiting)
+		waiting, late = nil, nil
+	}
+}
+
+func (r *recorder) write(w *recordWriter, waiting []answered) {
+	w.writeAll(waiting)
+	for i := range waiting {
+		r.held.Add(-waiting[i].size())
+	}
+	if n := r.left.Swap(0); n > 0 {
+		r.log.Info("Reviews are not recorded: too many were waiting to be written", "reviews", n)
 	}
 }
 

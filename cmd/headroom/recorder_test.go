@@ -80,7 +80,7 @@ func recordAll(t *testing.T) (folder string, answers map[string]*admissionv1.Adm
 	sources := recorded{
 		clock:    func() time.Time { return w.Now },
 		snapshot: w.Ledger.Snapshot,
-		policy:   func() controller.PolicyInForce { return controller.PolicyInForce{Policy: p, Text: text, Version: "v7"} },
+		policy:   func() controller.PolicyInForce { return controller.PolicyInForce{Policy: p, Text: text} },
 		mode:     func(namespace string) string { return modes[namespace] },
 		newest:   func(corev1.ObjectReference) *corev1.Pod { return running.Pod },
 		bindings: webhook.Bindings{SendBack: func(b webhook.SendBack) fit.Reason {

@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/headroom-dev/headroom/controller"
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
@@ -69,7 +68,7 @@ func record(m *moment, snapshot json.RawMessage, review *admissionv1.AdmissionRe
 			At: m.now, NamespaceModes: m.modes, Before: m.before, LetThrough: m.letThrough, Workloads: m.workloads, NewestPod: m.newest, Snapshot: snapshot,
 		},
 	}
-	r.Known.Policy.Version, r.Known.Policy.Text = m.policyVersion, m.policyText
+	r.Known.Policy.Version, r.Known.Policy.Text = m.policy.Version, m.policyText
 	return r
 }
 
@@ -105,16 +104,17 @@ func readRecording(body []byte) (*admissionv1.AdmissionReview, *moment, error) {
 func (k *knownThen) moment() (*moment, error) {
 	m := &moment{
 		now: k.At, modes: k.NamespaceModes, before: k.Before, letThrough: k.LetThrough, workloads: k.Workloads, newest: k.NewestPod,
-		policyVersion: k.Policy.Version, policyText: k.Policy.Text,
+		policyText: k.Policy.Text,
 	}
 	var err error
 	switch {
 	case k.Policy.Text != "":
 		m.policy, _, err = policy.Load([]byte(k.Policy.Text), false)
-	case k.Policy.Version == string(controller.PolicyDefaults):
+	case k.Policy.Version == policy.DefaultVersion:
 		m.policy = policy.Default()
 	default:
 		m.policy = policy.Fallback()
+		m.policy.Version = k.Policy.Version
 	}
 	if err != nil {
 		return nil, fmt.Errorf("known.policy.text: %w", err)

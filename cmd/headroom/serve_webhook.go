@@ -145,12 +145,11 @@ func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *regis
 		TreatsAlike: func(namespace string, these, those map[string]string) bool {
 			return p.policy.Policy().TreatsAlike(namespace, these, those, time.Now())
 		},
-		PolicyVersion: func() string { return p.policy.State().Version },
-		Admitted:      p.delay.Admitted,
-		Limits:        webhook.NewLimits(),
-		Tell:          p.tell,
-		Metrics:       webhook.NewMetrics(metrics.Registry),
-		Log:           log,
+		Admitted: p.delay.Admitted,
+		Limits:   webhook.NewLimits(),
+		Tell:     p.tell,
+		Metrics:  webhook.NewMetrics(metrics.Registry),
+		Log:      log,
 	}
 	if resolver != nil {
 		sizes := sizes{resolver: resolver, snapshot: p.ledger.Snapshot}

@@ -109,15 +109,22 @@ func aSteeredBurst(t *testing.T, name string, spare int) (beyond int) {
 		return beyond
 	}
 	resume()
-	var pods *corev1.PodList
+	pods := func() *corev1.PodList {
+		list, err := shared.client.CoreV1().Pods(name).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
 	eventually(t, time.Minute, "every pod has run or been evicted", func() bool {
-		var err error
-		pods, err = shared.client.CoreV1().Pods(name).List(t.Context(), metav1.ListOptions{})
-		return err == nil && !slices.ContainsFunc(pods.Items, func(p corev1.Pod) bool { return p.Status.Phase == corev1.PodPending })
+		return !slices.ContainsFunc(pods().Items, func(p corev1.Pod) bool { return p.Status.Phase == corev1.PodPending })
 	})
+	// The simulated kubelets look each second, at what was measured in the second before, and evict one pod each time.
+	time.Sleep(5 * time.Second)
+	ended := pods()
 	images := map[string]map[string]bool{}
-	for i := range pods.Items {
-		pod := &pods.Items[i]
+	for i := range ended.Items {
+		pod := &ended.Items[i]
 		if pod.Status.Phase != corev1.PodRunning {
 			t.Errorf("%s on %s: %s %s", pod.Name, pod.Spec.NodeName, pod.Status.Reason, pod.Status.Message)
 		}

@@ -55,7 +55,7 @@ func TestWithoutThePolicyOfTaints(t *testing.T) {
 func TestWithoutTheRightToPatchNodes(t *testing.T) {
 	var got []rbacv1.PolicyRule
 	for document := range strings.SplitSeq(kubectl(t, "kustomize", documented(t, "steering.md", "## What Headroom may do to nodes", 1)), "\n---\n") {
-		if strings.Contains(document, "kind: ClusterRole\n") && strings.Contains(document, "\n  name: headroom\n") {
+		if strings.Contains(document, "\nkind: ClusterRole\n") && strings.Contains(document, "\n  name: headroom\n") {
 			got = decode[rbacv1.ClusterRole](t, document).Rules
 		}
 	}

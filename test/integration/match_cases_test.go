@@ -46,12 +46,11 @@ func podMatches(t *testing.T) map[string]matchCase {
 			kubectl: pod + " --subresource=ephemeralcontainers", want: "pods UPDATE pods/ephemeralcontainers",
 			patch: `{"spec":{"ephemeralContainers":[{"name":"debug","image":"example.com/big:1"}]}}`,
 		},
-		"a pod's status":   {kubectl: pod + " --subresource=status", patch: `{"status":{"phase":"Running"}}`},
-		"a pod's deletion": {kubectl: "delete -n match pod/pod"},
-		"a lease":          {kubectl: "patch -n match lease/lease", patch: `{"spec":{"holderIdentity":"me"}}`},
-		"a pod of kube-system": {
-			kubectl: "create -n kube-system -f -", stdin: manifest,
-		},
+		"a pod's status":       {kubectl: pod + " --subresource=status", patch: `{"status":{"phase":"Running"}}`},
+		"a pod's deletion":     {kubectl: "delete -n match pod/pod"},
+		"a lease":              {kubectl: "patch -n match lease/lease", patch: `{"spec":{"holderIdentity":"me"}}`},
+		"a pod of kube-system": {kubectl: "create -n kube-system -f -", stdin: manifest},
+		"a pod of ours":        {kubectl: "create -n headroom-system -f -", stdin: asJSON(t, restricted(podOf("new", "example.com/small:1")))},
 	}
 }
 
@@ -118,6 +117,8 @@ func workloadMatches() map[string]matchCase {
 	cases["job: more at a time than have to succeed"] = matchCase{kubectl: "patch -n match job/job", patch: `{"spec":{"parallelism":3}}`}
 	cases["job: fewer at a time"] = matchCase{kubectl: "patch -n match job/job", patch: `{"spec":{"parallelism":0}}`}
 	cases["job: a label of its own"] = matchCase{kubectl: "patch -n match job/job", patch: `{"metadata":{"labels":{"a":"b"}}}`}
+	cases["a deployment of kube-system"] = matchCase{kubectl: "create -n kube-system deployment made --image=example.com/small:1"}
+	cases["a deployment of ours"] = matchCase{kubectl: "create -n headroom-system deployment made --image=example.com/small:1"}
 	for name, args := range map[string]string{
 		"deployments": "create -n match deployment made --image=example.com/small:1",
 		"jobs":        "create -n match job made --image=example.com/small:1",

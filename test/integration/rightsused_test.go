@@ -57,6 +57,7 @@ func TestRightsAreThoseThatAreUsed(t *testing.T) {
 // outOfCluster does all that a process with --webhook-url does, once.
 func outOfCluster(t *testing.T) {
 	t.Helper()
+	oldTaint(t, "sim-full")
 	p := startHeadroom(t) // makes the CA, registers, gets tokens for kubelets
 	awaitWebhook(t, p)
 	wantEvent(t, "PolicyInvalid", "Sometimes")
@@ -64,7 +65,6 @@ func outOfCluster(t *testing.T) {
 		events, err := shared.client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=sim-full,reason=ImageStorageBelowEvictionLine"})
 		return err == nil && len(events.Items) > 0
 	})
-	oldTaint(t, "sim-full")
 	eventually(t, 20*time.Second, "the old taint is gone", func() bool { return !hasTaint(t, "sim-full") })
 	setPolicy(t, "mode: Warn")
 	awaitMode(t, p, "Warn")

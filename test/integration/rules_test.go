@@ -81,6 +81,7 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			})
 		}, ""},
 		"patching nodes: a taint stays, and that is counted": {rule("clusterrole/headroom", 4), func(t *testing.T, p *serve.Process) {
+			setPolicy(t, "mode: Warn", "steer: Off") // which has all taints taken away
 			oldTaint(t, "sim-1")
 			eventually(t, 20*time.Second, "a taint can't be taken away", func() bool { return p.Metric(t, "headroom_steering_taints_total", "outcome=failed") > 0 })
 			logged(t, p.Log, "Taints of a node not written", "cannot patch nodes at cluster scope: ServiceAccount headroom-system/headroom needs patch on nodes")

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 )
 
 // TestKilledWhileSteering: with Headroom killed between the refusal and the scheduler's next try, the pod is scheduled, and

@@ -90,7 +90,8 @@ func hasTaint(t *testing.T, name string) bool {
 	return found
 }
 
-// oldTaint puts a taint on a node as a Headroom would have left it behind that was killed an hour ago.
+// oldTaint puts a taint on a node as a Headroom would have left it behind that was killed an hour ago. One that runs already
+// sees it come, and does not care for its value.
 func oldTaint(t *testing.T, name string) {
 	t.Helper()
 	putTaint(t, name, placement.SoftTaint(time.Now().Add(-time.Hour)))

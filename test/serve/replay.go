@@ -49,13 +49,14 @@ func (r *Replayed) String() string {
 // request, given what the process knew: the answers must be the same, word for word.
 func (p *Process) replay(t testing.TB) {
 	t.Helper()
-	if strings.Contains(p.Log(), "A review is not recorded") {
+	if strings.Contains(p.Log(), "Reviews are not recorded") {
 		t.Error("some reviews are not recorded: see the log")
 	}
 	files, err := filepath.Glob(filepath.Join(p.recordings, "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.checkAllRecorded(t, files)
 	if len(files) == 0 {
 		return
 	}

@@ -12,21 +12,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 )
 
 // Options say what to run.
@@ -45,8 +39,10 @@ type Process struct {
 	command *exec.Cmd
 	// recordings is the folder of --record.
 	recordings string
-	log        *logBuffer
-	done       chan struct{}
+	// counted is what its metrics told at its end, none if it was killed.
+	counted answersCounted
+	log     *logBuffer
+	done    chan struct{}
 }
 
 // Start builds the program, once for all tests of a process, and runs it until
@@ -161,6 +157,7 @@ func (p *Process) Stop() {
 		return
 	default:
 	}
+	p.counted = p.answersCounted()
 	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended just now
 	select {
 	case <-p.done:
@@ -190,63 +187,6 @@ func (p *Process) ExitCode() int { return p.command.ProcessState.ExitCode() }
 
 // Log is all that it has written so far.
 func (p *Process) Log() string { return p.log.String() }
-
-// Metric is the value of the metric with these labels ("name=value"), or the
-// sum of all that have them. An absent one is 0.
-func (p *Process) Metric(t testing.TB, name string, labels ...string) float64 {
-	t.Helper()
-	response, err := http.Get(p.MetricsURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sum float64
-	for _, metric := range families[name].GetMetric() {
-		if hasLabels(metric, labels) {
-			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
-		}
-	}
-	return sum
-}
-
-// metrics are Headroom's own series that are not zero, for a failing test's log.
-func (p *Process) metrics() string {
-	response, err := http.Get(p.MetricsURL)
-	if err != nil {
-		return err.Error()
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err.Error()
-	}
-	var kept strings.Builder
-	for line := range strings.Lines(string(body)) {
-		if strings.HasPrefix(line, "headroom_") && !strings.HasSuffix(line, " 0\n") {
-			kept.WriteString(line)
-		}
-	}
-	return kept.String()
-}
-
-func hasLabels(metric *dto.Metric, labels []string) bool {
-	for _, want := range labels {
-		name, value, _ := strings.Cut(want, "=")
-		found := false
-		for _, label := range metric.GetLabel() {
-			found = found || (label.GetName() == name && label.GetValue() == value)
-		}
-		if !found {
-			return false
-		}
-	}
-	return true
-}
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
