@@ -24,9 +24,9 @@ func PodOf(p *corev1.Pod) ledger.Pod {
 		NominatedNodeName: p.Status.NominatedNodeName,
 		Finished:          finished(p),
 		Deleting:          p.DeletionTimestamp != nil,
-		Images:            podImages(p),
 		Requests:          placement.RequestsOf(&p.Spec),
 	}
+	row.Images, row.MoreImages = podImages(p)
 	if row.NodeName == "" {
 		row.Placement, row.PriorityClass, row.Labels = placement.Of(&p.Spec), p.Spec.PriorityClassName, p.Labels
 		// The gates themselves and not the condition's reason SchedulingGated, which stays for a moment after the last one
@@ -66,12 +66,14 @@ type progress struct {
 }
 
 // podImages joins the images of a spec with the statuses of the containers that use them. They are joined by the
-// container's name: the image that a status names is the runtime's choice among all names of the same image.
-func podImages(p *corev1.Pod) []ledger.PodImage {
+// container's name: the image that a status names is the runtime's choice among all names of the same image. more says that
+// there are some that are left out.
+func podImages(p *corev1.Pod) (rows []ledger.PodImage, more bool) {
 	images, _ := imageref.OfPod(&p.Spec)
 	if len(images) == 0 {
-		return nil
+		return nil, false
 	}
+	more = len(images) > maxPodImages
 	images = images[:min(len(images), maxPodImages)]
 	seen := make(map[imageref.Ref]*progress, len(images))
 	pod := progress{}
@@ -93,7 +95,7 @@ func podImages(p *corev1.Pod) []ledger.PodImage {
 	}
 	volumes(p, &pod, seen)
 
-	rows := make([]ledger.PodImage, 0, len(images))
+	rows = make([]ledger.PodImage, 0, len(images))
 	for _, image := range images {
 		row := ledger.PodImage{Ref: image.Ref, PullPolicy: image.PullPolicy}
 		if s := seen[image.Ref]; s != nil {
@@ -101,7 +103,7 @@ func podImages(p *corev1.Pod) []ledger.PodImage {
 		}
 		rows = append(rows, row)
 	}
-	return rows
+	return rows, more
 }
 
 // volumes adds what is known about image volumes: the kubelet pulls all of them before the first container of the pod

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/test/largest"
 )
 
@@ -33,6 +34,10 @@ func TestLargestPodsHaveFewImages(t *testing.T) {
 	most := 0
 	for kind, pod := range largest.Pods("app", largest.MaxBytes) {
 		row := PodOf(mounting(pod))
+		images, _ := imageref.OfPod(&pod.Spec)
+		if more := len(images) > maxPodImages; row.MoreImages != more {
+			t.Errorf("%s: %d images, more than the row has: %v", kind, len(images), row.MoreImages)
+		}
 		if most = max(most, len(row.Images)); len(row.Images) > maxPodImages {
 			t.Errorf("%s: a row with %d images", kind, len(row.Images))
 		}

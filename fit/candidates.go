@@ -52,8 +52,9 @@ type survey struct {
 	// missing marks the images that some possible node does not have, or may not.
 	missing   []bool
 	platforms map[Platform]bool
-	// autoscaled memoizes pointsToAutoscaler.
+	// autoscaled memoizes pointsToAutoscaler, inhabited what hasNodes asks.
 	autoscaled *bool
+	inhabited  map[*policy.NodePool]bool
 	// huge memoizes refusedIfHuge, added and addedIfHuge the two answers of newNode.
 	huge               *bool
 	added, addedIfHuge *newNode

@@ -57,7 +57,22 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 			}
 		}
 	}
-	return len(all) > 0 && o.unseenWanted(all) && slices.ContainsFunc(poolValues, o.mayComeIn)
+	return len(all) > 0 && (o.unseenWanted(all) && slices.ContainsFunc(poolValues, o.mayComeIn) || slices.ContainsFunc(poolValues, o.declaredIn))
+}
+
+// declaredIn reports whether the policy says that nodes with this label come, none of their pool is there yet, and the pod could
+// go to them.
+func (o oracle) declaredIn(value string) bool {
+	pool := o.p.PoolOf(map[string]string{"pool": value})
+	if pool == nil || pool.Elastic != policy.ElasticTrue || o.wishes.pool != "" && o.wishes.pool != value {
+		return false
+	}
+	for row := range o.s.Nodes() {
+		if o.p.PoolOf(row.Labels) == pool {
+			return false
+		}
+	}
+	return true
 }
 
 // grows is the rule for a pool: the policy's word, or else any sign of an autoscaler.

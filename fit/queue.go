@@ -19,11 +19,13 @@ type queue struct {
 	// that is known to be the same, negative for one of the pod's.
 	images []imageref.Ref
 	first  []int
+	// wanted is, by the first index, how many kinds of pods want the image.
+	wanted []int
 	// awaited marks the pod's own images, by index, that others bring.
 	awaited []bool
 	shares  map[*class]*shares
-	// added memoizes, for one node, what each image adds there: negative before.
-	added []int64
+	// added memoizes, for one node, what each image adds there, and lacks what of that nobody else may bring: negative before.
+	added, lacks []int64
 	// rooms are those of the nodes that are too full for the pod that is judged.
 	rooms []int64
 }
@@ -37,6 +39,8 @@ type queued struct {
 	// least is what each of its images takes of a node where it fits, at the least. unsure is set where it may fit on none.
 	least  []int64
 	unsure bool
+	// borne is set where all that some node lacks of it may come with others: it costs nothing there after that.
+	borne bool
 	// smallest is the least room on a node where it fits, and which is too full for the pod that is judged.
 	smallest int64
 }
@@ -70,11 +74,15 @@ func (s *survey) queueOf(pods []ledger.Waiting) *queue {
 		p := queued{Waiting: &pods[i], images: indices(pods[i].Images), others: indices(pods[i].Others), smallest: unbounded}
 		p.least = slices.Repeat([]int64{unbounded}, len(p.images))
 		q.pods = append(q.pods, p)
-		if looks += (len(p.images) + 1) * p.Nodes(); looks > maxWaitingLooks {
+		nodes := p.Nodes()
+		if len(s.policy.StartupTaints) > 0 {
+			nodes = p.TiedNodes() // Those that are starting count, see comesTo.
+		}
+		if looks += (len(p.images) + len(p.others) + 1) * nodes; looks > maxWaitingLooks {
 			return nil
 		}
 	}
-	q.added = make([]int64, len(q.images))
+	q.added, q.lacks = make([]int64, len(q.images)), make([]int64, len(q.images))
 	return q
 }
 
@@ -90,6 +98,14 @@ func (q *queue) join() {
 	for i := range q.images {
 		if q.first[i] = i; same != nil {
 			q.first[i] = same[len(own)+i] - len(own)
+		}
+	}
+	q.wanted = make([]int, len(q.images))
+	for i := range q.pods {
+		for _, image := range q.pods[i].images {
+			if first := q.first[image]; first >= 0 {
+				q.wanted[first]++
+			}
 		}
 	}
 	for i := range own {
@@ -133,10 +149,12 @@ func (q *queue) on(here *seen, startup func(string) bool) {
 		if !comesTo(p.Waiting, here.row, startup) {
 			continue
 		}
-		together := int64(0)
+		together, lacks := int64(0), int64(0)
 		for _, image := range p.images {
 			together = estimate.SaturatingAdd(together, q.adds(here, image))
+			lacks = max(lacks, q.lacks[image])
 		}
+		p.borne = p.borne || lacks <= 0
 		if together > max(here.room, 0) {
 			continue // It does not go there as long as it fits elsewhere.
 		}
@@ -154,12 +172,16 @@ func (q *queue) adds(here *seen, image int) int64 {
 	if q.added[image] >= 0 {
 		return q.added[image]
 	}
-	row, ref, adds := here.row, q.images[image], int64(0)
+	row, ref, low := here.row, q.images[image], int64(0)
 	if a := q.survey.accounts; !pulls(a.Pulling(row), ref) && a.Presence(row, ref) == ledger.Absent {
-		adds = max(estimate.SaturatingSub(a.Pull(row, ref).Disk.Low, q.shares[here.class].with[image]), 0)
+		low = a.Pull(row, ref).Disk.Low
 	}
-	q.added[image] = adds
-	return adds
+	sh := q.shares[here.class]
+	q.added[image], q.lacks[image] = max(estimate.SaturatingSub(low, sh.with[image]), 0), 0
+	if first := q.first[image]; first < 0 || q.wanted[first] == 1 {
+		q.lacks[image] = max(estimate.SaturatingSub(low, sh.besides[image]), 0)
+	}
+	return q.added[image]
 }
 
 // compare looks at a node that could hold the pod that is judged.
@@ -193,29 +215,22 @@ func (q *queue) leaves(room int64) int64 {
 }
 
 // sum is what the images take that are sure to come to a node where they fit, and to none with less room than so much that is
-// too full for the pod that is judged. One that comes with a pod of which that is not sure may be on a node that is full, where
-// it costs others nothing.
+// too full for the pod that is judged. A pod that is not sure to fit may bring others' images to a node that is full, where a
+// pod then costs nothing that lacks no more than these.
 func (q *queue) sum(smallest int64) int64 {
 	least := make([]int64, len(q.images))
-	each := func(count func(image int, p *queued, k int)) {
-		for i := range q.pods {
-			for k, image := range q.pods[i].images {
-				if first := q.first[image]; first >= 0 {
-					count(first, &q.pods[i], k)
-				}
+	strays := slices.ContainsFunc(q.pods, func(p queued) bool { return p.unsure })
+	for i := range q.pods {
+		p := &q.pods[i]
+		if p.unsure || p.smallest < smallest || p.borne && strays {
+			continue
+		}
+		for k, image := range p.images {
+			if first := q.first[image]; first >= 0 && p.least[k] != unbounded {
+				least[first] = max(least[first], p.least[k])
 			}
 		}
 	}
-	each(func(image int, p *queued, k int) {
-		if p.smallest >= smallest && p.least[k] != unbounded {
-			least[image] = max(least[image], p.least[k])
-		}
-	})
-	each(func(image int, p *queued, _ int) {
-		if p.unsure {
-			least[image] = 0
-		}
-	})
 	sum := int64(0)
 	for i := range least {
 		sum = estimate.SaturatingAdd(sum, least[i])

@@ -11,8 +11,9 @@ import (
 // shares are what the images of a queue and of the pod that is judged have in common on nodes of one class. Whatever a node
 // has already, an image adds no less to it than it would without those in common, less what it has with them.
 type shares struct {
-	// with is, for each image of the queue, how much less it may add because of those before it and of the pod's.
-	with []int64
+	// with is, for each image of the queue, how much less it may add because of those before it and of the pod's, besides the
+	// same because of all others.
+	with, besides []int64
 	// alone is what each takes at each bound if the pod's images are there.
 	alone []estimate.Bytes
 	// brought is, by bound, what others may bring of the pod's images.
@@ -60,16 +61,13 @@ func (q *queue) sharesOf(c *class, own, queued []stack) *shares {
 	for i := range queued {
 		theirs.add(&queued[i], i)
 	}
-	sh := &shares{with: make([]int64, len(queued)), alone: make([]estimate.Bytes, len(queued))}
+	sh := &shares{with: make([]int64, len(queued)), besides: make([]int64, len(queued)), alone: make([]estimate.Bytes, len(queued))}
 	for i := range queued {
 		x := &queued[i]
 		size := func(on ...*pile) imagesize.Size { return s.sizes.pull(c, x.ref, x.there(i, on...)) }
 		whole := size()
 		sh.with[i] = estimate.SaturatingSub(whole.Disk.Low, size(before).Disk.Low)
-		if size(ours, theirs).Disk.Low <= 0 {
-			// It costs nothing on a node, however full, where those are that hold all of it.
-			sh.with[i] = unbounded
-		}
+		sh.besides[i] = estimate.SaturatingSub(whole.Disk.Low, size(ours, theirs).Disk.Low)
 		if sh.alone[i] = size(ours).Disk; whole.Source == imagesize.SourceUnknown {
 			sh.alone[i] = estimate.Exactly(unbounded)
 		}

@@ -8,14 +8,14 @@ import "github.com/headroom-dev/headroom/policy"
 // Nodes of a kind that has none now. Nobody knows which disk such a node has, so that it may hold any pod; of its labels it is
 // only known that they are what the pod selects.
 
-// mayGetUnseen reports whether the pod could go to a new node of such a kind: because an autoscaler tells of one, or because
-// no kind that is there has what the pod requests, as for the first pod with a GPU. Karpenter and most managed pools tell of
-// nothing before they have a node.
+// mayGetUnseen reports whether the pod could go to a new node of such a kind: because an autoscaler tells of one, or the policy
+// does, or because no kind that is there has what the pod requests, as for the first pod with a GPU. Karpenter and most managed
+// pools tell of nothing before they have a node.
 func (s *survey) mayGetUnseen() bool {
 	if !s.reachesNew() {
 		return false
 	}
-	return (s.snapshot.Autoscaler().Unseen() || s.needsUnseen()) && s.unseenMayCome()
+	return (s.snapshot.Autoscaler().Unseen() || s.needsUnseen()) && s.unseenMayCome() || s.declaresUnseen()
 }
 
 // reachesNew reports whether the pod could go to new nodes at all.
@@ -63,6 +63,34 @@ func (s *survey) unseenMayCome() bool {
 		}
 	}
 	return s.grows(nil)
+}
+
+// declaresUnseen reports whether the policy says that a pool grows which has no node now, and which a node that the pod can go
+// to may be in.
+func (s *survey) declaresUnseen() bool {
+	for i := range s.policy.NodePools {
+		n := &s.policy.NodePools[i]
+		finds, excludes := s.selectsPool(n)
+		switch {
+		case excludes:
+		case n.Elastic == policy.ElasticTrue && !s.hasNodes(n):
+			return true
+		case finds:
+			return false
+		}
+	}
+	return false
+}
+
+// hasNodes reports whether any node is in the pool, be it one for this pod or not.
+func (s *survey) hasNodes(n *policy.NodePool) bool {
+	if s.inhabited == nil {
+		s.inhabited = make(map[*policy.NodePool]bool, len(s.policy.NodePools)+1)
+		for row := range s.snapshot.Nodes() {
+			s.inhabited[s.sizes.classOf(row).pool] = true
+		}
+	}
+	return s.inhabited[n]
 }
 
 // selectsPool reports whether the labels that the pod selects are enough to be in a pool, and whether they rule that out.

@@ -86,6 +86,36 @@ func TestNodesOfAKindThatIsNeeded(t *testing.T) {
 	})
 }
 
+// A pool that the policy calls elastic, and that has no node now, has a disk that nobody knows.
+func TestPoolsThatAreDeclaredAndHaveNoNodes(t *testing.T) {
+	racks, burst := labelled(full("r"), "pool", "racks"), labelled(full("b"), "pool", "burst")
+	fixed, grows := policy.NodePool{Name: "racks", Elastic: policy.ElasticFalse}, policy.NodePool{Name: "burst", Elastic: policy.ElasticTrue}
+	rest := policy.NodePool{Name: "all", Elastic: policy.ElasticFalse}
+	const never = 851 // more than an empty node of these holds
+	for what, c := range map[string]struct {
+		nodes   []node
+		pools   []policy.NodePool
+		pod     func(*corev1.Pod)
+		refused bool
+	}{
+		"the pod could go there":                      {[]node{racks}, []policy.NodePool{fixed, grows}, nil, false},
+		"behind nodes of no pool":                     {[]node{full("a")}, []policy.NodePool{grows}, nil, false},
+		"before a pool for all others":                {[]node{racks}, []policy.NodePool{grows, rest}, nil, false},
+		"behind a pool for all":                       {[]node{racks}, []policy.NodePool{rest, grows}, nil, true},
+		"the pod selects another pool":                {[]node{racks}, []policy.NodePool{fixed, grows}, selects("pool", "racks"), true},
+		"the pod is tied to its node":                 {[]node{racks}, []policy.NodePool{fixed, grows}, selects(corev1.LabelHostname, "r"), true},
+		"it has a node, and its disk is too small":    {[]node{racks, burst}, []policy.NodePool{fixed, grows}, nil, true},
+		"it may grow, and nothing says that it would": {[]node{racks}, []policy.NodePool{fixed, {Name: "burst", Elastic: policy.ElasticAuto}}, nil, true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := situation{nodes: c.nodes, policy: poolsOf(c.pools...), pod: c.pod, registry: map[string]int64{"app": never}}
+			if d := s.evaluate(t); (d.Action == Deny) != c.refused {
+				t.Errorf("%s, %q: %s", d.Action, d.Reason, d.Message)
+			}
+		})
+	}
+}
+
 // Nodes that the pod's own selector keeps in a pool of fixed number don't come, whatever an autoscaler has elsewhere.
 func TestNewNodesOfFixedPools(t *testing.T) {
 	racks, fixed := labelled(full("r"), "pool", "racks"), policy.ElasticFalse

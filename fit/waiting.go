@@ -24,8 +24,9 @@ import (
 // other. It is where the pod that waits could go to each of these nodes now, and pulls no more than the one that is judged
 // besides what others bring. Then its images take, of all nodes together, the least that they take of a node where it fits.
 //
-// That several pods together may ask for more CPU or memory than there is, is not looked at: the scheduler marks those that
-// are left over as unschedulable, and they don't count.
+// That several pods together may ask for more CPU or memory than there is, is not looked at, and neither is what is left out of
+// placement, such as volumes: the scheduler may put such a pod on a full node for want of another, and a refusal in the moment
+// before comes too early. Those for which it finds no node are marked as unschedulable, and don't count.
 
 // waitingMaxAge is how long after its creation a pod counts that is not bound. Most are bound in a second or two; one that is
 // not may have a scheduler that nobody runs. A time of creation in the future, by clocks that differ, counts as far.
@@ -109,7 +110,8 @@ func (s *survey) heedWaiting() {
 	}
 }
 
-// look asks each node what the images take of it, and is false where that is too much to ask.
+// look asks each node what the images take of it. It is false where that is too much to ask, and where the others may bring to
+// some node, however full, all that the pod lacks there.
 func (q *queue) look() bool {
 	q.join()
 	candidates, startup := q.survey.seen, startupTaints(q.survey.policy)
@@ -119,7 +121,7 @@ func (q *queue) look() bool {
 			continue
 		}
 		here := &candidates[0]
-		if candidates = candidates[1:]; !q.know(here.class) {
+		if candidates = candidates[1:]; !q.know(here.class) || here.need.Low <= q.shares[here.class].brought.Low {
 			return false
 		}
 		q.on(here, startup)

@@ -100,9 +100,13 @@ func samePod(a, b *Pod) bool {
 	return a.UID == b.UID && a.Namespace == b.Namespace && a.Name == b.Name &&
 		a.NodeName == b.NodeName && a.NominatedNodeName == b.NominatedNodeName &&
 		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
-		slices.EqualFunc(a.Images, b.Images, samePodImage) &&
+		samePodImages(a, b) &&
 		a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement) &&
 		a.PriorityClass == b.PriorityClass && a.CreatedUnixSeconds == b.CreatedUnixSeconds && maps.Equal(a.Labels, b.Labels)
+}
+
+func samePodImages(a, b *Pod) bool {
+	return a.MoreImages == b.MoreImages && slices.EqualFunc(a.Images, b.Images, samePodImage)
 }
 
 func samePodImage(a, b PodImage) bool {

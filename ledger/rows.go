@@ -75,6 +75,8 @@ type Pod struct {
 	// Gated: scheduling gates hold it. Unschedulable: the scheduler said so.
 	Gated, Unschedulable bool
 	Images               []PodImage
+	// MoreImages says that the pod has more than these.
+	MoreImages bool
 	// Placement, PriorityClass, Labels and CreatedUnixSeconds are of pods that are
 	// not bound. The last is the API server's clock, in whole seconds.
 	Placement          *placement.Constraints

@@ -22,6 +22,7 @@ type Waiting struct {
 	// low bound of some node's [Account.Reserved] has already.
 	Images, Others []imageref.Ref
 
+	wants      []PodImage // of the pod that stands for all
 	placement  *placement.Constraints
 	candidates *candidates
 }
@@ -39,27 +40,45 @@ func (w *Waiting) Ready(row *NodeRow) bool {
 	return w.Possible(row) && w.placement.Likely(&row.Node.Node, row.Free())
 }
 
-// Nodes is how many nodes are possible.
+// Nodes is how many nodes are possible, TiedNodes how many would be if there were no
+// taints.
 func (w *Waiting) Nodes() int { return w.candidates.possibleCount }
 
-// maxArrivals bounds how many pods [Accounts.Waiting] looks at.
-const maxArrivals = 4096
+// TiedNodes is explained at [Waiting.Nodes].
+func (w *Waiting) TiedNodes() int { return w.candidates.tiedCount }
+
+// maxArrivals bounds how many pods [Accounts.Waiting] looks at, maxArrivalImages how
+// many images of those that are not the same: a pod may name thousands.
+const maxArrivals, maxArrivalImages = 4096, 4096
 
 // Waiting returns pods of the view's namespace that wait for one of several nodes, and
 // were created within that time before the view's now, or after it: clocks differ. It
 // is in whole seconds. Left out are gated and unschedulable pods, the pod judged, those
 // that pull no image, and those for which no node is left. Where there
-// are more than limit, or too many to look at, it returns none.
+// are more than limit, too many to look at, or one with more images than are known, it
+// returns none.
 func (a *Accounts) Waiting(within time.Duration, limit int) []Waiting {
 	var waiting []Waiting
-	looked, now := 0, a.view.Now.Unix()
+	looked, images, now := 0, 0, a.view.Now.Unix()
 	for at := now - int64(within.Seconds()); at <= now+int64(within.Seconds()); at++ {
-		same, _ := a.s.arrivals.get(arrival{a.view.Namespace, at})
-		if looked += len(same); looked > maxArrivals {
+		arrived, _ := a.s.arrivals.get(arrival{a.view.Namespace, at})
+		if looked += len(arrived); looked > maxArrivals {
 			return nil
 		}
-		for i := range same {
-			if waiting = a.withArrival(waiting, &same[i]); len(waiting) > limit {
+		for i := range arrived {
+			u := &arrived[i]
+			switch {
+			case !a.mayArrive(u):
+				continue
+			case u.pod.MoreImages:
+				return nil
+			case slices.ContainsFunc(waiting, func(w Waiting) bool { return a.standsFor(&w, u) }):
+				continue
+			}
+			if images += len(u.pod.Images); images > maxArrivalImages {
+				return nil
+			}
+			if waiting = a.withArrival(waiting, u); len(waiting) > limit {
 				return nil
 			}
 		}
@@ -67,12 +86,14 @@ func (a *Accounts) Waiting(within time.Duration, limit int) []Waiting {
 	return waiting
 }
 
-func (a *Accounts) withArrival(waiting []Waiting, u *unboundPod) []Waiting {
+// mayArrive reports whether a pod may come to one of several nodes.
+func (a *Accounts) mayArrive(u *unboundPod) bool {
 	set := a.s.candidates[u.group]
-	if u.pod.UID == a.view.Pod || u.pod.NominatedNodeName != "" || set.tiedCount == 1 || set.possibleCount == 0 {
-		return waiting
-	}
-	w := Waiting{placement: u.pod.Placement, candidates: set}
+	return u.pod.UID != a.view.Pod && u.pod.NominatedNodeName == "" && set.tiedCount != 1 && set.possibleCount > 0
+}
+
+func (a *Accounts) withArrival(waiting []Waiting, u *unboundPod) []Waiting {
+	w := Waiting{wants: u.pod.Images, placement: u.pod.Placement, candidates: a.s.candidates[u.group]}
 	if w.placement == nil {
 		w.placement = placement.Of(nil)
 	}
@@ -90,6 +111,14 @@ func (a *Accounts) withArrival(waiting []Waiting, u *unboundPod) []Waiting {
 		return waiting
 	}
 	return append(waiting, w)
+}
+
+// standsFor is same for a pod with the very same images: replicas are many, and what
+// becomes of their images takes a while to find out.
+func (a *Accounts) standsFor(w *Waiting, u *unboundPod) bool {
+	sameImage := func(a, b PodImage) bool { return a.Ref == b.Ref && a.PullPolicy == b.PullPolicy }
+	return u.pod.Placement != nil && w.candidates == a.s.candidates[u.group] &&
+		w.placement.Requests().Equal(u.pod.Placement.Requests()) && slices.EqualFunc(w.wants, u.pod.Images, sameImage)
 }
 
 func (w *Waiting) same(o Waiting) bool {

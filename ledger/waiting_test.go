@@ -4,6 +4,7 @@
 package ledger_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,37 @@ func TestWaiting(t *testing.T) {
 				}
 			},
 		},
+		"more images than are looked at: none": {
+			build: func(w *lt.World) { w.Pod("p", lt.Wants(images("x", 4097)...)) },
+		},
+		"as many of several pods that are not the same: none": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants(images("x", 2048)...))
+				w.Pod("q", lt.Wants(images("y", 2049)...))
+			},
+		},
+		"replicas with as many": {
+			build: func(w *lt.World) {
+				for _, name := range []string{"p", "q", "r"} {
+					w.Pod(name, lt.Wants(images("x", 2049)...))
+				}
+			},
+			want: []string{strings.Repeat("x", 2049) + ": a b (c)"},
+		},
+		"one with images that nobody knows: none": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"))
+				w.Pod("q", lt.Wants("x"), lt.WantsMore())
+				w.Pod("r", lt.Wants("y"))
+			},
+		},
+		"one that is held, with images that nobody knows": {
+			build: func(w *lt.World) {
+				w.Pod("p", lt.Wants("x"), lt.WantsMore(), lt.Gated())
+				w.Pod("q", lt.Wants("y"))
+			},
+			want: []string{"y: a b (c)"},
+		},
 		"nor who is bound": {
 			build: func(w *lt.World) { w.Pod("p", lt.Wants("x"), lt.On("a")) },
 		},
@@ -156,6 +188,9 @@ func TestWaiting(t *testing.T) {
 				if nodes := waiting.Nodes(); nodes != strings.Count(strings.ReplaceAll(text, " (", ""), " ") {
 					t.Errorf("%s: may come to %d nodes", text, nodes)
 				}
+				if nodes := waiting.TiedNodes(); nodes != strings.Count(text, " ") {
+					t.Errorf("%s: could come to %d nodes", text, nodes)
+				}
 				got = append(got, text)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -163,6 +198,15 @@ func TestWaiting(t *testing.T) {
 			}
 		})
 	}
+}
+
+// images are so many names that begin alike.
+func images(prefix string, count int) []string {
+	names := make([]string, count)
+	for i := range names {
+		names[i] = prefix + strconv.Itoa(i)
+	}
+	return names
 }
 
 // Ready looks at what is free now, which is not what a pod could ever land on.

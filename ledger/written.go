@@ -108,16 +108,16 @@ func (s *Snapshot) Write() *Written {
 	for pool, learned := range s.learned {
 		w.Learned = append(w.Learned, WrittenLesson{pool, learned})
 	}
-	inOrder(w.Manifests)
-	inOrder(w.Pulled)
-	inOrder(w.Observed)
-	inOrder(w.Learned)
+	inOrder(w.Manifests, func(m *WrittenManifest) string { return fmt.Sprint(m.Ref, m.Platform) })
+	inOrder(w.Pulled, func(p *WrittenPull) string { return fmt.Sprint(p.Ref, p.Runtime, p.Platform) })
+	inOrder(w.Observed, func(o *WrittenObservation) string { return fmt.Sprint(o.Pool, o.Ref) })
+	inOrder(w.Learned, func(l *WrittenLesson) string { return fmt.Sprint(l.Pool) })
 	return w
 }
 
-// inOrder sorts by what is written: the keys come first and are plain values.
-func inOrder[T any](all []T) {
-	slices.SortFunc(all, func(a, b T) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+// inOrder sorts by what each is about.
+func inOrder[T any](all []T, key func(*T) string) {
+	slices.SortFunc(all, func(a, b T) int { return cmp.Compare(key(&a), key(&b)) })
 }
 
 func (r *row) write() WrittenNode {

@@ -146,6 +146,9 @@ func Wants(images ...string) PodOption {
 	return addImages(images, ledger.PodImage{PullPolicy: corev1.PullIfNotPresent})
 }
 
+// WantsMore says that the pod has more images than it is given here.
+func WantsMore() PodOption { return func(p *podRow) { p.row.MoreImages = true } }
+
 // NeverPulls adds images with the pull policy Never.
 func NeverPulls(images ...string) PodOption {
 	return addImages(images, ledger.PodImage{PullPolicy: corev1.PullNever})
