@@ -108,7 +108,9 @@ func warnAt(p *policy.Policy) verdict.Verdict {
 // run looks at every candidate, and at what pods that wait take of them. It reports whether the node that the request names, if
 // any, is there.
 func (s *survey) run() bool {
-	if !s.everyNode() && !s.policy.DenyAt.AtLeast(verdict.NeverFits) {
+	// What would be, if a pod came again elsewhere, has nothing to do with who waits just now.
+	now := s.request.NotOn == nil
+	if now && !s.everyNode() && !s.policy.DenyAt.AtLeast(verdict.NeverFits) {
 		s.waiting = s.accounts.Waiting(waitingMaxAge, maxWaiting)
 	}
 	known := s.look()

@@ -27,7 +27,8 @@ type Request struct {
 	// Workload is what makes pods from the template that is judged; nil for a pod that is judged itself. A request with one
 	// is made by RequestOfTemplate.
 	Workload *Workload
-	// NotOn are names of nodes that are no candidates, whatever the placement says.
+	// NotOn are names of nodes that are no candidates, whatever the placement says, where it is asked what would be if a running
+	// pod came again elsewhere. Otherwise it is nil.
 	NotOn map[string]bool
 }
 

@@ -69,6 +69,11 @@ func TestWaitingImagesThatFitNowhere(t *testing.T) {
 			if d := Evaluate(l.Snapshot(), RequestOf(podOf("app")), p, epoch); (d.Action == Deny) != test.denied {
 				t.Errorf("%s: %s; denied should be %v", d.Action, d.Message, test.denied)
 			}
+			elsewhere := RequestOf(podOf("app"))
+			elsewhere.NotOn = map[string]bool{"0": true}
+			if d := Evaluate(l.Snapshot(), elsewhere, p, epoch); d.Action == Deny {
+				t.Errorf("one that would come again elsewhere: %s: %s", d.Action, d.Message)
+			}
 		})
 	}
 }
