@@ -27,10 +27,11 @@ type Accounts struct {
 	numbers  map[*known]int
 	sharings map[*known]*sharing
 	pulls    Pulls
-	// groups, dues and listedScratch are scratch space.
-	groups        []byte
-	dues          []due
-	listedScratch []listedImage
+	// groups, dues, listedScratch and underWayScratch are scratch space.
+	groups          []byte
+	dues            []due
+	listedScratch   []listedImage
+	underWayScratch []int
 }
 
 // Accounts prepares accounts as seen from v. What v points to must not change

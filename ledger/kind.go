@@ -23,10 +23,10 @@ type kind struct {
 	listed  numbered
 	atLeast map[imageref.Ref]int64
 	// plans are what nodes have reserved, by the groups that could land there.
-	plans map[string][]planned
+	plans map[string]*plan
 	// lastPlan is the one of lastGroups: most nodes are like the one before.
 	lastGroups string
-	lastPlan   []planned
+	lastPlan   *plan
 }
 
 // kindOf returns the node's kind.
@@ -45,7 +45,7 @@ func (a *Accounts) kindOf(node *NodeRow) *kind {
 	if k == nil {
 		k = &kind{
 			kindKey: key, s: a.s,
-			atLeast: make(map[imageref.Ref]int64), plans: make(map[string][]planned),
+			atLeast: make(map[imageref.Ref]int64), plans: make(map[string]*plan),
 		}
 		a.kinds[key] = k
 	}

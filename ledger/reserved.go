@@ -22,112 +22,55 @@ type demand struct {
 	certain bool
 }
 
-// planned is what one image of unbound pods adds to nodes that lack it.
-type planned struct {
-	ref  imageref.Ref
-	hash uint64 // nameHash of ref
-	cost estimate.Bytes
-	// certain is cost where the image is certainly absent.
-	certain estimate.Bytes
-}
-
 // reservations accounts for the images of pods that are not bound.
 func (a *accountant) reservations() {
 	if len(a.s.reservations) == 0 {
 		return
 	}
-	plan := a.plan()
-	total := &a.result.Reserved
-	for i := range plan {
-		p := &plan[i]
-		if a.underWay(p) {
-			continue
-		}
-		cost := &p.cost
-		if p.certain.Low > 0 && a.certainlyAbsent(p.ref, p.certain.Low) {
-			// What it shares with what is there, or counted before it, is not counted twice.
-			low := a.pull(p.ref, a.ahead).Disk.Low
-			cost = &estimate.Bytes{Low: low, Likely: max(p.cost.Likely, low), High: max(p.cost.High, low)}
-			a.ahead = append(a.ahead, coming{ref: p.ref, repository: p.ref.Repository(), known: a.s.layersOf(p.ref, a.kind.platform)})
-		}
-		// None of them is negative, so that a bound once reached stays.
-		total.Low = estimate.SaturatingAdd(total.Low, cost.Low)
-		total.Likely = estimate.SaturatingAdd(total.Likely, cost.Likely)
-		total.High = estimate.SaturatingAdd(total.High, cost.High)
-	}
-}
-
-// plan returns what is reserved here. It is the same for all nodes of a kind on
-// which the same groups could land, unless the node is planned for some pod.
-func (a *accountant) plan() []planned {
-	if _, nominated := a.nominated[a.node.Name]; nominated || a.single {
-		return a.newPlan()
-	}
-	a.groups = a.groups[:0]
-	for first := 0; first < len(a.s.candidates); first += 8 {
-		groups := byte(0)
-		for bit, c := range a.s.candidates[first:min(first+8, len(a.s.candidates))] {
-			if c != nil && c.possible.has(a.row.slot) {
-				groups |= 1 << bit
+	p := a.plan()
+	if p.byName == nil {
+		for i := range p.items {
+			if item := &p.items[i]; !a.underWay(item) {
+				a.reserve(a.costHere(item))
 			}
 		}
-		a.groups = append(a.groups, groups)
+		return
 	}
-	k := a.kind
-	if string(a.groups) == k.lastGroups && k.lastPlan != nil {
-		return k.lastPlan
+	// All of them, less what costs nothing here and what is looked at for itself.
+	underWay, rest := a.underWayOf(p), p.sum
+	for _, i := range underWay {
+		rest.take(p.items[i].cost)
 	}
-	plan, known := k.plans[string(a.groups)]
-	key := string(a.groups)
-	if !known {
-		plan = a.newPlan()
-		k.plans[key] = plan
+	var apart []int
+	for _, i := range p.certain {
+		if _, taken := slices.BinarySearch(underWay, i); !taken {
+			rest.take(p.items[i].cost)
+			apart = append(apart, i)
+		}
 	}
-	k.lastGroups, k.lastPlan = key, plan
-	return plan
+	a.reserve(rest.bytes())
+	for _, i := range apart {
+		a.reserve(a.costHere(&p.items[i]))
+	}
 }
 
-func (a *accountant) newPlan() []planned {
-	plan := make([]planned, 0, len(a.s.reservations))
-	for _, r := range a.s.reservations {
-		d := a.demand(r)
-		if !d.any || slices.Contains(a.view.Images, r.ref) {
-			continue
-		}
-		size := a.size(r.ref)
-		cost := size.Disk
-		weight := min(d.expected, 1)
-		likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
-		p := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
-		if d.certain {
-			p.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
-		}
-		plan = append(plan, p)
-	}
-	return plan
+// reserve adds a cost. None is negative, so that a bound once reached stays.
+func (a *accountant) reserve(cost estimate.Bytes) {
+	total := &a.result.Reserved
+	total.Low = estimate.SaturatingAdd(total.Low, cost.Low)
+	total.Likely = estimate.SaturatingAdd(total.Likely, cost.Likely)
+	total.High = estimate.SaturatingAdd(total.High, cost.High)
 }
 
-// underWay reports whether the image costs nothing more: it is here, or a bound
-// pod waits for it.
-func (a *accountant) underWay(p *planned) bool {
-	if a.row.list.names.mayHold(p.hash) {
-		if _, listed := a.row.list.find(p.ref); listed {
-			return true
-		}
+// costHere is what an image costs that is not under way to this node. What one that is certain to come shares with what is
+// there, or counted before it, is not counted twice.
+func (a *accountant) costHere(p *planned) estimate.Bytes {
+	if p.certain.Low <= 0 || !a.certainlyAbsent(p.ref, p.certain.Low) {
+		return p.cost
 	}
-	if !a.row.facts.names.mayHold(p.hash) {
-		return false
-	}
-	if a.row.facts.of(p.ref).pulled {
-		return true
-	}
-	for i := range a.row.facts.claims {
-		if c := &a.row.facts.claims[i]; c.ref == p.ref && c.state == pending {
-			_, concerned := a.due(c)
-			return concerned
-		}
-	}
-	return false
+	low := a.pull(p.ref, a.ahead).Disk.Low
+	a.ahead = append(a.ahead, coming{ref: p.ref, repository: p.ref.Repository(), known: a.s.layersOf(p.ref, a.kind.platform)})
+	return estimate.Bytes{Low: low, Likely: max(p.cost.Likely, low), High: max(p.cost.High, low)}
 }
 
 // demand sums up who wants an image and could land on the node; the pod judged
