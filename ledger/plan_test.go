@@ -6,6 +6,7 @@ package ledger
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func besieged(t testing.TB, rng *rand.Rand, nodes, pods int) *Ledger {
 	for i := range nodes {
 		n := Node{
 			UID: types.UID(fmt.Sprint("uid-", i)), Runtime: imagesize.Containerd, Images: []ListedImage{},
-			Node: placement.Node{Name: fmt.Sprint("node-", i), OS: "linux", Architecture: "amd64", Ready: true, Labels: map[string]string{"zone": fmt.Sprint(i % 2)}},
+			Node: placement.Node{Name: fmt.Sprint("node-", i), OS: "linux", Architecture: "amd64", Ready: true, Labels: map[string]string{"zone": strconv.Itoa(i % 2)}},
 		}
 		for range 40 {
 			k := rng.IntN(1500)
