@@ -19,8 +19,8 @@ type Review struct {
 	// Request has no RequestKind, RequestResource, RequestSubResource, UserInfo and Options. Its raw objects are parts of the
 	// text that was read, not copies.
 	Request *admissionv1.AdmissionRequest
-	// Object and OldObject are the pods in the request's objects, as far as they are read; nil where nobody asked for
-	// pods, and where only [Pod] can say what is there.
+	// Object and OldObject are the pods in the request's objects, as far as they are needed; nil where nobody asked for pods, and
+	// where only the typed decoder can say what is there.
 	Object, OldObject *corev1.Pod
 }
 
@@ -87,21 +87,12 @@ func quick(body []byte, within *shape) (read Review, sure bool) {
 	return read, true
 }
 
-// Pod reads a pod as the typed decoder does: all of it where it is not sure of the parts that are needed.
-func Pod(raw []byte) (*corev1.Pod, error) { return sparse[corev1.Pod](raw, podShape) }
-
 // Binding reads the names in a binding: whose it is, and of which node.
-func Binding(raw []byte) (*corev1.Binding, error) { return sparse[corev1.Binding](raw, bindingShape) }
-
-func sparse[T any](raw []byte, s *shape) (*T, error) {
-	read := new(T)
+func Binding(raw []byte) (*corev1.Binding, error) {
+	var read, typed corev1.Binding
 	r := reader{scanner: scanner{data: raw}}
-	if r.all(s, reflect.ValueOf(read).Elem()) {
-		return read, nil
+	if r.all(bindingShape, reflect.ValueOf(&read).Elem()) {
+		return &read, nil
 	}
-	typed := new(T)
-	if err := utiljson.Unmarshal(raw, typed); err != nil {
-		return nil, err
-	}
-	return typed, nil
+	return &typed, utiljson.Unmarshal(raw, &typed)
 }

@@ -34,7 +34,9 @@ func newMutator(seed uint64, other []byte) *mutator {
 			*q = resource.MustParse([]string{"1", "100m", "1.5Gi", "1e3", "0", "12345678901"}[c.Intn(6)])
 		},
 		func(t *metav1.Time, c randfill.Continue) { *t = metav1.NewTime(time.Unix(c.Int63n(4e9), 0)) },
-		func(f *metav1.FieldsV1, _ randfill.Continue) { f.Raw = []byte(`{"f:spec":{"k:{\"name\":\"a\"}":{".":{}}}}`) },
+		func(f *metav1.FieldsV1, _ randfill.Continue) {
+			f.Raw = []byte(`{"f:spec":{"k:{\"name\":\"a\"}":{".":{}}}}`)
+		},
 		func(i *intstr.IntOrString, c randfill.Continue) {
 			*i = []intstr.IntOrString{intstr.FromInt32(8080), intstr.FromString("http")}[c.Intn(2)]
 		},
