@@ -38,6 +38,9 @@ func Parse(s string) (Ref, error) {
 	if len(s) > MaxLength {
 		return Ref{}, fmt.Errorf("image name %q has %d bytes: at most %d are allowed", shorten(s), len(s), MaxLength)
 	}
+	if isCanonical(s) {
+		return Ref{canonical: s}, nil
+	}
 	named, err := reference.ParseDockerRef(s)
 	if err != nil {
 		return Ref{}, explain(s, err)

@@ -4,9 +4,6 @@
 package placement
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"slices"
 
@@ -182,19 +179,4 @@ func namedNodes(required *corev1.NodeSelector) map[string]struct{} {
 		}
 	}
 	return names
-}
-
-// keyOf hashes all that [Constraints.Possible] and [Constraints.TiedTo] read.
-// JSON writes maps in the order of their keys, so equal wishes give equal text.
-func keyOf(c *Constraints, required *corev1.NodeSelector) string {
-	// These types hold nothing that JSON can't express, so there is no error.
-	text, _ := json.Marshal(struct {
-		NodeName, OS string
-		Selector     map[string]string
-		Affinity     *corev1.NodeSelector
-		Tolerations  []corev1.Toleration
-		Beyond       bool
-	}{c.nodeName, c.os, c.selector, required, c.tolerations, c.beyond})
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
