@@ -94,13 +94,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithDeadline(r.Context(), start.Add(timeout/10*9))
 	defer cancel()
 	if isLarge(r) {
+		expectBy(w, start.Add(timeout))
 		leave, entered := h.Limits.enterLarge(ctx, timeout/4)
 		if !entered {
 			h.shedUnread(w, r)
 			return
 		}
 		defer leave()
-		expectBy(w, start.Add(timeout))
 	}
 	body := newBuffer()
 	if err := body.readAll(limited(w, r)); err != nil {
@@ -125,6 +125,9 @@ func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, body *buffer
 	if err != nil {
 		h.unreadable(w, fmt.Errorf("the body is not an AdmissionReview: %w", err))
 		return true
+	}
+	if review.Typed {
+		h.Metrics.typedDecodes.Inc()
 	}
 	in := &incoming{AdmissionRequest: review.Request, version: review.APIVersion, pod: review.Object, oldPod: review.OldObject}
 	response, done := h.answer(ctx, in, waitUntil)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,13 @@ import (
 	"github.com/headroom-dev/headroom/verdict"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if served := os.Getenv(servedVariable); served != "" {
+		serveForBenchmark(served)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var refuse = fit.Decision{Action: fit.Deny, Verdict: verdict.NeverFits, Mode: policy.Enforce, Message: "no", CauseCode: "c"}
 

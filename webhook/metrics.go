@@ -81,6 +81,7 @@ type Metrics struct {
 	exemptedOf  series[whyLabels]
 
 	panics           prometheus.Counter
+	typedDecodes     prometheus.Counter
 	duration, whatIf prometheus.Histogram
 }
 
@@ -107,6 +108,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a request. It was admitted.",
+		}),
+		typedDecodes: f.NewCounter(prometheus.CounterOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "typed_decodes_total",
+			Help: "Reviews out of the ordinary, of which all was decoded and not only what is needed: they are judged like all others, but take longer.",
 		}),
 		duration: f.NewHistogram(prometheus.HistogramOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "evaluation_duration_seconds",

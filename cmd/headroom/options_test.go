@@ -76,6 +76,8 @@ func TestServeFlags(t *testing.T) {
 		"not asking them is, too":         {[]string{"--kubelet-via", "off"}, nil},
 		"nor is the API server in need":   {[]string{"--kubelet-via", "apiserver"}, nil},
 		"health and metrics switched off": {[]string{"--kubelet-via", "off", "--health-address", "0", "--metrics-address", "0"}, nil},
+		"profiles switched on":            {[]string{"--kubelet-via", "off", "--pprof-address", "127.0.0.1:6060"}, nil},
+		"profiles at no address":          {[]string{"--kubelet-via", "off", "--pprof-address", "on"}, []string{`--pprof-address: must be HOST:PORT or :PORT, got "on"`}},
 		"zero where it means never":       {[]string{"--kubelet-via", "off", "--resync-period", "0", "--size-wait", "0", "--shutdown-delay", "0"}, nil},
 		"out of the cluster":              {[]string{"--kubelet-via", "off", "--webhook-url", "https://127.0.0.1:9443"}, nil},
 		"a duration without a unit":       {[]string{"--size-wait", "5"}, []string{`invalid argument "5" for "--size-wait" flag: time: missing unit in duration "5"`}},

@@ -30,6 +30,7 @@ type serveOptions struct {
 	certFile, keyFile string
 	healthAddress     string
 	metricsAddress    string
+	pprofAddress      string
 	nodeMetrics       bool
 	leaderElect       bool
 	record            string
@@ -45,7 +46,7 @@ type serveOptions struct {
 func newServeOptions() *serveOptions {
 	return &serveOptions{
 		kubelets: newKubeletOptions(), registries: newRegistryOptions(),
-		webhookAddress: ":9443", healthAddress: ":8081", metricsAddress: ":8080", nodeMetrics: true, leaderElect: true,
+		webhookAddress: ":9443", healthAddress: ":8081", metricsAddress: ":8080", pprofAddress: "0", nodeMetrics: true, leaderElect: true,
 		kubeletInterval: 30 * time.Second, kubeletPendingInterval: 10 * time.Second, pulledEvents: true,
 		resyncPeriod: 10 * time.Hour, syncTimeout: 2 * time.Minute,
 		sizeWait: 500 * time.Millisecond, sizeWaiters: 64,
@@ -70,6 +71,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.keyFile, "tls-key-file", "", "Key of --tls-cert-file.")
 	flags.StringVar(&o.healthAddress, "health-address", o.healthAddress, `Address of /healthz and /readyz. "0" switches them off.`)
 	flags.StringVar(&o.metricsAddress, "metrics-address", o.metricsAddress, `Address of /metrics. "0" switches it off.`)
+	flags.StringVar(&o.pprofAddress, "pprof-address", o.pprofAddress, `Address of /debug/pprof/, such as 127.0.0.1:6060: profiles of this process for go tool pprof. Nobody who reaches it is asked who they are, and it shows names out of the cluster: give it a loopback address, and use kubectl port-forward. "0" switches it off.`)
 	flags.BoolVar(&o.nodeMetrics, "node-metrics", o.nodeMetrics, "Whether /metrics has gauges with a series for each node.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Whether replicas agree on one, by a Lease in headroom-system, that takes soft taints from nodes again. Without, each replica does so. All else is done by every replica.")
 	flags.StringVar(&o.record, "record", "", "Folder that gets a file for each review that something was said to, a warning, a refusal or a sentence in the audit log, with all that was known: headroom check replays it. For debugging: the files hold the request, and the names and images of all pods. Ends at 1 GiB. Empty records nothing.")
@@ -125,6 +127,7 @@ func (o *serveOptions) validate() error {
 	}
 	for _, a := range []struct{ flag, value string }{
 		{"--webhook-address", o.webhookAddress}, {"--health-address", o.healthAddress}, {"--metrics-address", o.metricsAddress},
+		{"--pprof-address", o.pprofAddress},
 	} {
 		if err := validAddress(a.value); err != nil && (a.value != "0" || a.flag == "--webhook-address") {
 			errs = append(errs, fmt.Errorf("%s: must be HOST:PORT or :PORT, got %q", a.flag, a.value))
@@ -143,7 +146,8 @@ func validAddress(address string) error {
 func (o *serveOptions) portsFree() error {
 	var errs []error
 	for _, a := range []struct{ flag, address string }{
-		{"--health-address", o.healthAddress}, {"--metrics-address", o.metricsAddress}, {"--webhook-address", o.webhookAddress},
+		{"--health-address", o.healthAddress}, {"--metrics-address", o.metricsAddress}, {"--pprof-address", o.pprofAddress},
+		{"--webhook-address", o.webhookAddress},
 	} {
 		if a.address == "0" {
 			continue

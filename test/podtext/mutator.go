@@ -1,7 +1,8 @@
 // Copyright The Headroom Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package decode
+// Package podtext makes texts of pods, of all fields that pods have, and of what is nearly a pod: for tests of what reads them.
+package podtext
 
 import (
 	"encoding/json"
@@ -18,17 +19,18 @@ import (
 	"sigs.k8s.io/randfill"
 )
 
-// mutator makes pods that have any field, and changes their text.
-type mutator struct {
+// Mutator makes pods that have any field, and changes texts. Equal seeds do the same.
+type Mutator struct {
 	random *rand.Rand
 	fill   *randfill.Filler
 	// other is one more text to put in.
 	other string
 }
 
-func newMutator(seed uint64, other []byte) *mutator {
+// New returns one. other is one more text that it puts in.
+func New(seed uint64, other []byte) *Mutator {
 	random := rand.New(rand.NewPCG(seed, 0))
-	m := &mutator{random: random, other: string(other)}
+	m := &Mutator{random: random, other: string(other)}
 	m.fill = randfill.NewWithSeed(random.Int64()).NilChance(0.7).NumElements(0, 2).MaxDepth(12).Funcs(
 		func(q *resource.Quantity, c randfill.Continue) {
 			*q = resource.MustParse([]string{"1", "100m", "1.5Gi", "1e3", "0", "12345678901"}[c.Intn(6)])
@@ -44,7 +46,8 @@ func newMutator(seed uint64, other []byte) *mutator {
 	return m
 }
 
-func (m *mutator) pod() []byte {
+// Pod returns a pod.
+func (m *Mutator) Pod() []byte {
 	var pod corev1.Pod
 	m.fill.Fill(&pod)
 	m.ordinary(reflect.ValueOf(&pod).Elem())
@@ -59,7 +62,7 @@ func (m *mutator) pod() []byte {
 }
 
 // ordinary replaces most texts and numbers, which are made of anything, by what people write.
-func (m *mutator) ordinary(v reflect.Value) {
+func (m *Mutator) ordinary(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		odd := []string{"", "é", "a\"b\\c\n", "<&>", "\xff", strings.Repeat("long ", 30)}
@@ -99,8 +102,8 @@ func (m *mutator) ordinary(v reflect.Value) {
 	}
 }
 
-// mutate changes one part.
-func (m *mutator) mutate(text []byte) []byte {
+// Mutate changes one part of a text: mostly, it then still is what it was.
+func (m *Mutator) Mutate(text []byte) []byte {
 	s := string(text)
 	if s == "" {
 		return text
@@ -113,24 +116,15 @@ func (m *mutator) mutate(text []byte) []byte {
 		at := m.random.IntN(len(s) + 1)
 		return []byte(s[:at] + string(rune(m.random.IntN(256))) + s[min(at+1, len(s)):])
 	case 2: // something comes twice
-		if name := strings.LastIndexByte(s[:start], '"'); name > 0 && start > 0 && s[start-1] == ':' {
-			if name = strings.LastIndexByte(s[:name], '"'); name >= 0 {
-				return []byte(s[:end] + "," + s[name:start] + m.any() + s[end:])
-			}
-		}
-		return []byte(s[:end] + "," + s[start:end] + s[end:])
+		return []byte(s[:end] + "," + m.again(s, start, end) + s[end:])
 	case 3: // another case
 		at := m.random.IntN(len(s))
 		return []byte(s[:at] + strings.ToUpper(s[at:at+1]) + s[at+1:])
 	case 4: // an escape sequence
-		for range 10 {
-			if at := m.random.IntN(len(s)); s[at] >= 'a' && s[at] <= 'z' {
-				return fmt.Appendf(nil, "%s\\u%04x%s", s[:at], s[at], s[at+1:])
-			}
-		}
-		return text
+		at := m.random.IntN(len(s))
+		return fmt.Appendf(nil, "%s\\u%04x%s", s[:at], s[at], s[at+1:])
 	case 5: // a field that is not known
-		if s[start:end] != "" && s[start] == '{' && s[start:end] != "{}" {
+		if strings.HasPrefix(s[start:], `{"`) {
 			return []byte(s[:start+1] + `"unknown":` + m.any() + "," + s[start+1:])
 		}
 		return []byte(s[:start] + m.any() + s[end:])
@@ -141,8 +135,20 @@ func (m *mutator) mutate(text []byte) []byte {
 	}
 }
 
+// again is the value from start to end, with its name where it has one, and then with another value.
+func (m *Mutator) again(s string, start, end int) string {
+	if start > 0 && s[start-1] == ':' {
+		if quote := strings.LastIndexByte(s[:start], '"'); quote > 0 {
+			if name := strings.LastIndexByte(s[:quote], '"'); name >= 0 {
+				return s[name:start] + m.any()
+			}
+		}
+	}
+	return s[start:end]
+}
+
 // value returns where some value is in a text, as far as one that is none can have them.
-func (m *mutator) value(s string) (start, end int) {
+func (m *Mutator) value(s string) (start, end int) {
 	start = m.random.IntN(len(s) + 1)
 	if colon := strings.IndexByte(s[start:], ':'); colon >= 0 {
 		start += colon + 1
@@ -156,7 +162,7 @@ func (m *mutator) value(s string) (start, end int) {
 }
 
 // any is some value, or nearly one.
-func (m *mutator) any() string {
+func (m *Mutator) any() string {
 	values := []string{
 		`null`, `""`, `"x"`, `0`, `-1`, `1.0`, `1e2`, `2147483648`, `99999999999999999999`, `-0`, `01`, `true`, `{}`, `[]`, `[null]`, `[{}]`, `{"a":"b"}`,
 		`{"a":null}`, `{"a":1}`, `{"cpu":"1","cpu":"2"}`, `{"cpu":1}`, `{"cpu":"x"}`, `[{"image":"a","image":null}]`, `[{"Image":"a"}]`, `[1]`, `["a"]`,

@@ -22,6 +22,8 @@ type Review struct {
 	// Object and OldObject are the pods in the request's objects, as far as they are needed; nil where nobody asked for pods, and
 	// where only the typed decoder can say what is there.
 	Object, OldObject *corev1.Pod
+	// Typed is set where the typed decoder had to read the review, or will have to read one of its objects.
+	Typed bool
 }
 
 var (
@@ -59,7 +61,7 @@ func review(body []byte, within *shape) (Review, error) {
 		if err := utiljson.Unmarshal(body, &typed); err != nil {
 			return Review{}, err
 		}
-		read = Review{APIVersion: typed.APIVersion, Request: typed.Request}
+		read = Review{APIVersion: typed.APIVersion, Request: typed.Request, Typed: true}
 	}
 	if read.Request == nil || read.Request.UID == "" {
 		return Review{}, ErrNoRequest
@@ -83,6 +85,9 @@ func quick(body []byte, within *shape) (read Review, sure bool) {
 		case &review.Request.OldObject:
 			read.OldObject = pod
 		}
+	}
+	if req := read.Request; req != nil && within != nil {
+		read.Typed = read.Object == nil && req.Object.Raw != nil || read.OldObject == nil && req.OldObject.Raw != nil
 	}
 	return read, true
 }

@@ -93,7 +93,7 @@ func sameReview(t testing.TB, body []byte) (sure bool) {
 	if err := utiljson.Unmarshal(body, &typed); err != nil {
 		t.Fatalf("a review was read where the typed decoder says: %v\n%s", err, body)
 	}
-	want := Review{APIVersion: typed.APIVersion}
+	want := Review{APIVersion: typed.APIVersion, Typed: got.Typed}
 	if req := typed.Request; req != nil {
 		want.Request = &admissionv1.AdmissionRequest{
 			UID: req.UID, Kind: req.Kind, Resource: req.Resource, SubResource: req.SubResource, Name: req.Name, Namespace: req.Namespace,

@@ -6,6 +6,8 @@ package decode
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/headroom-dev/headroom/test/podtext"
 )
 
 // FuzzText: whatever is said to be a pod or a review is read as the typed decoder reads it, or left to it.
@@ -25,10 +27,10 @@ func FuzzMutated(f *testing.F) {
 		f.Add(seed, uint(seed%5), []byte(`{"image":1}`))
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, times uint, other []byte) {
-		m := newMutator(seed, other)
-		text := m.pod()
+		m := podtext.New(seed, other)
+		text := m.Pod()
 		for range times % 8 {
-			text = m.mutate(text)
+			text = m.Mutate(text)
 		}
 		samePod(t, text)
 	})
@@ -39,10 +41,10 @@ func TestMutated(t *testing.T) {
 	const pods = 20_000
 	read := 0
 	for i := range uint64(pods) {
-		m := newMutator(i, nil)
-		text := m.pod()
+		m := podtext.New(i, nil)
+		text := m.Pod()
 		for range rand.New(rand.NewPCG(i, 1)).IntN(4) {
-			text = m.mutate(text)
+			text = m.Mutate(text)
 		}
 		if samePod(t, text) {
 			read++

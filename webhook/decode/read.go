@@ -43,6 +43,11 @@ func (r *reader) value(s *shape, into reflect.Value) bool {
 		into.Set(reflect.New(s.typ))
 		into = into.Elem()
 	}
+	return r.present(s, into)
+}
+
+// present reads a value that is not null. into is what a pointer leads to.
+func (r *reader) present(s *shape, into reflect.Value) bool {
 	switch s.form {
 	case object:
 		return r.object(s, into)
@@ -61,9 +66,9 @@ func (r *reader) value(s *shape, into reflect.Value) bool {
 	case quantity:
 		return r.quantity(s, into)
 	case moment:
-		return !s.keep && r.moment()
+		return r.moment()
 	case intOrString:
-		return !s.keep && r.intOrString()
+		return r.intOrString()
 	default:
 		return false
 	}
@@ -177,7 +182,7 @@ func (r *reader) entry(s *shape, name []byte, into reflect.Value) bool {
 		if !r.readQuantity(&q) {
 			return false
 		}
-		(*m)[corev1.ResourceName(name)] = q
+		(*m)[corev1.ResourceName(own(name))] = q
 		return true
 	default:
 		return false
@@ -190,9 +195,49 @@ func (r *reader) string(s *shape, into reflect.Value) bool {
 		if !simple {
 			return false
 		}
-		into.SetString(string(value))
+		into.SetString(own(value))
 	}
 	return ok
+}
+
+// own returns a text that does not share memory with what was read. Those that nearly every pod has cost none.
+func own(text []byte) string {
+	switch string(text) {
+	case "v1":
+		return "v1"
+	case "apps/v1":
+		return "apps/v1"
+	case "admission.k8s.io/v1":
+		return "admission.k8s.io/v1"
+	case "Pod":
+		return "Pod"
+	case "pods":
+		return "pods"
+	case "CREATE":
+		return "CREATE"
+	case "UPDATE":
+		return "UPDATE"
+	case "ReplicaSet":
+		return "ReplicaSet"
+	case "IfNotPresent":
+		return "IfNotPresent"
+	case "Always":
+		return "Always"
+	case "Exists":
+		return "Exists"
+	case "NoExecute":
+		return "NoExecute"
+	case "node.kubernetes.io/not-ready":
+		return "node.kubernetes.io/not-ready"
+	case "node.kubernetes.io/unreachable":
+		return "node.kubernetes.io/unreachable"
+	case "cpu":
+		return "cpu"
+	case "memory":
+		return "memory"
+	default:
+		return string(text)
+	}
 }
 
 func (r *reader) bool(s *shape, into reflect.Value) bool {

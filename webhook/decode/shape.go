@@ -119,13 +119,20 @@ func (c *compiler) shapeOf(t reflect.Type, w wanted, keep bool) *shape {
 	if t.Kind() == reflect.Pointer {
 		t, s.typ, s.pointer = t.Elem(), t.Elem(), true
 	}
-	if known, is := custom[t]; is {
+	known, is := custom[t]
+	switch p := reflect.PointerTo(t); {
+	case is && !(keep && (known == moment || known == intOrString)): // which nobody wants yet
 		s.form = known
-		return s
+	case p.Implements(unmarshaler), p.Implements(textUnmarshaler):
+	default:
+		c.shapeByKind(s, t, w)
 	}
-	if p := reflect.PointerTo(t); p.Implements(unmarshaler) || p.Implements(textUnmarshaler) {
-		return s
-	}
+	return s
+}
+
+// shapeByKind completes the shape of a type that does not read itself.
+func (c *compiler) shapeByKind(s *shape, t reflect.Type, w wanted) {
+	keep := s.keep
 	switch t.Kind() {
 	case reflect.Struct:
 		s.form, s.fields = object, fields{}
@@ -147,7 +154,6 @@ func (c *compiler) shapeOf(t reflect.Type, w wanted, keep bool) *shape {
 		s.form, s.bits = integer, t.Bits()
 	default:
 	}
-	return s
 }
 
 // addFields adds the fields of a struct, and of those that are embedded in it. Of two with one name, neither is known here.

@@ -13,7 +13,10 @@ func UID(text []byte) (uid types.UID, found bool) {
 		return "", false
 	}
 	written, simple, ok := s.text()
-	return types.UID(written), ok && simple && len(written) > 0
+	if !ok || !simple || len(written) == 0 {
+		return "", false
+	}
+	return types.UID(written), true
 }
 
 // find goes to the value of a member of the object that comes next.
