@@ -65,7 +65,7 @@ func newHandler(o HandlerOptions) *Handler {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Limits == nil {
-		o.Limits = NewLimits()
+		o.Limits = newLimits()
 	}
 	return &Handler{HandlerOptions: o, read: decode.Any, said: &said{}}
 }
@@ -144,7 +144,7 @@ func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, body *buffer
 // where the request is still being looked at.
 func (h *Handler) answer(ctx context.Context, in *incoming, waitUntil time.Time) (response *admissionv1.AdmissionResponse, done bool) {
 	judged := make(chan outcome, 1)
-	go func() { judged <- h.judge(ctx, in, waitUntil) }()
+	h.Limits.crew.do(func() { judged <- h.judge(ctx, in, waitUntil) })
 	var o outcome
 	select {
 	case o = <-judged:

@@ -44,10 +44,19 @@ type Limits struct {
 	// inFlight are the requests that have been read and not answered, and mostInFlight bounds them.
 	inFlight     atomic.Int64
 	mostInFlight int64
+	// crew judges requests, so that one that hangs is answered all the same; it may be nil.
+	crew *crew
 }
 
-// NewLimits returns the limits of one process.
+// NewLimits returns the limits of one process. Goroutines that have judged wait for a moment for more.
 func NewLimits() *Limits {
+	l := newLimits()
+	l.crew = newCrew()
+	return l
+}
+
+// newLimits returns limits that leave no goroutine waiting.
+func newLimits() *Limits {
 	return &Limits{
 		slots:        make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))),
 		large:        make(chan struct{}, maxLargeBodies),

@@ -43,7 +43,7 @@ func servedHandlers() map[string]func() http.Handler {
 		"headroom": func() http.Handler { return NewPods(threeNodes()) },
 		"no-decision": func() http.Handler {
 			fits := threeNodes().Evaluator.Evaluate(fit.RequestOf(aPod()))
-			return NewPods(HandlerOptions{Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { return fits })})
+			return NewPods(HandlerOptions{Limits: NewLimits(), Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { return fits })})
 		},
 		"decode-only": func() http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { admitUnseen(w, r, decode.Pods) })
@@ -87,7 +87,7 @@ func threeNodes() HandlerOptions {
 	w.Registry("registry.example.com/team-a/web:v1.27.3", 200<<20)
 	w.Registry("registry.example.com/platform/proxy:v3.1.0", 100<<20)
 	snapshot, p := w.Ledger.Snapshot(), policy.Default()
-	return HandlerOptions{Evaluator: fit.Evaluator{
+	return HandlerOptions{Limits: NewLimits(), Evaluator: fit.Evaluator{
 		Snapshot: func() *ledger.Snapshot { return snapshot }, Policy: func() *policy.Policy { return p }, Clock: func() time.Time { return w.Now },
 	}}
 }
