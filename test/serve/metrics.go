@@ -26,7 +26,7 @@ func (p *Process) Metric(t testing.TB, name string, labels ...string) float64 {
 }
 
 func familiesAt(url string) (map[string]*dto.MetricFamily, error) {
-	response, err := http.Get(url)
+	response, err := http.DefaultClient.Get(url)
 	if err != nil {
 		return nil, err
 	}
