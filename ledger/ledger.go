@@ -27,6 +27,8 @@ type Ledger struct {
 
 	nodes     map[string]*nodeState // known nodes and ghosts
 	pods      map[types.UID]*podState
+	parked    map[shortUID]*nodeState // where a parked pod is
+	shapes    shapes
 	manifests map[manifestKey]*known
 	// digests are the names under which a layered image is known, by its digests.
 	digests map[digestKey]map[manifestKey]struct{}
@@ -55,6 +57,8 @@ func New() *Ledger {
 	l := &Ledger{
 		nodes:     make(map[string]*nodeState),
 		pods:      make(map[types.UID]*podState),
+		parked:    make(map[shortUID]*nodeState),
+		shapes:    make(shapes),
 		manifests: make(map[manifestKey]*known),
 		digests:   make(map[digestKey]map[manifestKey]struct{}),
 		pulled:    make(map[reportKey]int64),
@@ -93,6 +97,7 @@ func (l *Ledger) MarkSynced() {
 func (l *Ledger) buildAll() {
 	var known []*row
 	for _, n := range l.nodes {
+		n.parked = slices.Clip(n.parked)
 		if n.node != nil {
 			n.facts = newFacts(n)
 			known = append(known, newRow(n))

@@ -60,7 +60,7 @@ func (r *row) pullsAnew(ref imageref.Ref) bool {
 // finished has pulled it.
 func (r *row) hasDigest(digest string) bool {
 	_, listed := r.list.byName[digest]
-	return listed || r.facts.uses[digest].pulled
+	return listed || r.facts.named(digest).pulled
 }
 
 // mayHave reports whether the image may be on the node by whatever name: by one of its
@@ -70,7 +70,7 @@ func (r *row) mayHave(k *known) bool {
 		return false
 	}
 	for _, digest := range []string{k.Digest, k.ImageDigest} {
-		if digest != "" && (r.hasDigest(digest) || r.facts.uses[digest].had) {
+		if digest != "" && (r.hasDigest(digest) || r.facts.named(digest).had) {
 			return true
 		}
 	}

@@ -29,9 +29,11 @@ type nodeState struct {
 	// lostBytes is the sum of the decreases of AvailableBytes between samples.
 	lostBytes int64
 
-	pods  map[types.UID]*podState
-	gone  []*podState // deleted a short while ago, oldest first
-	facts *facts      // of pods, gone and list; nil until synced
+	pods map[types.UID]*podState
+	// parked are the pods of which nothing more comes until they change; snapshots share them.
+	parked []parkedPod
+	gone   []*podState // deleted a short while ago, oldest first
+	facts  *facts      // of pods, gone and list; nil until synced
 
 	// watch is a pull that is watched, nil for none; calm is how many samples in a row
 	// have seen nothing under way.
@@ -50,7 +52,7 @@ func (l *Ledger) nodeNamed(name string) *nodeState {
 
 // forgetUnused drops a ghost that holds nothing.
 func (l *Ledger) forgetUnused(n *nodeState) {
-	if n.node == nil && len(n.pods) == 0 && n.measurement == nil && n.lines == nil {
+	if n.node == nil && len(n.pods)+len(n.parked) == 0 && n.measurement == nil && n.lines == nil {
 		delete(l.nodes, n.name)
 	}
 }
@@ -149,6 +151,10 @@ func (n *nodeState) restartLoss() {
 			p.latches[i].baselineBytes, p.latches[i].endBytes = 0, 0
 		}
 	}
+	n.parked = slices.Clone(n.parked)
+	for i := range n.parked {
+		n.parked[i].rest = n.parked[i].rest.restarted()
+	}
 }
 
 // reset forgets what belonged to the node object that is gone.
@@ -163,6 +169,10 @@ func (n *nodeState) reset() {
 			p.latches[i].failingSince, p.latches[i].pulledAt = old.failingSince, old.pulledAt
 		}
 	}
+	n.parked = slices.Clone(n.parked)
+	for i := range n.parked {
+		n.parked[i].rest = n.parked[i].rest.unwatched()
+	}
 }
 
 // changeRow puts the node's row, made anew, into what will be published.
@@ -171,6 +181,7 @@ func (l *Ledger) changeRow(n *nodeState) {
 		return
 	}
 	if n.facts == nil {
+		l.parkQuiet(n)
 		n.facts = newFacts(n)
 	}
 	l.next.rows = l.next.rows.with(newRow(n))

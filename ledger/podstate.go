@@ -35,6 +35,12 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	if pod.UID == "" || l.deadPods.has(pod.UID) {
 		return
 	}
+	if n, i := l.findParked(pod.UID); n != nil {
+		if pod.NodeName == "" || n.parked[i].isSame(&pod, n.name) {
+			return
+		}
+		l.unpark(pod.UID)
+	}
 	p := l.pods[pod.UID]
 	if p != nil && (p.pod.NodeName != "" && pod.NodeName == "" || samePod(p.pod, &pod)) {
 		return
@@ -55,6 +61,9 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		n.settle(p)
 		n.pods[pod.UID] = p
 		n.facts = nil
+		if !l.synced && p.isQuiet() {
+			l.park(n, p)
+		}
 		l.changeRow(n)
 		if arrives && l.synced {
 			n.begin(p)
@@ -68,6 +77,10 @@ func (l *Ledger) DeletePod(uid types.UID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deadPods.bury(uid)
+	if n, _ := l.findParked(uid); n != nil {
+		l.forgetGone(n.name, now) // before, for it parks what it can
+		l.unpark(uid)
+	}
 	p := l.pods[uid]
 	if p == nil {
 		return
@@ -97,16 +110,16 @@ func (l *Ledger) detach(p *podState) {
 }
 
 func samePod(a, b *Pod) bool {
-	return a.UID == b.UID && a.Namespace == b.Namespace && a.Name == b.Name &&
-		a.NodeName == b.NodeName && a.NominatedNodeName == b.NominatedNodeName &&
-		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
-		samePodImages(a, b) &&
-		a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement) &&
-		a.PriorityClass == b.PriorityClass && a.CreatedUnixSeconds == b.CreatedUnixSeconds && maps.Equal(a.Labels, b.Labels)
+	return a.UID == b.UID && a.NodeName == b.NodeName && a.CreatedUnixSeconds == b.CreatedUnixSeconds &&
+		samePodRow(a, b) && slices.EqualFunc(a.Images, b.Images, samePodImage)
 }
 
-func samePodImages(a, b *Pod) bool {
-	return a.MoreImages == b.MoreImages && slices.EqualFunc(a.Images, b.Images, samePodImage)
+// samePodRow compares what pods may have in common, but for the images.
+func samePodRow(a, b *Pod) bool {
+	return a.Namespace == b.Namespace && a.Name == b.Name && a.NominatedNodeName == b.NominatedNodeName &&
+		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
+		a.MoreImages == b.MoreImages && a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement) &&
+		a.PriorityClass == b.PriorityClass && maps.Equal(a.Labels, b.Labels) && a.Template == b.Template
 }
 
 func samePodImage(a, b PodImage) bool {

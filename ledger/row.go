@@ -61,7 +61,7 @@ func (r *NodeRow) Lines() Lines { return r.row.lines }
 func (r *NodeRow) Free() placement.Resources { return r.row.free }
 
 // Pods returns the pods bound here, finished ones too, by namespace and name.
-func (r *NodeRow) Pods() iter.Seq[*Pod] { return slices.Values(r.row.facts.pods) }
+func (r *NodeRow) Pods() iter.Seq[*Pod] { return slices.Values(r.row.facts.rows(r.Name)) }
 
 // Uses reports whether a pod that is bound here and not finished needs the image,
 // by this name or by its digest.
