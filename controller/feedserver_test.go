@@ -28,6 +28,8 @@ import (
 type feedServer struct {
 	nodes, pods int
 	node, pod   func(i int) runtime.Object
+	// podsToo are frames that come before the end of the list of pods.
+	podsToo [][]byte
 }
 
 func (s *feedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,6 +45,11 @@ func (s *feedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for i := range count {
 		if _, err := w.Write(frame("ADDED", object(i))); err != nil {
 			return
+		}
+	}
+	if strings.HasSuffix(r.URL.Path, "/pods") {
+		for _, frame := range s.podsToo {
+			_, _ = w.Write(frame)
 		}
 	}
 	end := metav1.ObjectMeta{ResourceVersion: "1", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}}

@@ -65,7 +65,9 @@ func claimsOf(n *nodeState, f *facts, states []*podState) []claim {
 		}
 	}
 	if slices.ContainsFunc(claims, func(c claim) bool { return c.settled || len(c.wanters) > 0 }) {
-		claims = joinedByParked(claims, n.parked)
+		for image, latched := range n.parked.spent() {
+			claims = joined(claims, image.Ref, nil, spent, &latched)
+		}
 	}
 	for i := range claims {
 		claims[i].decide()
@@ -85,22 +87,6 @@ func joined(claims []claim, ref imageref.Ref, p *podState, state claimState, lat
 	return claims
 }
 
-// joinedByParked adds the pods that are parked: a sample has seen all of their images.
-func joinedByParked(claims []claim, parked []parkedPod) []claim {
-	for i := range parked {
-		rest := parked[i].rest
-		if rest == nil {
-			continue
-		}
-		for k := range rest.latches {
-			if l := rest.latches[k].latch(); l.presence != Present && l.endBytes > l.baselineBytes {
-				claims = joined(claims, parked[i].shape.pod.Images[k].Ref, nil, spent, &l)
-			}
-		}
-	}
-	return claims
-}
-
 // stateOf says how far the node is with one pod's image, and false when the image
 // costs nothing and has cost nothing since the pod was bound.
 func stateOf(n *nodeState, f *facts, states []*podState, p *podState, i int) (claimState, bool) {
@@ -112,7 +98,7 @@ func stateOf(n *nodeState, f *facts, states []*podState, p *podState, i int) (cl
 		if latched.sampled || latched.presence != Absent {
 			return spent, latched.sampled && latched.endBytes > latched.baselineBytes
 		}
-		if digest := image.ImageID.Digest(); digest != "" && (sampledByAnother(states, digest) || sampledByParked(n.parked, digest)) {
+		if digest := image.ImageID.Digest(); digest != "" && (sampledByAnother(states, digest) || n.parked.sampled(digest)) {
 			return spent, false
 		}
 		return settled, true
@@ -145,10 +131,10 @@ func sampledByAnother(states []*podState, digest string) bool {
 	})
 }
 
-// sampledByParked is sampledByAnother for pods that are parked: the sample has seen all their images.
-func sampledByParked(parked []parkedPod, digest string) bool {
-	return slices.ContainsFunc(parked, func(p parkedPod) bool {
-		return !p.shape.pod.Finished && slices.ContainsFunc(p.shape.pod.Images, func(image PodImage) bool { return image.ImageID.Digest() == digest })
+// sampled is sampledByAnother for pods that are parked: the sample has seen all their images.
+func (p *parking) sampled(digest string) bool {
+	return slices.ContainsFunc(p.shapes, func(s *shape) bool {
+		return !s.pod.Finished && slices.ContainsFunc(s.pod.Images, func(image PodImage) bool { return image.ImageID.Digest() == digest })
 	})
 }
 

@@ -21,7 +21,7 @@ type facts struct {
 	pods     []*Pod
 	requests placement.Resources // of pods that are not finished
 	// parked are those of the pods that are; pods has the others.
-	parked []parkedPod
+	parked parking
 	// uses are the images of the pods, by canonical name and by digest alone, of
 	// the spec and of the status.
 	uses uses
@@ -29,7 +29,7 @@ type facts struct {
 	// names holds the hashes of uses.
 	names filter
 	// unused are the entries of the list that no pod uses but finished ones, in its order.
-	unused []int
+	unused []int32
 	// claims are on bytes that the sample held may not show, by image; pulling are
 	// the images of those that are pending.
 	claims  []claim
@@ -45,8 +45,8 @@ type facts struct {
 func newFacts(n *nodeState) *facts {
 	f := &facts{parked: n.parked, seed: n.seed}
 	var names []usedName
-	for i := range n.parked {
-		names = f.addParked(names, &n.parked[i])
+	for _, s := range n.parked.shapes {
+		names = f.addParked(names, s)
 	}
 	if len(n.pods) > 0 {
 		f.pods = make([]*Pod, 0, len(n.pods))
@@ -75,9 +75,9 @@ func (f *facts) add(names []usedName, pod *Pod) []usedName {
 }
 
 // addParked is add for a pod that is parked.
-func (f *facts) addParked(names []usedName, p *parkedPod) []usedName {
-	f.hold(&p.shape.pod)
-	return append(names, p.shape.uses...)
+func (f *facts) addParked(names []usedName, s *shape) []usedName {
+	f.hold(&s.pod)
+	return append(names, s.uses...)
 }
 
 // hold takes in what a pod requests, and the images that it had.
@@ -142,8 +142,8 @@ func (f *facts) bound() iter.Seq2[*Pod, []PodImage] {
 				return
 			}
 		}
-		for i := range f.parked {
-			if p := &f.parked[i].shape.pod; !yield(p, p.Images) {
+		for _, s := range f.parked.shapes {
+			if !yield(&s.pod, s.pod.Images) {
 				return
 			}
 		}
@@ -153,8 +153,8 @@ func (f *facts) bound() iter.Seq2[*Pod, []PodImage] {
 // rows returns the rows of all pods that are bound, by namespace and name.
 func (f *facts) rows(node string) []*Pod {
 	rows := slices.Clone(f.pods)
-	for i := range f.parked {
-		rows = append(rows, f.parked[i].row(node))
+	for i := range f.parked.pods {
+		rows = append(rows, f.parked.row(i, node))
 	}
 	slices.SortFunc(rows, comparePods)
 	return rows
@@ -172,12 +172,12 @@ func comparePods(a, b *Pod) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
 }
 
-func unusedOf(list *imageList, f *facts) []int {
-	var unused []int
+func unusedOf(list *imageList, f *facts) []int32 {
+	var unused []int32
 	for i, image := range list.images {
-		if !slices.ContainsFunc(image.Refs, func(ref imageref.Ref) bool { return f.of(ref).running }) {
-			unused = append(unused, i)
+		if !slices.ContainsFunc(image.hashes, func(hash uint64) bool { return f.uses.of(hash).running }) {
+			unused = append(unused, int32(i)) //nolint:gosec // an object has no room for that many
 		}
 	}
-	return unused
+	return slices.Clone(unused) // without what it has grown by
 }

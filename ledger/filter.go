@@ -17,7 +17,7 @@ import (
 type filter []uint64
 
 // filterBitsPerName makes a "maybe" of one answer in a hundred that should be no.
-const filterBitsPerName = 24
+const filterBitsPerName = 20
 
 func newFilter(seed maphash.Seed, names iter.Seq[string], count int) filter {
 	hashes := make([]uint64, 0, count)

@@ -78,9 +78,9 @@ func newHoldings(c *contents, r *row) *holdings {
 	}
 	p := platformOf(r.node)
 	for i := range r.list.images {
-		image := &r.list.images[i]
+		image := &r.list.images[i].ListedImage
 		_, kept := r.list.pinned[i]
-		h.inUse[i] = kept || !slices.Contains(r.facts.unused, i)
+		h.inUse[i] = kept || !slices.Contains(r.facts.unused, int32(i))
 		if h.listed[i] = c.layersOfEntry(image, r.node.Runtime, p); h.listed[i] == nil {
 			h.hidden.add(image.ReportedBytes)
 		}

@@ -59,7 +59,7 @@ func (r *row) pullsAnew(ref imageref.Ref) bool {
 // hasDigest reports whether an image of that digest is listed, or a pod that is not
 // finished has pulled it.
 func (r *row) hasDigest(digest string) bool {
-	_, listed := r.list.byName[digest]
+	_, listed := r.list.named(digest)
 	return listed || r.facts.named(digest).pulled
 }
 
@@ -74,7 +74,7 @@ func (r *row) mayHave(k *known) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(r.list.images, func(image ListedImage) bool {
+	return slices.ContainsFunc(r.list.images, func(image *listed) bool {
 		digests := slices.ContainsFunc(image.Refs, func(name imageref.Ref) bool { return name.Digest() != "" })
 		return !digests && k.fits(image.ReportedBytes, r.node.Runtime)
 	})

@@ -112,8 +112,10 @@ func (p *plan) index(seed maphash.Seed) {
 // underWayOf returns, in order, the indices of the items for which underWay is true.
 func (a *accountant) underWayOf(p *plan) []int {
 	found := a.underWayScratch[:0]
-	for name := range a.row.list.byName {
-		found = append(found, p.byName[maphash.String(a.s.seed, name)]...)
+	for _, image := range a.row.list.images {
+		for _, hash := range image.hashes {
+			found = append(found, p.byName[hash]...)
+		}
 	}
 	used := &a.row.facts.uses
 	for i, hash := range used.hashes {

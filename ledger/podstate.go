@@ -30,13 +30,13 @@ type podState struct {
 func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.publish()
+	defer l.publishSoon()
 	l.forgetGone(pod.NodeName, now)
 	if pod.UID == "" || l.deadPods.has(pod.UID) {
 		return
 	}
 	if n, i := l.findParked(pod.UID); n != nil {
-		if pod.NodeName == "" || n.parked[i].isSame(&pod, n.name) {
+		if pod.NodeName == "" || n.parked.isSame(i, &pod, n.name) {
 			return
 		}
 		l.unpark(pod.UID)
@@ -59,14 +59,14 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		p.latches = l.latches(n, p, &pod, now)
 		p.pod = &pod
 		n.settle(p)
-		n.pods[pod.UID] = p
+		n.hold(p)
 		n.facts = nil
 		if !l.synced && p.isQuiet() {
 			l.park(n, p)
 		}
 		l.changeRow(n)
 		if arrives && l.synced {
-			n.begin(p)
+			l.begin(n, p)
 		}
 	}
 }
@@ -77,21 +77,31 @@ func (l *Ledger) DeletePod(uid types.UID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deadPods.bury(uid)
-	if n, _ := l.findParked(uid); n != nil {
-		l.forgetGone(n.name, now) // before, for it parks what it can
-		l.unpark(uid)
+	if l.synced {
+		l.forgetGone(l.nodeOf(uid), now) // first: it parks what it can
 	}
+	l.unpark(uid)
 	p := l.pods[uid]
 	if p == nil {
 		return
 	}
 	if p.pod.NodeName != "" && l.synced {
-		l.forgetGone(p.pod.NodeName, now)
 		l.nodes[p.pod.NodeName].remember(p, now)
 	}
 	l.detach(p)
 	delete(l.pods, uid)
-	l.publish()
+	l.publishSoon()
+}
+
+// nodeOf returns the name of the node that a pod is bound to, "" for none.
+func (l *Ledger) nodeOf(uid types.UID) string {
+	if n, _ := l.findParked(uid); n != nil {
+		return n.name
+	}
+	if p := l.pods[uid]; p != nil {
+		return p.pod.NodeName
+	}
+	return ""
 }
 
 // detach takes a pod out of where it is: its node, or the pods that wait.

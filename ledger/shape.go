@@ -62,7 +62,7 @@ func (s shapes) release(of *shape) {
 }
 
 // maxNameEnd is longer than what controllers add to the name of a pod's maker.
-const maxNameEnd = 12
+const maxNameEnd = 11
 
 // splitName cuts a name behind its last dash, where controllers put what tells one pod from another.
 func splitName(name string) (begin, end string) {
