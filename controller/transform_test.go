@@ -50,20 +50,27 @@ func TestTransformsKeepEveryFieldThatIsRead(t *testing.T) {
 		if diff := cmp.Diff(NodeOf(n), NodeOf(slim), refs); diff != "" {
 			t.Fatalf("row of a node (-whole +slim):\n%s", diff)
 		}
+		record := recordOf(t, n)
+		if diff := cmp.Diff(NodeOf(n), record.whole(), refs); diff != "" {
+			t.Fatalf("row of a node (-whole +record):\n%s", diff)
+		}
 		whole, wholeReason := TargetOf(n, false)
-		target, reason := TargetOf(slim, false)
+		target, reason := TargetOf(record.node(), false)
 		if whole != target || wholeReason != reason {
 			t.Fatalf("kubelet of a node: %v %q, slim %v %q", whole, wholeReason, target, reason)
 		}
 	}
-	sharing := newPodSharing()
+	feed := newPodFeed()
 	for i, object := range pods {
 		p := decoded(t, object)
 		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: types.UID(strconv.Itoa(i % 3)), Controller: new(true)}}
-		for about, transform := range map[string]func(any) (any, error){"alone": SlimPod, "with what it shares": sharing.transform} {
-			if diff := cmp.Diff(PodOf(p), PodOf(slimmed(t, transform, p)), refs, placements); diff != "" {
-				t.Fatalf("row of a pod, %s (-whole +slim):\n%s", about, diff)
-			}
+		if diff := cmp.Diff(PodOf(p), PodOf(slimmed(t, SlimPod, p)), refs, placements); diff != "" {
+			t.Fatalf("row of a pod (-whole +slim):\n%s", diff)
+		}
+		fed := feed.row(p)
+		fed.Template = nil
+		if diff := cmp.Diff(PodOf(p), fed, refs, placements); diff != "" {
+			t.Fatalf("row of a pod (-whole +with what is known of its template):\n%s", diff)
 		}
 	}
 }
@@ -115,6 +122,16 @@ func TestTransformsAreIdempotentAndPassOthers(t *testing.T) {
 			t.Errorf("another object becomes %v, %v", got, err)
 		}
 	}
+}
+
+// recordOf is what the cache has of a node.
+func recordOf(t *testing.T, n *corev1.Node) *nodeRecord {
+	t.Helper()
+	object, err := newNodeFeed(func(string) *nodeRecord { return nil }).transform(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recordIn(object)
 }
 
 func slimmed[T any](t *testing.T, transform func(any) (any, error), obj *T) *T {

@@ -108,7 +108,8 @@ func (o oracle) need(row *ledger.NodeRow, a ledger.Account, empty bool, huge int
 			continue
 		case ledger.PresenceUnsure:
 			bytes.Low = 0
-			cut := row.Images != nil && row.ListCut() && len(row.Images) > 0 && row.Runtime == imagesize.Containerd
+			listed, _ := row.ImagesListed()
+			cut := row.ListCut() && listed > 0 && row.Runtime == imagesize.Containerd
 			if huge > 0 && !told && (cut || bounded) {
 				bytes.Low = huge
 			}

@@ -76,7 +76,7 @@ func (a *accountant) fromList() estimate.Bytes {
 
 // listedSize is what an entry of the node's list takes on its disk.
 func (a *accountant) listedSize(i int) estimate.Bytes {
-	number := a.row.list.numbers[i]
+	number := a.row.list.images[i].number
 	if number < 0 {
 		// It has no name that anybody could know it by.
 		reported := imagesize.Evidence{Reported: estimate.Exactly(a.row.list.images[i].ReportedBytes)}

@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"hash/maphash"
 	"slices"
 
 	"github.com/headroom-dev/headroom/estimate"
@@ -25,9 +26,9 @@ type plan struct {
 	// sum is what all items cost, and certain are the indices of those that are certain for somebody.
 	sum     sums
 	certain []int
-	// byName are the indices of items by their names and digests: it is quicker then to look up what a node has than to ask for
+	// byName are the indices of items by the hashes of their names and digests: it is quicker then to look up what a node has than to ask for
 	// each item. Nil for few items, or for a sum beyond what can be counted.
-	byName map[string][]int
+	byName map[uint64][]int
 }
 
 // fewPlanned is how many items are soon asked for one by one. Whoever may create pods can make very many.
@@ -80,7 +81,7 @@ func (a *accountant) newPlan() *plan {
 		}
 		p.add(item)
 	}
-	p.index()
+	p.index(a.s.seed)
 	return p
 }
 
@@ -92,16 +93,18 @@ func (p *plan) add(item planned) {
 	p.sum.add(item.cost)
 }
 
-func (p *plan) index() {
+func (p *plan) index(seed maphash.Seed) {
 	if len(p.items) <= fewPlanned || p.sum.beyond() {
 		return
 	}
-	p.byName = make(map[string][]int, len(p.items))
+	p.byName = make(map[uint64][]int, len(p.items))
 	for i := range p.items {
 		ref := p.items[i].ref
-		p.byName[ref.String()] = append(p.byName[ref.String()], i)
-		if digest := ref.Digest(); digest != "" {
-			p.byName[digest] = append(p.byName[digest], i)
+		for _, name := range []string{ref.String(), ref.Digest()} {
+			if name != "" {
+				hash := maphash.String(seed, name)
+				p.byName[hash] = append(p.byName[hash], i)
+			}
 		}
 	}
 }
@@ -109,12 +112,15 @@ func (p *plan) index() {
 // underWayOf returns, in order, the indices of the items for which underWay is true.
 func (a *accountant) underWayOf(p *plan) []int {
 	found := a.underWayScratch[:0]
-	for name := range a.row.list.byName {
-		found = append(found, p.byName[name]...)
+	for _, image := range a.row.list.images {
+		for _, hash := range image.hashes {
+			found = append(found, p.byName[hash]...)
+		}
 	}
-	for name, how := range a.row.facts.uses {
-		if how.pulled {
-			found = append(found, p.byName[name]...)
+	used := &a.row.facts.uses
+	for i, hash := range used.hashes {
+		if used.how[i].pulled {
+			found = append(found, p.byName[hash]...)
 		}
 	}
 	for i := range a.row.facts.claims {
@@ -122,7 +128,7 @@ func (a *accountant) underWayOf(p *plan) []int {
 		if c.state != pending {
 			continue
 		}
-		if items := p.byName[c.ref.String()]; len(items) > 0 {
+		if items := p.byName[maphash.String(a.s.seed, c.ref.String())]; len(items) > 0 {
 			if _, concerned := a.due(c); concerned {
 				found = append(found, items...)
 			}

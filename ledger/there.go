@@ -176,7 +176,7 @@ func (a *accountant) brings(ref imageref.Ref) *known {
 // of another version may be nearly the same.
 func (a *accountant) related(ref imageref.Ref, ahead []coming) bool {
 	repository := ref.Repository()
-	for _, i := range a.row.list.byRepository[repository] {
+	for i := range a.row.list.ofRepository(repository) {
 		if !slices.Contains(a.unsampled, i) {
 			return true
 		}

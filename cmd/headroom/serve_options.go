@@ -41,6 +41,7 @@ type serveOptions struct {
 	sizeWait                                time.Duration
 	sizeWaiters                             int
 	shutdownDelay, recordDelay              time.Duration
+	gcPercent                               int
 }
 
 func newServeOptions() *serveOptions {
@@ -50,8 +51,8 @@ func newServeOptions() *serveOptions {
 		kubeletInterval: 30 * time.Second, kubeletPendingInterval: 10 * time.Second, pulledEvents: true,
 		resyncPeriod: 10 * time.Hour, syncTimeout: 2 * time.Minute,
 		sizeWait: 500 * time.Millisecond, sizeWaiters: 64,
-		shutdownDelay: 5 * time.Second,
-		recordDelay:   3 * time.Second,
+		shutdownDelay: 5 * time.Second, recordDelay: 3 * time.Second,
+		gcPercent: 40,
 	}
 }
 
@@ -64,7 +65,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	o.registries.addFlags(flags)
 	flags.DurationVar(&o.sizeWait, "size-wait", o.sizeWait, "Longest wait, in mode Enforce, for the size of an image that nobody has seen yet, if it could change the answer. 0 never waits.")
 	flags.IntVar(&o.sizeWaiters, "size-waiters", o.sizeWaiters, "How many requests may wait so at a time; further ones don't.")
-	flags.DurationVar(&o.resyncPeriod, "resync-period", o.resyncPeriod, "How often every node and pod known is written to the ledger again. 0 never.")
+	flags.DurationVar(&o.resyncPeriod, "resync-period", o.resyncPeriod, "How often every node known is written to the ledger again. Of pods there is but one copy. 0 never.")
 	flags.DurationVar(&o.syncTimeout, "sync-timeout", o.syncTimeout, "Longest wait for the first lists of nodes and pods; then the process ends.")
 	flags.StringVar(&o.webhookAddress, "webhook-address", o.webhookAddress, "Address that the webhook listens on. With --webhook-url its host and port are used.")
 	flags.StringVar(&o.webhookURL, "webhook-url", "", "Register the webhook by this URL, such as https://127.0.0.1:9443, for the time this process runs. For running out of the cluster; empty serves the Service headroom.")
@@ -78,6 +79,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.record, "record", "", "Folder that gets a file for each review that something was said to, a warning, a refusal or a sentence in the audit log, with all that was known: headroom check replays it. For debugging: the files hold the request, and the names and images of all pods. Ends at 1 GiB. Empty records nothing.")
 	flags.DurationVar(&o.recordDelay, "record-delay", o.recordDelay, "How long no review may come before recordings are written, so that a burst of reviews has the processors for itself. A process that is killed loses what is not written. 0 writes at once.")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", o.shutdownDelay, "After SIGTERM, how long requests are still taken: API servers need a moment to learn that this replica goes away.")
+	flags.IntVar(&o.gcPercent, "gc-percent", o.gcPercent, "How much garbage, in percent of the memory that is in use, there may be before it is collected; more until the first lists are in. The environment variable GOGC says the same, and wins.")
 	o.logs.addFlags(flags)
 }
 
@@ -124,6 +126,9 @@ func (o *serveOptions) validate() error {
 	}
 	if o.sizeWaiters < 1 {
 		errs = append(errs, fmt.Errorf("--size-waiters: must be 1 or more, got %d", o.sizeWaiters))
+	}
+	if o.gcPercent < 1 {
+		errs = append(errs, fmt.Errorf("--gc-percent: must be 1 or more, got %d", o.gcPercent))
 	}
 	if (o.certFile == "") != (o.keyFile == "") {
 		errs = append(errs, errors.New("--tls-cert-file and --tls-key-file: name both or neither"))
