@@ -16,6 +16,8 @@ type accountant struct {
 	row    *row
 	kind   *kind
 	result Account
+	// drawn is set where all images that are on their way are ahead.
+	drawn bool
 	// ahead are the images that are on their way to the node, and unsampled the
 	// entries of its list that no sample has seen: they are among them.
 	ahead     []coming

@@ -57,6 +57,7 @@ func (l *Ledger) SetLearned(key imagesize.PoolKey, learned imagesize.Learned) {
 	}
 	all[key] = learned
 	l.next.learned = all
+	l.next.lessons++
 	l.changed = true
 	l.publishSoon()
 }

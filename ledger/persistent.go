@@ -53,6 +53,9 @@ func (t table[K, V]) with(key K, value V) table[K, V] {
 	return t
 }
 
+// same reports whether both are one table.
+func (t table[K, V]) same(o table[K, V]) bool { return t.shards == o.shards }
+
 // fill writes an entry into t itself: only for a table that nobody has seen yet.
 func (t table[K, V]) fill(key K, value V) {
 	shard := &t.shards[t.shard(key)]

@@ -50,10 +50,19 @@ func (a *Accounts) Pulling(row *NodeRow) []imageref.Ref { return a.on(row).resul
 
 // on is the accountant of a node.
 func (a *Accounts) on(row *NodeRow) *accountant {
-	if a.current == nil || a.current.row != row.row {
-		a.Of(row)
+	if c := a.current; c != nil && c.row == row.row && c.drawn {
+		return c
 	}
-	return a.current
+	if a.view.Namespace != Nobody {
+		a.Of(row)
+		return a.current
+	}
+	// Nothing that is reserved is sure to come, so that nothing of it is on its way.
+	c := a.begin(row)
+	if c.drawn = true; c.result.Tier != NoTier {
+		c.claims()
+	}
+	return c
 }
 
 // pull is Accounts.Pull with the images ahead of this one.

@@ -94,6 +94,10 @@ func (c *Constraints) Selects(label string) (value string, selected bool) {
 	return value, selected
 }
 
+// Named returns the names of the only nodes that the pod could ever land on, and false where it does not name them: in the fields
+// of its required affinity, as pods of DaemonSets do. None of them need be possible. Callers must not change the map.
+func (c *Constraints) Named() (names map[string]struct{}, named bool) { return c.named, c.named != nil }
+
 // Requests are what the scheduler sets aside for the pod. Callers must not
 // change the map in it.
 func (c *Constraints) Requests() Resources { return c.requests }

@@ -38,6 +38,7 @@ type parts struct {
 	steering   *controller.Steering
 	election   *controller.Election
 	collector  *controller.Collector
+	fleet      *fleetKeeper
 	notices    *controller.Notices
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
@@ -67,6 +68,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err := p.addSteering(o, log, config, client, events); err != nil {
 		return nil, err
 	}
+	p.fleet = newFleetKeeper(p.ledger.Snapshot, p.policy.Policy, metrics.Registry, log)
 	nodes := []controller.NodeListener{alert, lines, p.taints}
 	pods := []controller.PodListener{p.delay}
 
@@ -101,7 +103,7 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot}, p.fleet)
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }
