@@ -43,7 +43,7 @@ func Parse(s string) (Ref, error) {
 		return Ref{}, fmt.Errorf("image name %q has %d bytes: at most %d are allowed", shorten(s), len(s), MaxLength)
 	}
 	if isCanonical(s) {
-		return Ref{canonical: s}, nil
+		return Ref{name: unique.Make(s)}, nil
 	}
 	named, err := reference.ParseDockerRef(s)
 	if err != nil {
