@@ -70,14 +70,14 @@ func TestPiecedNames(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	canonical := 0
 	for range 200_000 {
-		name := "r.io/"
+		var name strings.Builder
 		if random.IntN(2) == 0 {
-			name = ""
+			name.WriteString("r.io/")
 		}
 		for range 1 + random.IntN(7) {
-			name += pieces[random.IntN(len(pieces))]
+			name.WriteString(pieces[random.IntN(len(pieces))])
 		}
-		if asIs(t, name) {
+		if asIs(t, name.String()) {
 			canonical++
 		}
 	}

@@ -4,6 +4,7 @@
 package webhook
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -47,11 +48,10 @@ func (b *buffer) readAll(body io.Reader) error {
 		}
 		n, err := body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
-		switch err {
-		case nil:
-		case io.EOF:
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		default:
+		case err != nil:
 			return err
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	admissionv1 "k8s.io/api/admission/v1"
+
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/webhook/decode"
-
-	admissionv1 "k8s.io/api/admission/v1"
 )
 
 const (

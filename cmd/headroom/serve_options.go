@@ -134,7 +134,9 @@ func (o *serveOptions) validate() error {
 		errs = append(errs, errors.New("--tls-cert-file and --tls-key-file: name both or neither"))
 	}
 	for _, a := range []struct{ flag, value string }{
-		{"--webhook-address", o.webhookAddress}, {"--health-address", o.healthAddress}, {"--metrics-address", o.metricsAddress},
+		{"--webhook-address", o.webhookAddress},
+		{"--health-address", o.healthAddress},
+		{"--metrics-address", o.metricsAddress},
 		{"--pprof-address", o.pprofAddress},
 	} {
 		if err := validAddress(a.value); err != nil && (a.value != "0" || a.flag == "--webhook-address") {
@@ -154,7 +156,9 @@ func validAddress(address string) error {
 func (o *serveOptions) portsFree() error {
 	var errs []error
 	for _, a := range []struct{ flag, address string }{
-		{"--health-address", o.healthAddress}, {"--metrics-address", o.metricsAddress}, {"--pprof-address", o.pprofAddress},
+		{"--health-address", o.healthAddress},
+		{"--metrics-address", o.metricsAddress},
+		{"--pprof-address", o.pprofAddress},
 		{"--webhook-address", o.webhookAddress},
 	} {
 		if a.address == "0" {

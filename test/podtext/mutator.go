@@ -29,7 +29,7 @@ type Mutator struct {
 
 // New returns one. other is one more text that it puts in.
 func New(seed uint64, other []byte) *Mutator {
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it has to be the same again
 	m := &Mutator{random: random, other: string(other)}
 	m.fill = randfill.NewWithSeed(random.Int64()).NilChance(0.7).NumElements(0, 2).MaxDepth(12).Funcs(
 		func(q *resource.Quantity, c randfill.Continue) {
@@ -37,7 +37,7 @@ func New(seed uint64, other []byte) *Mutator {
 		},
 		func(t *metav1.Time, c randfill.Continue) { *t = metav1.NewTime(time.Unix(c.Int63n(4e9), 0)) },
 		func(f *metav1.FieldsV1, _ randfill.Continue) {
-			f.Raw = []byte(`{"f:spec":{"k:{\"name\":\"a\"}":{".":{}}}}`)
+			f.SetRawString(`{"f:spec":{"k:{\"name\":\"a\"}":{".":{}}}}`)
 		},
 		func(i *intstr.IntOrString, c randfill.Continue) {
 			*i = []intstr.IntOrString{intstr.FromInt32(8080), intstr.FromString("http")}[c.Intn(2)]
@@ -86,19 +86,23 @@ func (m *Mutator) ordinary(v reflect.Value) {
 		case resource.Quantity, metav1.Time, metav1.FieldsV1, intstr.IntOrString:
 			return
 		}
-		for i := range v.NumField() {
-			m.ordinary(v.Field(i))
+		for _, field := range v.Fields() {
+			m.ordinary(field)
 		}
 	case reflect.Map:
-		if texts, is := v.Interface().(map[string]string); is && len(texts) > 0 {
-			clear(texts)
-			texts["app.kubernetes.io/name"], texts["b"] = "web", ""
-		}
-		if list, is := v.Interface().(corev1.ResourceList); is && len(list) > 0 {
-			clear(list)
-			list["cpu"], list["example.com/gpu"] = resource.MustParse("250m"), resource.MustParse("1")
-		}
+		ordinaryMap(v)
 	default:
+	}
+}
+
+func ordinaryMap(v reflect.Value) {
+	if texts, is := reflect.TypeAssert[map[string]string](v); is && len(texts) > 0 {
+		clear(texts)
+		texts["app.kubernetes.io/name"], texts["b"] = "web", ""
+	}
+	if list, is := reflect.TypeAssert[corev1.ResourceList](v); is && len(list) > 0 {
+		clear(list)
+		list["cpu"], list["example.com/gpu"] = resource.MustParse("250m"), resource.MustParse("1")
 	}
 }
 
@@ -114,7 +118,7 @@ func (m *Mutator) Mutate(text []byte) []byte {
 		return []byte(s[:m.random.IntN(len(s)+1)])
 	case 1: // a byte is another one
 		at := m.random.IntN(len(s) + 1)
-		return []byte(s[:at] + string(rune(m.random.IntN(256))) + s[min(at+1, len(s)):])
+		return []byte(s[:at] + string(m.random.Int32N(256)) + s[min(at+1, len(s)):])
 	case 2: // something comes twice
 		return []byte(s[:end] + "," + m.again(s, start, end) + s[end:])
 	case 3: // another case

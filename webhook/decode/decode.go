@@ -78,7 +78,7 @@ func quick(body []byte, within *shape) (read Review, sure bool) {
 	}
 	read = Review{APIVersion: review.APIVersion, Request: review.Request}
 	for _, is := range r.read {
-		pod, _ := is.value.Interface().(*corev1.Pod)
+		pod, _ := reflect.TypeAssert[*corev1.Pod](is.value)
 		switch is.of {
 		case &review.Request.Object:
 			read.Object = pod

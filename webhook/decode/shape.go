@@ -121,7 +121,7 @@ func (c *compiler) shapeOf(t reflect.Type, w wanted, keep bool) *shape {
 	}
 	known, is := custom[t]
 	switch p := reflect.PointerTo(t); {
-	case is && !(keep && (known == moment || known == intOrString)): // which nobody wants yet
+	case is && (!keep || known != moment && known != intOrString): // those nobody wants yet
 		s.form = known
 	case p.Implements(unmarshaler), p.Implements(textUnmarshaler):
 	default:
@@ -207,13 +207,14 @@ func (s *shape) check(path string, w wanted) {
 	if s.form == object && len(s.fields.all) > 62 {
 		panic(path + ": too many fields")
 	}
-	switch {
-	case s.form == list:
+	switch s.form {
+	case list:
 		s.each.check(path+"[]", w)
 		return
-	case s.form == table:
+	case table:
 		s.each.check(path+"{}", nil)
 		return
+	default:
 	}
 	for name, below := range w {
 		f := s.fields.all[name]
