@@ -24,7 +24,7 @@ type podFeed struct {
 	scratch []byte
 }
 
-// template is what pods that are made of one template have in common, as [SlimPod] leaves it.
+// template is what pods that are made of one template have in common, as slimPod leaves it.
 type template struct {
 	// encoded is the pod in protobuf, without what is of one pod only: hardly anybody ever asks for it.
 	encoded []byte
