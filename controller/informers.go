@@ -36,7 +36,7 @@ type ObjectWriter interface {
 }
 
 // NodeListener is told about every Node after the ledger is, but for updates in which nothing differs that is kept. Of the object
-// it gets what [SlimNode] keeps and the row has not; what it refers to is shared and must not be changed. Calls for all nodes come
+// it gets what slimNode keeps and the row has not; what it refers to is shared and must not be changed. Calls for all nodes come
 // from one goroutine, so it must not block.
 type NodeListener interface {
 	NodeSet(n *corev1.Node, row ledger.Node)

@@ -12,7 +12,7 @@ import (
 	"github.com/headroom-dev/headroom/ledger"
 )
 
-// NewestPod returns the pod of a workload that was created last, as SlimPod leaves it and without its status, nil where it has
+// NewestPod returns the pod of a workload that was created last, as slimPod leaves it and without its status, nil where it has
 // none. Pods that have finished or are on their way out don't count. During a rollout it is one of the new template but for the
 // moment in which an old pod is replaced by another old one. It asks nobody, and looks at all pods.
 func (i *Informers) NewestPod(of corev1.ObjectReference) *corev1.Pod {

@@ -117,7 +117,7 @@ func TestHowManyShareANodeIsKept(t *testing.T) {
 			if (want == 0) != (about == "nothing said") {
 				t.Fatalf("%s: %d of them share a node", about, want)
 			}
-			if got := placement.PerNode(slimmed(t, SlimPod, p)); got != want {
+			if got := placement.PerNode(slimPod(p)); got != want {
 				t.Errorf("%s, on %q: %d share a node, want %d", about, node, got, want)
 			}
 			for _, w := range workloadsOf(heldOf([]*corev1.Pod{p}), "") {

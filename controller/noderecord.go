@@ -37,7 +37,7 @@ func (r *nodeRecord) GetObjectMeta() metav1.Object {
 	return &metav1.ObjectMeta{Name: r.row.Name, UID: r.row.UID, ResourceVersion: r.resourceVersion}
 }
 
-// node is the Node as [SlimNode] leaves it, without what is in the row only.
+// node is the Node as slimNode leaves it, without what is in the row only.
 func (r *nodeRecord) node() *corev1.Node {
 	n := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: r.row.Name, UID: r.row.UID, ResourceVersion: r.resourceVersion, Labels: r.row.Labels},

@@ -19,10 +19,12 @@ import (
 type podFeed struct {
 	templates *interned[template]
 	ids       imageIDs
-	scratch   []byte
+	// common and scratch are scratch space.
+	common  corev1.Pod
+	scratch []byte
 }
 
-// template is what pods that are made of one template have in common, as [SlimPod] leaves it.
+// template is what pods that are made of one template have in common, as slimPod leaves it.
 type template struct {
 	// encoded is the pod in protobuf, without what is of one pod only: hardly anybody ever asks for it.
 	encoded []byte
@@ -56,10 +58,10 @@ func (f *podFeed) row(p *corev1.Pod) ledger.Pod {
 
 // templateOf returns what the pod has in common with others.
 func (f *podFeed) templateOf(slim *corev1.Pod, owner *metav1.OwnerReference) *template {
-	common := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: slim.Namespace, Labels: templateLabels(slim.Labels), OwnerReferences: slim.OwnerReferences},
-		Spec:       slim.Spec,
-	}
+	common := &f.common
+	defer func() { *common = corev1.Pod{} }()
+	common.Namespace, common.Labels, common.OwnerReferences = slim.Namespace, templateLabels(slim.Labels), slim.OwnerReferences
+	common.Spec = slim.Spec
 	common.Spec.NodeName, common.Spec.EphemeralContainers, common.Spec.SchedulingGates = "", nil, nil
 	size := common.Size()
 	if cap(f.scratch) < size {

@@ -71,7 +71,7 @@ func TestWhatIsKeptOfAPodsTemplate(t *testing.T) {
 			p := base()
 			test.change(p)
 			labels := len(p.Labels)
-			slim := slimmed(t, SlimPod, p)
+			slim := slimPod(p)
 			got := template{slim.Labels, slim.OwnerReferences, slim.Spec.NodeSelector, slim.Spec.PriorityClassName}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("kept (-want +got):\n%s", diff)
@@ -144,7 +144,7 @@ func TestATemplatesPodIsWhatAnyOfItsPodsWas(t *testing.T) {
 		p = decoded(t, p)
 		p.Spec.NodeName, p.Spec.SchedulingGates, p.Spec.EphemeralContainers = "n", nil, nil
 		p.DeletionTimestamp, p.Status.Phase = nil, corev1.PodRunning
-		want := slimmed(t, SlimPod, p)
+		want := slimPod(p)
 		want.ResourceVersion, want.Status = "", corev1.PodStatus{}
 		workloads := workloadsOf(heldOf([]*corev1.Pod{p}), "")
 		if len(workloads) != 1 {

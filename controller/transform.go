@@ -10,8 +10,7 @@ import (
 	"github.com/headroom-dev/headroom/imageref"
 )
 
-// SlimNode is a transform (k8s.io/client-go/tools/cache.TransformFunc) that keeps of a Node what this package
-// reads, and nothing else:
+// slimNode keeps of a Node what this package reads, and nothing else:
 //
 //   - name, UID, resourceVersion and labels: identity, what the reflector continues from, and what pods select by;
 //   - taints and unschedulable: where pods may land;
@@ -22,15 +21,7 @@ import (
 //   - nodeInfo's boot ID, runtime version, operating system and architecture;
 //   - the image list.
 //
-// Managed fields, annotations, volumes and machine IDs are about a quarter of a Node's bytes. What is not a Node passes
-// unchanged.
-func SlimNode(obj any) (any, error) {
-	if n, ok := obj.(*corev1.Node); ok {
-		return slimNode(n), nil
-	}
-	return obj, nil
-}
-
+// Managed fields, annotations, volumes and machine IDs are about a quarter of a Node's bytes.
 func slimNode(n *corev1.Node) *corev1.Node {
 	slim := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
@@ -71,7 +62,7 @@ func slimNode(n *corev1.Node) *corev1.Node {
 	return slim
 }
 
-// SlimPod is a transform that keeps of a Pod what this package reads, and nothing else:
+// slimPod keeps of a Pod what this package reads, and nothing else:
 //
 //   - namespace, name, UID, resourceVersion, creationTimestamp, deletionTimestamp: identity, and whether it is on its way out;
 //   - nodeName, nominatedNodeName, phase and the reason of the condition PodScheduled: where it is or will be;
@@ -88,14 +79,7 @@ func slimNode(n *corev1.Node) *corev1.Node {
 //     images: how far the node is with pulling.
 //
 // Environment, commands, probes, other volumes, annotations and managed fields go: nine tenths of most pods. Texts whose length
-// the API server does not check are cut where they can't mean anything any more. What is not a Pod passes unchanged.
-func SlimPod(obj any) (any, error) {
-	if p, ok := obj.(*corev1.Pod); ok {
-		return slimPod(p), nil
-	}
-	return obj, nil
-}
-
+// the API server does not check are cut where they can't mean anything any more.
 func slimPod(p *corev1.Pod) *corev1.Pod {
 	slim := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{

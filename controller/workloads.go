@@ -26,7 +26,7 @@ type Workload struct {
 	Pods int
 	// Nodes are the names of the nodes on which they run.
 	Nodes map[string]bool
-	// Pod is one of them, as SlimPod leaves it, without its status.
+	// Pod is one of them, as slimPod leaves it, without its status.
 	Pod *corev1.Pod
 }
 

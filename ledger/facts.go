@@ -109,7 +109,7 @@ func (f *facts) addGone(names []usedName, pod *Pod) []usedName {
 // index works out what follows once all pods are in.
 func (f *facts) index(n *nodeState, names []usedName) {
 	f.uses = newUses(names)
-	f.names = filterOf(f.uses.hashes)
+	f.names = newFilter(f.uses.hashes)
 	if n.list != nil {
 		f.unused = unusedOf(n.list, f)
 	}

@@ -5,7 +5,6 @@ package ledger
 
 import (
 	"hash/maphash"
-	"iter"
 	"math/bits"
 
 	"github.com/headroom-dev/headroom/imageref"
@@ -19,16 +18,8 @@ type filter []uint64
 // filterBitsPerName makes a "maybe" of one answer in a hundred that should be no.
 const filterBitsPerName = 20
 
-func newFilter(seed maphash.Seed, names iter.Seq[string], count int) filter {
-	hashes := make([]uint64, 0, count)
-	for name := range names {
-		hashes = append(hashes, maphash.String(seed, name))
-	}
-	return filterOf(hashes)
-}
-
-// filterOf is newFilter for names whose hashes are known.
-func filterOf(hashes []uint64) filter {
+// newFilter takes the names' hashes.
+func newFilter(hashes []uint64) filter {
 	if len(hashes) == 0 {
 		return nil
 	}

@@ -19,7 +19,11 @@ func TestFilterIsSureOfWhatItRulesOut(t *testing.T) {
 		for i := range count {
 			names = append(names, fmt.Sprint("registry.example.com/app:", i))
 		}
-		f := newFilter(seed, slices.Values(names), count)
+		var hashes []uint64
+		for _, name := range names {
+			hashes = append(hashes, maphash.String(seed, name))
+		}
+		f := newFilter(hashes)
 		for _, name := range names {
 			if !f.mayHold(maphash.String(seed, name)) {
 				t.Fatalf("of %d names, %s is ruled out", count, name)

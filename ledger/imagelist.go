@@ -59,7 +59,7 @@ func (l *Ledger) newImageList(images []ListedImage) *imageList {
 		}
 	}
 	list.byName = newNameTable(list.images)
-	list.names = filterOf(hashes)
+	list.names = newFilter(hashes)
 	return list
 }
 

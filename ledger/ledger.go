@@ -41,6 +41,7 @@ type Ledger struct {
 	reports   map[reportKey][]reportCount
 	platforms map[imagesize.Platform]int
 	groups    map[string]*group // of unbound pods, by placement.Constraints.Key
+	idle      []*group          // without a pod, the oldest first
 
 	deadPods, deadNodes *tombstones
 	nodeSlots           slots

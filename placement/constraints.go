@@ -4,6 +4,7 @@
 package placement
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -86,6 +87,12 @@ func (c *Constraints) Key() string { return c.key }
 
 // NodeName is spec.nodeName, empty for a pod that is not bound.
 func (c *Constraints) NodeName() string { return c.nodeName }
+
+// NamedNodes returns the names of the only nodes that the pod's required affinity
+// lets it onto, and false where that names none: the pods of a DaemonSet name one.
+func (c *Constraints) NamedNodes() (names iter.Seq[string], only bool) {
+	return maps.Keys(c.named), c.named != nil
+}
 
 // Selects returns the value that the pod's nodeSelector asks of a label, and
 // whether it asks for any. Its required affinity is not looked at.
