@@ -35,8 +35,8 @@ func roomyEnough(n int) int64 {
 	return 40*gi + int64(n%997)*100<<20
 }
 
-// nearlyFull leaves less than 3 GiB before pods are evicted.
-func nearlyFull(n int) int64 { return 30*gi + int64(n%2999)<<20 }
+// nearlyFull leaves so little that pods are likely evicted.
+func nearlyFull(n int) int64 { return gi + int64(n%2999)<<20 }
 
 func (f scale) String() string {
 	name := fmt.Sprintf("%d nodes %d images", f.nodes, f.images)
@@ -154,7 +154,7 @@ func BenchmarkEvaluate(b *testing.B) {
 						fleet := NewFleet(s, p, epoch)
 						measure(b, func() { fleet.Evaluate(r, epoch) })
 					})
-					b.Run(what+"/plain", func(b *testing.B) { measure(b, func() { Evaluate(s, r, p, epoch) }) })
+					b.Run("plain "+what, func(b *testing.B) { measure(b, func() { Evaluate(s, r, p, epoch) }) })
 				}
 			})
 		}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
 )
@@ -42,6 +43,9 @@ type Fleet struct {
 	waits map[string]waits
 	// awaited are the pods that some node's account concerns in any case.
 	awaited map[types.UID]struct{}
+	// claimedFor and claimed are the namespaces and the images by which some node's account may concern others.
+	claimedFor map[string]struct{}
+	claimed    map[imageref.Ref]struct{}
 	startup func(string) bool
 	serial  uint64
 	// moved counts the nodes whose figures have changed since the layout was made.
@@ -75,7 +79,7 @@ func (v *surveyor) layOut(grounds []*ground) *Fleet {
 	for i, g := range grounds {
 		all[i] = placed{g, g.standing(v.reserved(g)), f.classOf(g.key), i}
 	}
-	room := func(p *placed) int64 { return p.keys[likelyScenario].room(verdictEvicts, &load{}) }
+	room := func(p *placed) int64 { return p.keys[likelyScenario].room(orderedBy, &load{}) }
 	slices.SortFunc(all, func(a, b placed) int {
 		return cmp.Or(cmp.Compare(a.class, b.class), strings.Compare(string(a.blind), string(b.blind)), cmp.Compare(room(&b), room(&a)), cmp.Compare(a.name, b.name))
 	})
@@ -101,8 +105,8 @@ func (v *surveyor) layOut(grounds []*ground) *Fleet {
 	return f
 }
 
-// verdictEvicts is the severity by whose room nodes are ordered.
-const verdictEvicts = 3
+// orderedBy is the severity by whose room nodes are ordered: that of nodes on which a pod fits is told, and most pods fit.
+const orderedBy = 0
 
 // fleet is one without nodes.
 func (v *surveyor) fleet() *Fleet {
@@ -130,6 +134,7 @@ func (f *Fleet) sum(v *surveyor) {
 	f.waits = v.waits(f.classes)
 	f.spans, f.until, f.autoscaled = spansOf(f.blocks), math.MaxInt64, f.snapshot.Autoscaler().Present
 	f.inhabited = make(map[*policy.NodePool]bool, len(f.policy.NodePools)+1)
+	f.claimedFor, f.claimed = make(map[string]struct{}), make(map[imageref.Ref]struct{})
 	f.awaited, f.widest = make(map[types.UID]struct{}), make(map[*policy.NodePool]int64)
 	for i := range f.spans {
 		f.until = min(f.until, f.spans[i].until)
@@ -147,10 +152,21 @@ func (f *Fleet) sum(v *surveyor) {
 		}
 		for i := range places(b.nodes) {
 			f.autoscaled = f.autoscaled || b.grounds[i].autoscaled
-			for _, uid := range b.grounds[i].awaited {
-				f.awaited[uid] = struct{}{}
-			}
+			f.claim(b.grounds[i])
 		}
+	}
+}
+
+// claim notes whom a node's account may concern.
+func (f *Fleet) claim(g *ground) {
+	for _, uid := range g.awaited {
+		f.awaited[uid] = struct{}{}
+	}
+	for _, namespace := range g.namespaces {
+		f.claimedFor[namespace] = struct{}{}
+	}
+	for _, image := range g.images {
+		f.claimed[image] = struct{}{}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
 )
@@ -32,8 +33,10 @@ type ground struct {
 	claimed bool
 	// until is from when on another account may be true, in nanoseconds since 1970.
 	until int64
-	// awaited are the pods that it concerns in any case.
-	awaited []types.UID
+	// awaited are the pods that it concerns in any case, namespaces and images those by which it may concern others.
+	awaited    []types.UID
+	namespaces []string
+	images     []imageref.Ref
 	// autoscaled is set where the node's labels point to an autoscaler.
 	autoscaled bool
 }
@@ -61,6 +64,7 @@ func (v *surveyor) ground(row *ledger.NodeRow) *ground {
 		id: row.ID(), serial: v.serial, name: row.Name, key: classKeyOf(row, v.policy), account: v.accounts.Standing(row), claimed: row.Claimed(),
 		until: math.MaxInt64, awaited: slices.Collect(row.Awaited()), autoscaled: autoscaledBy(row),
 	}
+	g.namespaces, g.images = row.ClaimedFor()
 	g.blind, g.margin = blind(&g.account), v.policy.SafetyMargin.Of(g.account.CapacityBytes)
 	if until := v.accounts.StandsUntil(row); !until.IsZero() && until.Sub(v.now) < math.MaxInt64>>1 {
 		g.until = v.now.Add(until.Sub(v.now)).UnixNano()

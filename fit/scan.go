@@ -28,6 +28,8 @@ type scan struct {
 	// spare is, by class, what more than for nobody may likely be available for this pod: what others have reserved that want the
 	// same images is no business of it. Nil where nobody has.
 	spare []int64
+	// concerned is set where some node's account may be another one for this pod.
+	concerned bool
 	// asker and apart are made when they are first needed: apart looks at nodes that are not for this pod what they are for others.
 	asker *asker
 	apart *survey
@@ -51,6 +53,11 @@ func (c *scan) begin(f *Fleet, r *Request, now time.Time) bool {
 	}
 	c.audience = f.audience(r.Placement)
 	c.findSpare()
+	_, c.concerned = f.claimedFor[r.Namespace]
+	for i := range c.images {
+		_, claimed := f.claimed[c.images[i].Ref]
+		c.concerned = c.concerned || claimed
+	}
 	return true
 }
 
@@ -207,7 +214,7 @@ func (c *scan) concerns(b *block, at int) bool {
 	if c.spare != nil {
 		return true
 	}
-	if b.claimed&(1<<at) == 0 {
+	if !c.concerned || b.claimed&(1<<at) == 0 {
 		return false
 	}
 	row := c.snapshot.Row(b.grounds[at].id)

@@ -114,6 +114,18 @@ func (r *NodeRow) Awaited() iter.Seq[types.UID] {
 	}
 }
 
+// ClaimedFor returns the namespaces and the images by which the row may concern a view, see [NodeRow.Concerns].
+func (r *NodeRow) ClaimedFor() (namespaces []string, images []imageref.Ref) {
+	for i := range r.row.facts.claims {
+		c := &r.row.facts.claims[i]
+		images, namespaces = append(images, c.ref), append(namespaces, c.starters...)
+		for k := range c.wanters {
+			namespaces = append(namespaces, c.wanters[k].namespace)
+		}
+	}
+	return namespaces, images
+}
+
 // Concerns reports whether what is settled and pending on the node may be another sum for a pod of the namespace with these
 // images than for anybody. One of [NodeRow.Awaited] it concerns in any case.
 func (r *NodeRow) Concerns(namespace string, images []imageref.Image) bool {
