@@ -62,12 +62,16 @@ func (r *nodeRecord) whole() ledger.Node {
 
 // isSame reports whether nothing has changed that anybody is told of: most updates are heartbeats.
 func (r *nodeRecord) isSame(o *nodeRecord) bool {
-	a, b := &r.row, &o.row
+	return sameRow(&r.row, &o.row) && r.port == o.port && slices.Equal(r.addresses, o.addresses) &&
+		(r.images == nil) == (o.images == nil) && slices.Equal(r.images, o.images)
+}
+
+// sameRow compares all but the images.
+func sameRow(a, b *ledger.Node) bool {
 	return a.UID == b.UID && a.BootID == b.BootID && a.Runtime == b.Runtime && a.EphemeralStorageBytes == b.EphemeralStorageBytes &&
 		a.Unschedulable == b.Unschedulable && a.Ready == b.Ready && a.DiskPressure == b.DiskPressure &&
 		a.OS == b.OS && a.Architecture == b.Architecture && a.Allocatable.Equal(b.Allocatable) &&
-		maps.Equal(a.Labels, b.Labels) && slices.EqualFunc(a.Taints, b.Taints, sameTaint) && r.port == o.port && slices.Equal(r.addresses, o.addresses) &&
-		(r.images == nil) == (o.images == nil) && slices.Equal(r.images, o.images)
+		maps.Equal(a.Labels, b.Labels) && slices.EqualFunc(a.Taints, b.Taints, sameTaint)
 }
 
 // sameTaint compares all but when it was added, which nobody asks for.
@@ -180,6 +184,6 @@ func (f *nodeFeed) add(image *corev1.ContainerImage) {
 		_, _ = f.hash.WriteString(name)
 		_ = f.hash.WriteByte(0)
 	}
-	binary.LittleEndian.PutUint64(number[:], uint64(image.SizeBytes))
+	binary.LittleEndian.PutUint64(number[:], uint64(image.SizeBytes)) //nolint:gosec // its bits
 	_, _ = f.hash.Write(append(number[:], 1))
 }

@@ -98,7 +98,7 @@ func stateOf(n *nodeState, f *facts, states []*podState, p *podState, i int) (cl
 		if latched.sampled || latched.presence != Absent {
 			return spent, latched.sampled && latched.endBytes > latched.baselineBytes
 		}
-		if digest := image.ImageID.Digest(); digest != "" && (sampledByAnother(states, digest) || n.parked.sampled(digest)) {
+		if sampledByAnother(states, n, image.ImageID.Digest()) {
 			return spent, false
 		}
 		return settled, true
@@ -119,8 +119,11 @@ func stateOf(n *nodeState, f *facts, states []*podState, p *podState, i int) (cl
 
 // sampledByAnother reports whether a pod that is not finished has the image of that
 // digest, by whatever name, and no bytes of it are missing in the sample.
-func sampledByAnother(states []*podState, digest string) bool {
-	return slices.ContainsFunc(states, func(p *podState) bool {
+func sampledByAnother(states []*podState, n *nodeState, digest string) bool {
+	if digest == "" {
+		return false
+	}
+	return n.parked.sampled(digest) || slices.ContainsFunc(states, func(p *podState) bool {
 		for i := range p.latches {
 			image, latched := &p.pod.Images[i], &p.latches[i]
 			if !p.pod.Finished && !p.isGone() && image.Pulled && image.ImageID.Digest() == digest && (latched.sampled || latched.presence != Absent) {

@@ -176,7 +176,7 @@ func unusedOf(list *imageList, f *facts) []int32 {
 	var unused []int32
 	for i, image := range list.images {
 		if !slices.ContainsFunc(image.hashes, func(hash uint64) bool { return f.uses.of(hash).running }) {
-			unused = append(unused, int32(i)) //nolint:gosec // an object has no room for that many
+			unused = append(unused, int32(i))
 		}
 	}
 	return slices.Clone(unused) // without what it has grown by

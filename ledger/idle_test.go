@@ -4,7 +4,7 @@
 package ledger
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,8 +53,8 @@ func TestGroupsAreKeptForPodsThatComeAgain(t *testing.T) {
 		t.Error("the group of one node is kept")
 	}
 	for i := range 3 * maxIdleGroups {
-		spec := corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: fmt.Sprint(i), Operator: corev1.TolerationOpExists}}}
-		passes(fmt.Sprint(i), spec)
+		spec := corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: strconv.Itoa(i), Operator: corev1.TolerationOpExists}}}
+		passes(strconv.Itoa(i), spec)
 	}
 	l.SetNode(node("c", "0"))
 	if len(l.groups) != maxIdleGroups || len(l.idle) != maxIdleGroups {

@@ -114,8 +114,8 @@ func (l *imageList) named(name string) (int, bool) {
 	if l.byName != nil {
 		return l.byName.find(l.images, hash)
 	}
-	for i := len(l.images) - 1; i >= 0; i-- {
-		if l.images[i].has(hash) {
+	for i, image := range slices.Backward(l.images) {
+		if image.has(hash) {
 			return i, true
 		}
 	}

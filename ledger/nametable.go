@@ -3,7 +3,10 @@
 
 package ledger
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // nameTable finds the entries of a list by the hashes of their names: places in the list, counted from 1, where a hash or one of
 // those before it would be (open addressing). It never changes.
@@ -22,8 +25,8 @@ func newNameTable(images []*listed) nameTable {
 		return nil
 	}
 	t := make(nameTable, 1<<bits.Len(uint(names*3/2)))
-	for i := len(images) - 1; i >= 0; i-- {
-		for _, hash := range images[i].hashes {
+	for i, image := range slices.Backward(images) {
+		for _, hash := range image.hashes {
 			slot := t.slot(hash)
 			for t[slot] != 0 {
 				slot = (slot + 1) & (len(t) - 1)
@@ -34,7 +37,7 @@ func newNameTable(images []*listed) nameTable {
 	return t
 }
 
-func (t nameTable) slot(hash uint64) int { return int(hash>>20) & (len(t) - 1) } //nolint:gosec // 44 bits
+func (t nameTable) slot(hash uint64) int { return int(hash>>20) & (len(t) - 1) }
 
 // find returns the place of the entry that has a name with that hash.
 func (t nameTable) find(images []*listed, hash uint64) (place int, found bool) {
@@ -49,11 +52,4 @@ func (t nameTable) find(images []*listed, hash uint64) (place int, found bool) {
 	return 0, false
 }
 
-func (l *listed) has(hash uint64) bool {
-	for _, h := range l.hashes {
-		if h == hash {
-			return true
-		}
-	}
-	return false
-}
+func (l *listed) has(hash uint64) bool { return slices.Contains(l.hashes, hash) }

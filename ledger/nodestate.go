@@ -47,7 +47,7 @@ type nodeState struct {
 func (l *Ledger) nodeNamed(name string) *nodeState {
 	n := l.nodes[name]
 	if n == nil {
-		n = &nodeState{name: name, index: uint32(l.indices.take()), seed: l.next.seed}
+		n = &nodeState{name: name, index: uint32(l.indices.take()), seed: l.next.seed} //nolint:gosec // there are fewer nodes
 		for len(l.byIndex) <= int(n.index) {
 			l.byIndex = append(l.byIndex, nil)
 		}

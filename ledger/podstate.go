@@ -35,16 +35,11 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	if pod.UID == "" || l.deadPods.has(pod.UID) {
 		return
 	}
-	if n, i := l.findParked(pod.UID); n != nil {
-		if pod.NodeName == "" || n.parked.isSame(i, &pod, n.name) {
-			return
-		}
-		l.unpark(pod.UID)
-	}
-	p := l.pods[pod.UID]
-	if p != nil && (p.pod.NodeName != "" && pod.NodeName == "" || samePod(p.pod, &pod)) {
+	if l.knows(&pod) {
 		return
 	}
+	l.unpark(pod.UID)
+	p := l.pods[pod.UID]
 	arrives := p == nil || p.pod.NodeName != pod.NodeName
 	if p == nil {
 		p = &podState{}
@@ -54,21 +49,30 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	}
 	if pod.NodeName == "" {
 		l.reserveAnew(p, &pod)
-	} else {
-		n := l.nodeNamed(pod.NodeName)
-		p.latches = l.latches(n, p, &pod, now)
-		p.pod = &pod
-		n.settle(p)
-		n.hold(p)
-		n.facts = nil
-		if !l.synced && p.isQuiet() {
-			l.park(n, p)
-		}
-		l.changeRow(n)
-		if arrives && l.synced {
-			l.begin(n, p)
-		}
+		return
 	}
+	n := l.nodeNamed(pod.NodeName)
+	p.latches = l.latches(n, p, &pod, now)
+	p.pod = &pod
+	n.settle(p)
+	n.hold(p)
+	n.facts = nil
+	if !l.synced && p.isQuiet() {
+		l.park(n, p)
+	}
+	l.changeRow(n)
+	if arrives && l.synced {
+		l.begin(n, p)
+	}
+}
+
+// knows reports whether a row says nothing new, or is older than the one held.
+func (l *Ledger) knows(pod *Pod) bool {
+	if n, i := l.findParked(pod.UID); n != nil {
+		return pod.NodeName == "" || n.parked.isSame(i, pod, n.name)
+	}
+	p := l.pods[pod.UID]
+	return p != nil && (p.pod.NodeName != "" && pod.NodeName == "" || samePod(p.pod, pod))
 }
 
 // DeletePod takes a pod away, for good. now is our clock: until the node has been

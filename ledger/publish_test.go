@@ -5,6 +5,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -30,7 +31,7 @@ func TestABatchIsSeenAllAtOnce(t *testing.T) {
 	}
 	for i := range 300 {
 		l.SetNode(namedNode(fmt.Sprint("b-", i)))
-		l.SetPod(ledger.Pod{UID: types.UID(fmt.Sprint(i)), Namespace: "ns", Name: fmt.Sprint("waits-", i)}, start)
+		l.SetPod(ledger.Pod{UID: types.UID(strconv.Itoa(i)), Namespace: "ns", Name: fmt.Sprint("waits-", i)}, start)
 		l.SetPod(ledger.Pod{UID: types.UID(fmt.Sprint("on-", i)), Namespace: "ns", Name: fmt.Sprint("on-", i), NodeName: "a"}, start)
 	}
 	l.DeletePod("7", start)
@@ -85,7 +86,7 @@ func TestASnapshotDoesNotChangeUnderABatch(t *testing.T) {
 	l.SetNode(namedNode("a"))
 	l.MarkSynced()
 	waits := func(i int) ledger.Pod {
-		return ledger.Pod{UID: types.UID(fmt.Sprint(i)), Namespace: "ns", Name: fmt.Sprint(i)}
+		return ledger.Pod{UID: types.UID(strconv.Itoa(i)), Namespace: "ns", Name: strconv.Itoa(i)}
 	}
 	for i := range 600 {
 		l.SetPod(waits(i), start)
@@ -95,7 +96,7 @@ func TestASnapshotDoesNotChangeUnderABatch(t *testing.T) {
 	_, text := again(t, before)
 	for i := range 600 {
 		if i%3 == 0 {
-			l.DeletePod(types.UID(fmt.Sprint(i)), start)
+			l.DeletePod(types.UID(strconv.Itoa(i)), start)
 		} else {
 			bound := waits(i)
 			bound.NodeName = "a"

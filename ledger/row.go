@@ -67,7 +67,7 @@ func (r *NodeRow) Pods() iter.Seq[*Pod] { return slices.Values(r.row.facts.rows(
 // by this name or by its digest.
 func (r *NodeRow) Uses(ref imageref.Ref) bool {
 	if i, listed := r.row.list.find(ref); listed {
-		return !slices.Contains(r.row.facts.unused, int32(i))
+		return !slices.Contains(r.row.facts.unused, int32(i)) //nolint:gosec // an object has no room for that many
 	}
 	return r.row.facts.of(ref).running
 }
