@@ -46,8 +46,8 @@ type Fleet struct {
 	// claimedFor and claimed are the namespaces and the images by which some node's account may concern others.
 	claimedFor map[string]struct{}
 	claimed    map[imageref.Ref]struct{}
-	startup func(string) bool
-	serial  uint64
+	startup    func(string) bool
+	serial     uint64
 	// moved counts the nodes whose figures have changed since the layout was made.
 	moved int
 	memo  *memo

@@ -11,8 +11,8 @@ import (
 // verdict, and none of them can be an extreme of anything.
 type summing struct {
 	*scan
-	*tally
 
+	tally               *tally
 	scenario, threshold int
 	pastIfHuge          int
 	// first are the best of all, of those past the threshold, and of those without a verdict.
@@ -41,7 +41,7 @@ func (s *summing) add(of []uint64) bool {
 		}
 	}
 	s.tally.tier = tierOf(tier)
-	for which, target := range []*ranked{ofAll: &s.tally.best, ofPast: &s.pastBest, ofUnknown: &s.unknownBest} {
+	for which, target := range []*ranked{ofAll: &s.tally.best, ofPast: &s.tally.pastBest, ofUnknown: &s.tally.unknownBest} {
 		s.crown(&s.firsts[which], target)
 	}
 	return true
@@ -107,7 +107,7 @@ func (s *summing) whole(b *block, p *part, set uint64, least, most *keys, first 
 		}
 	}
 	s.tally.counts[severity] += nodes
-	s.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
+	s.tally.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
 	s.tally.past += nodes
 	s.tally.lineless += bits.OnesCount64(set & b.lineless)
 	if !p.huge {
@@ -134,7 +134,7 @@ func (s *summing) one(i, at int, p *part, severity int) {
 		return
 	}
 	s.offer(ofPast, severity, w)
-	s.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
+	s.tally.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
 	s.tally.past++
 	if !p.huge || b.blind()&(1<<at) != 0 {
 		s.pastIfHuge++
@@ -146,7 +146,7 @@ func (s *summing) one(i, at int, p *part, severity int) {
 		s.tally.lineless++
 	}
 	if severity == 2 && load.need+load.noticed <= k.pressure {
-		s.addShort(inodes{free: g.account.InodesFree, total: g.account.Inodes, line: g.account.InodeLine})
+		s.tally.addShort(inodes{free: g.account.InodesFree, total: g.account.Inodes, line: g.account.InodeLine})
 	}
 }
 
@@ -175,7 +175,7 @@ func (s *summing) looked(i, at int, p *part) {
 		figures = optimistic(d, account)
 	}
 	alone.add(&result, one.verdict, figures, account.Available.IsExact() && account.Reclaimable.IsExact())
-	s.join(&alone)
+	s.tally.join(&alone)
 	w := champion{set: true, slack: one.slack, name: one.Node, block: i, at: at, looked: &one}
 	s.offer(ofAll, position(one.verdict), w)
 	switch {
