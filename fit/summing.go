@@ -101,10 +101,8 @@ func (s *summing) whole(b *block, p *part, set uint64, least, most *keys, first 
 	if s.firsts[ofPast].beatenBy(severity, rooms[severity]-load.need, first) || load.inodes > least.inodes && severity <= 2 {
 		return false
 	}
-	for at := 1; at < len(rooms); at++ {
-		if r := &s.tally.rooms[at]; !r.known || rooms[at] > r.bytes || rooms[at] == r.bytes && r.exact && set&^b.exact != 0 {
-			return false
-		}
+	if s.roomier(&rooms, set&^b.exact != 0) {
+		return false
 	}
 	s.tally.counts[severity] += nodes
 	s.tally.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
@@ -114,6 +112,16 @@ func (s *summing) whole(b *block, p *part, set uint64, least, most *keys, first 
 		s.pastIfHuge += nodes
 	}
 	return true
+}
+
+// roomier reports whether nodes with as much room as this at the most may have more than those before, or make it less exact.
+func (s *summing) roomier(rooms *[6]int64, inexact bool) bool {
+	for at := 1; at < len(rooms); at++ {
+		if r := &s.tally.rooms[at]; !r.known || rooms[at] > r.bytes || rooms[at] == r.bytes && r.exact && inexact {
+			return true
+		}
+	}
+	return false
 }
 
 // one counts a node that is for this pod what it is for others; the severity is negative where it has no verdict.
