@@ -5,6 +5,7 @@ package fit
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -57,7 +58,7 @@ func (f scale) ledger(b testing.TB) *ledger.Ledger {
 	}
 	l := ledger.New()
 	for n := range f.nodes {
-		spec := node{name: fmt.Sprintf("node-%05d", n), capacity: 200 * gi, labels: map[string]string{"pool": fmt.Sprint("pool-", n%4), "zone": fmt.Sprint(n % 3)}}
+		spec := node{name: fmt.Sprintf("node-%05d", n), capacity: 200 * gi, labels: map[string]string{"pool": fmt.Sprint("pool-", n%4), "zone": strconv.Itoa(n % 3)}}
 		row := spec.row()
 		for i := range f.images {
 			image := (n*7 + i) % kinds

@@ -113,7 +113,7 @@ func (c *scan) countBlock(n *census, i int, set uint64, m *most) (sure bool) {
 	for k := range known.parts {
 		p := &known.parts[k]
 		if p.set&marked != 0 {
-			n.unsizedImages |= p.reply.unsized
+			n.unsizedImages |= p.unsized
 		}
 		if of := p.set & set &^ odd; of != 0 {
 			c.countPart(n, b, p, of)

@@ -46,8 +46,8 @@ type Fleet struct {
 	// claimedFor and claimed are the namespaces and the images by which some node's account may concern others.
 	claimedFor map[string]struct{}
 	claimed    map[imageref.Ref]struct{}
-	startup func(string) bool
-	serial  uint64
+	startup    func(string) bool
+	serial     uint64
 	// moved counts the nodes whose figures have changed since the layout was made.
 	moved int
 	memo  *memo
@@ -93,7 +93,7 @@ func (v *surveyor) layOut(grounds []*ground) *Fleet {
 			f.blocks = append(f.blocks, last)
 		}
 		last.grounds[at], last.standings[at] = p.ground, p.standing
-		f.order[p.name] = int32(len(f.blocks)-1)<<6 | int32(at)
+		f.order[p.name] = placeOf(len(f.blocks)-1, at)
 		at++
 	}
 	for _, b := range f.blocks {
@@ -208,9 +208,14 @@ func (f *Fleet) find(name string) (int32, bool) {
 func (f *Fleet) free(class int) int32 {
 	for i, b := range f.blocks {
 		if b.class == class && b.nodes != math.MaxUint64 {
-			return int32(i)<<6 | int32(bits.TrailingZeros64(^b.nodes))
+			return placeOf(i, bits.TrailingZeros64(^b.nodes))
 		}
 	}
 	f.blocks = append(f.blocks, &block{class: class})
-	return int32(len(f.blocks)-1) << 6
+	return placeOf(len(f.blocks)-1, 0)
+}
+
+// placeOf is a place in a block: no fleet has so many that it does not fit.
+func placeOf(block, at int) int32 {
+	return int32(block)<<6 | int32(at) //nolint:gosec // G115: see above
 }

@@ -55,9 +55,9 @@ func (c *scan) marks(v *survey) {
 			if p.set&set == 0 {
 				continue
 			}
-			mark(v.unsized, p.reply.unsized)
-			mark(v.waitFor, p.reply.waitFor)
-			if p.reply.waitFor != 0 {
+			mark(v.unsized, p.unsized)
+			mark(v.waitFor, p.waitFor)
+			if p.waitFor != 0 {
 				v.platforms[c.classes[c.blocks[i].class].platform] = true
 			}
 		}

@@ -84,10 +84,10 @@ func (k *keys) severity(l *load) int {
 
 // room is that of figures.room, for a severity that may be negative for Unknown.
 func (k *keys) room(severity int, l *load) int64 {
-	if severity < 0 {
-		severity = 5
-	}
 	r := k.rooms(l)
+	if severity < 0 || severity >= len(r) {
+		return k.empty
+	}
 	return r[severity]
 }
 

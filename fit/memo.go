@@ -68,7 +68,7 @@ func (f *Fleet) audience(c *placement.Constraints) *audience {
 	h := uint64(0)
 	if c != nil {
 		r := c.Requests()
-		h = maphash.String(f.memo.seed, c.Key()) + uint64(r.MilliCPU)*31 + uint64(r.MemoryBytes)*37
+		h = maphash.String(f.memo.seed, c.Key()) + uint64(r.MilliCPU)*31 + uint64(r.MemoryBytes)*37 //nolint:gosec // G115: any number will do
 	}
 	at := &f.memo.audiences[h%maxAudiences]
 	if a := at.Load(); a != nil && a.is(c) {

@@ -71,11 +71,11 @@ func (n *replies) add(at int, r *reply) {
 	for i := range n.parts {
 		if p := &n.parts[i]; p.reply == r || *p.reply == *r {
 			p.set |= 1 << at
-			n.by[at] = uint8(i) //nolint:gosec // G115: there are no more parts than nodes
+			n.by[at] = uint8(i)
 			return
 		}
 	}
-	n.by[at] = uint8(len(n.parts)) //nolint:gosec // as above
+	n.by[at] = uint8(len(n.parts)) //nolint:gosec // G115: there are no more parts than nodes
 	n.parts = append(n.parts, part{1 << at, r})
 }
 

@@ -11,8 +11,8 @@ import (
 // verdict, and none of them can be an extreme of anything.
 type summing struct {
 	*scan
-	*tally
 
+	tally               *tally
 	scenario, threshold int
 	pastIfHuge          int
 	// first are the best of all, of those past the threshold, and of those without a verdict.
@@ -41,7 +41,7 @@ func (s *summing) add(of []uint64) bool {
 		}
 	}
 	s.tally.tier = tierOf(tier)
-	for which, target := range []*ranked{ofAll: &s.tally.best, ofPast: &s.pastBest, ofUnknown: &s.unknownBest} {
+	for which, target := range []*ranked{ofAll: &s.tally.best, ofPast: &s.tally.pastBest, ofUnknown: &s.tally.unknownBest} {
 		s.crown(&s.firsts[which], target)
 	}
 	return true
@@ -101,19 +101,27 @@ func (s *summing) whole(b *block, p *part, set uint64, least, most *keys, first 
 	if s.firsts[ofPast].beatenBy(severity, rooms[severity]-load.need, first) || load.inodes > least.inodes && severity <= 2 {
 		return false
 	}
-	for at := 1; at < len(rooms); at++ {
-		if r := &s.tally.rooms[at]; !r.known || rooms[at] > r.bytes || rooms[at] == r.bytes && r.exact && set&^b.exact != 0 {
-			return false
-		}
+	if s.roomier(&rooms, set&^b.exact != 0) {
+		return false
 	}
 	s.tally.counts[severity] += nodes
-	s.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
+	s.tally.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
 	s.tally.past += nodes
 	s.tally.lineless += bits.OnesCount64(set & b.lineless)
 	if !p.huge {
 		s.pastIfHuge += nodes
 	}
 	return true
+}
+
+// roomier reports whether nodes with as much room as this at the most may have more than those before, or make it less exact.
+func (s *summing) roomier(rooms *[6]int64, inexact bool) bool {
+	for at := 1; at < len(rooms); at++ {
+		if r := &s.tally.rooms[at]; !r.known || rooms[at] > r.bytes || rooms[at] == r.bytes && r.exact && inexact {
+			return true
+		}
+	}
+	return false
 }
 
 // one counts a node that is for this pod what it is for others; the severity is negative where it has no verdict.
@@ -134,7 +142,7 @@ func (s *summing) one(i, at int, p *part, severity int) {
 		return
 	}
 	s.offer(ofPast, severity, w)
-	s.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
+	s.tally.addNeed(amount{load.need, p.need.IsExact()}, s.tally.past == 0)
 	s.tally.past++
 	if !p.huge || b.blind()&(1<<at) != 0 {
 		s.pastIfHuge++
@@ -146,7 +154,7 @@ func (s *summing) one(i, at int, p *part, severity int) {
 		s.tally.lineless++
 	}
 	if severity == 2 && load.need+load.noticed <= k.pressure {
-		s.addShort(inodes{free: g.account.InodesFree, total: g.account.Inodes, line: g.account.InodeLine})
+		s.tally.addShort(inodes{free: g.account.InodesFree, total: g.account.Inodes, line: g.account.InodeLine})
 	}
 }
 
@@ -175,7 +183,7 @@ func (s *summing) looked(i, at int, p *part) {
 		figures = optimistic(d, account)
 	}
 	alone.add(&result, one.verdict, figures, account.Available.IsExact() && account.Reclaimable.IsExact())
-	s.join(&alone)
+	s.tally.join(&alone)
 	w := champion{set: true, slack: one.slack, name: one.Node, block: i, at: at, looked: &one}
 	s.offer(ofAll, position(one.verdict), w)
 	switch {
