@@ -24,7 +24,7 @@ type Churn struct {
 	// second.
 	PodsInMotion int
 	// Now is the clock; nil means time.Now.
-	Now func() time.Time
+	Now func() time.Time `json:"-"`
 }
 
 // Churner makes the events of a Churn. It is not safe for concurrent use.
@@ -70,12 +70,16 @@ func (c *Churner) Run(ctx context.Context) (podEvents, nodeUpdates int) {
 		last = now
 		owedPods += passed * c.churn.PodEventsPerSecond
 		owedNodes += passed * c.churn.NodeUpdatesPerSecond
-		for ; owedPods >= 1; owedPods-- {
-			podEvents += c.PodEvent()
+		duePods, dueNodes := int(owedPods), int(owedNodes)
+		owedPods, owedNodes = owedPods-float64(duePods), owedNodes-float64(dueNodes)
+		c.pods.world.mu.Lock()
+		for range duePods {
+			podEvents += c.podEvent()
 		}
-		for ; owedNodes >= 1; owedNodes-- {
-			nodeUpdates += c.NodeUpdate()
+		for range dueNodes {
+			nodeUpdates += c.nodeUpdate()
 		}
+		c.pods.world.mu.Unlock()
 	}
 }
 
@@ -83,6 +87,11 @@ func (c *Churner) Run(ctx context.Context) (podEvents, nodeUpdates int) {
 func (c *Churner) PodEvent() int {
 	c.pods.world.mu.Lock()
 	defer c.pods.world.mu.Unlock()
+	return c.podEvent()
+}
+
+// podEvent is PodEvent with world.mu held.
+func (c *Churner) podEvent() int {
 	if len(c.moving) < c.churn.PodsInMotion {
 		if place, found := c.draw(c.pods); found {
 			s := c.pods.states[place]
@@ -127,6 +136,11 @@ func (c *Churner) next(s fleet.State) fleet.State {
 func (c *Churner) NodeUpdate() int {
 	c.nodes.world.mu.Lock()
 	defer c.nodes.world.mu.Unlock()
+	return c.nodeUpdate()
+}
+
+// nodeUpdate is NodeUpdate with world.mu held.
+func (c *Churner) nodeUpdate() int {
 	i, found := c.draw(c.nodes)
 	if !found {
 		return 0

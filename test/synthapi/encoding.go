@@ -13,11 +13,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// object is what client-go's typed objects are.
-type object interface {
+// Object is what client-go's typed objects are.
+type Object interface {
 	runtime.Object
 	metav1.Object
 	Marshal() ([]byte, error)
@@ -25,12 +26,12 @@ type object interface {
 }
 
 // newObject is an empty one of a resource's kind.
-func (r *resource) newObject() (object, error) {
+func (r *resource) newObject() (Object, error) {
 	made, err := scheme.Scheme.New(r.gvk())
 	if err != nil {
 		return nil, err
 	}
-	typed, is := made.(object)
+	typed, is := made.(Object)
 	if !is {
 		return nil, fmt.Errorf("%s is no object of its own", r.kind)
 	}
@@ -38,7 +39,7 @@ func (r *resource) newObject() (object, error) {
 }
 
 // decoded is an item as a Go object, with its kind.
-func (c *collection) decoded(i *item) (object, error) {
+func (c *collection) decoded(i *item) (Object, error) {
 	o, err := c.newObject()
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (c *collection) appendJSON(b []byte, i *item, inList bool) ([]byte, error) 
 		return nil, err
 	}
 	if inList {
-		o.GetObjectKind().SetGroupVersionKind(metav1.SchemeGroupVersion.WithKind("").GroupKind().WithVersion(""))
+		o.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 	}
 	encoded, err := json.Marshal(o)
 	return append(b, encoded...), err

@@ -23,6 +23,8 @@ type Faults struct {
 	// ReorderObjects has those of one object change places, too, so that old states come last. No server does that, and no
 	// client can know.
 	ReorderObjects bool
+	// BreakListEvery is one of how many lists, streamed or not, breaks in the middle.
+	BreakListEvery int
 	// ExpireContinueEvery is one of how many continue tokens is too old.
 	ExpireContinueEvery int
 	// BytesPerSecond bounds each watch; 0 does not.
@@ -63,7 +65,7 @@ func (s *Server) goneContinue(c *collection) bool {
 func (f *faulty) one(n int) bool { return n > 0 && f.random.IntN(n) == 0 }
 
 // due reports how the watch ends before the next event, 0 for not.
-func (f *faulty) due() ending {
+func (f *faulty) due() Ending {
 	if f.Reorder > 1 && !f.ordered {
 		return 0
 	}
@@ -123,7 +125,7 @@ func (f *faulty) arranged(c *collection, events []event) []event {
 }
 
 // End makes all watches of a resource that there are now end in a way.
-func (s *Server) End(resource string, how ending) {
+func (s *Server) End(resource string, how Ending) {
 	c := s.world.collections[resource]
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
@@ -135,7 +137,7 @@ func (s *Server) End(resource string, how ending) {
 // cut ends the watches that began before it was made.
 type cut struct {
 	made chan struct{}
-	how  ending // set before made is closed
+	how  Ending // set before made is closed
 }
 
 func newCut() *cut { return &cut{made: make(chan struct{})} }

@@ -6,6 +6,7 @@ package synthapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -19,7 +20,7 @@ type page struct {
 
 	from, limit int // a limit of 0 is none
 	matches     func(item) bool
-	// meta, count and bytes are found by a first pass: bytes is the size of the items' fields.
+	// meta, count and bytes are found by a first pass: bytes is the size of the items' fields in protobuf.
 	meta  metav1.ListMeta
 	count int
 	bytes int
@@ -36,20 +37,26 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, c *collection, o *
 		return
 	}
 	protobuf := wantsProtobuf(r)
-	c.measure(p, protobuf)
+	c.measure(p)
 	out := &counted{w: w, bytes: &s.counts.listBytes}
+	if faults := s.faultsFor(c); faults.one(faults.BreakListEvery) {
+		out.left = new(faults.random.IntN(1 + p.bytes))
+	}
 	s.counts.lists.Add(1)
 	if protobuf {
 		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
 		c.writeProtobufList(out, p)
-		return
+	} else {
+		w.Header().Set("Content-Type", "application/json")
+		c.writeJSONList(out, p)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	c.writeJSONList(out, p)
+	if errors.Is(out.err, errBroken) {
+		panic(http.ErrAbortHandler) // it is how a handler cuts the connection
+	}
 }
 
 // measure is the first pass over a page.
-func (c *collection) measure(p *page, protobuf bool) {
+func (c *collection) measure(p *page) {
 	left := 0
 	next := p.each(p.from, func(i item) bool {
 		if !p.matches(i) {
@@ -59,9 +66,7 @@ func (c *collection) measure(p *page, protobuf bool) {
 			return false
 		}
 		p.count++
-		if protobuf {
-			p.bytes += fieldSize(c.size(&i))
-		}
+		p.bytes += fieldSize(c.size(&i))
 		return true
 	})
 	p.meta.ResourceVersion = strconv.FormatUint(p.version, 10)

@@ -39,6 +39,7 @@ func (s *Server) handler() http.Handler {
 		}
 		s.route(mux, prefix, s.world.collections[r.name])
 	}
+	s.control(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, apierrors.NewGenericServerResponse(http.StatusNotFound, r.Method, schema.GroupResource{}, "", "the server could not find the requested resource: "+r.URL.Path, 0, true))
 	})

@@ -25,7 +25,7 @@ type Options struct {
 	Fleet fleet.Options
 	// Address is what the server listens on: a free port of loopback unless told.
 	Address string
-	// History is how many changes of each resource are remembered: 400,000 unless told, of about 80 bytes.
+	// History is how many changes of each resource are remembered: 400,000 unless told, of 100 bytes each.
 	History int
 	// BookmarkInterval is how often a watch is told its version: once a minute unless told, as the API server does.
 	BookmarkInterval time.Duration
@@ -55,6 +55,8 @@ type Server struct {
 	http    http.Server
 	ended   chan struct{}
 	counts  counts
+
+	churning churning
 
 	faultsMu sync.Mutex
 	faults   map[string]Faults // by resource; guarded by faultsMu
@@ -95,10 +97,7 @@ func Start(o Options) (*Server, error) {
 		URL: "http://" + listener.Addr().String(), Fleet: f,
 		options: o, world: newWorld(f, o.History), ended: make(chan struct{}), faults: map[string]Faults{},
 	}
-	if err := s.addNamespaces(); err != nil {
-		listener.Close()
-		return nil, err
-	}
+	s.addNamespaces()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.http = http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	s.http.RegisterOnShutdown(cancel)
@@ -111,6 +110,7 @@ func Start(o Options) (*Server, error) {
 
 // Stop ends all requests and the server.
 func (s *Server) Stop() {
+	s.churning.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {

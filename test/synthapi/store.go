@@ -19,7 +19,7 @@ import (
 )
 
 // Put stores an object of a resource, in the place of one with its name: nodes and pods, too. Its resource version is given.
-func (s *Server) Put(resource string, o object) {
+func (s *Server) Put(resource string, o Object) {
 	c := s.world.collections[resource]
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
@@ -34,7 +34,19 @@ func (s *Server) Delete(resource, namespace, name string) bool {
 	return c.remove(namespace, name, c.lastOf)
 }
 
-func encoder(o object) func(version uint64) []byte {
+// Each calls f for every object of a resource, in protobuf with its envelope, as a LIST would return it now, until f returns
+// an error, which it returns.
+func (s *Server) Each(resource string, f func(namespace, name string, encoded []byte) error) (err error) {
+	c := s.world.collections[resource]
+	c.listed(0, false).each(0, func(i item) bool {
+		namespace, name := c.keyOf(&i)
+		err = f(namespace, name, c.appendWhole(nil, &i))
+		return err == nil
+	})
+	return err
+}
+
+func encoder(o Object) func(version uint64) []byte {
 	return func(version uint64) []byte {
 		o.SetResourceVersion(strconv.FormatUint(version, 10))
 		encoded, err := o.Marshal()
@@ -54,14 +66,13 @@ func (c *collection) lastOf(object stored, version uint64) []byte {
 	return encoder(o)(version)
 }
 
-func (s *Server) addNamespaces() error {
+func (s *Server) addNamespaces() {
 	for _, name := range append([]string{"default", "kube-public", "kube-node-lease", "headroom-system"}, s.Fleet.Namespaces()...) {
 		s.Put("namespaces", &corev1.Namespace{
 			ObjectMeta: metav1.ObjectMeta{Name: name, UID: uuid.NewUUID(), CreationTimestamp: metav1.Unix(0, 0)},
 			Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
 		})
 	}
-	return nil
 }
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request, c *collection) {

@@ -6,6 +6,7 @@ package synthapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
 	"sync/atomic"
@@ -21,11 +22,24 @@ type counted struct {
 	w     io.Writer
 	bytes *atomic.Uint64
 	err   error
+	// left is how much is written before errBroken, nil for no bound.
+	left *int
 }
+
+// errBroken ends what a fault breaks off.
+var errBroken = errors.New("broken off by a fault")
 
 // Write implements io.Writer.
 func (c *counted) Write(p []byte) (int, error) {
+	if c.left != nil && len(p) > *c.left {
+		_, _ = c.w.Write(p[:*c.left]) // it is broken off anyway
+		*c.left, c.err = 0, errBroken
+		return 0, errBroken
+	}
 	n, err := c.w.Write(p)
+	if c.left != nil {
+		*c.left -= n
+	}
 	c.bytes.Add(uint64(n)) //nolint:gosec // not below 0
 	if err != nil && c.err == nil {
 		c.err = err

@@ -13,12 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// ending is how a watch is made to end.
-type ending uint8
+// Ending is how a watch is made to end.
+type Ending uint8
 
 const (
 	// Closed is as a watch ends by itself: with nothing more to read.
-	Closed ending = iota + 1
+	Closed Ending = iota + 1
 	// Broken is in the middle of an event, with the connection.
 	Broken
 	// Expired is by an event that says 410 Gone.
@@ -61,10 +61,12 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, c *collection, q 
 		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf+";stream=watch")
 	}
 	w.WriteHeader(http.StatusOK)
+	flush := w.(http.Flusher).Flush
+	flush() // clients wait for the header before they wait for events
 	faults := s.faultsFor(c)
 	x := &watching{
 		collection: c, query: q, faults: faults,
-		stream: &stream{ctx: ctx, collection: c, protobuf: protobuf, rate: faults.BytesPerSecond, out: counted{w: w, bytes: &s.counts.watchBytes}, flush: w.(http.Flusher).Flush},
+		stream: &stream{ctx: ctx, collection: c, protobuf: protobuf, rate: faults.BytesPerSecond, out: counted{w: w, bytes: &s.counts.watchBytes}, flush: flush},
 	}
 	x.run(ctx, s.options.BookmarkInterval)
 	s.counts.events.Add(x.stream.events)
@@ -85,7 +87,7 @@ func (x *watching) run(ctx context.Context, bookmarks time.Duration) {
 		if !goOn {
 			return
 		}
-		if more {
+		if more && ctx.Err() == nil {
 			continue
 		}
 		x.stream.write()
@@ -122,7 +124,16 @@ func (x *watching) begin() bool {
 	if all == nil {
 		return true
 	}
+	breakAt := -1
+	if all.items > 0 && x.faults.one(x.faults.BreakListEvery) {
+		breakAt = x.faults.random.IntN(all.items)
+	}
 	next := all.each(0, func(i item) bool {
+		if breakAt == 0 {
+			x.end(Broken)
+			return false
+		}
+		breakAt--
 		if q.matches(i) {
 			x.stream.event(watch.Added, &i)
 		}
@@ -194,7 +205,7 @@ func (x *watching) bookmark(initialEnd bool) {
 }
 
 // end makes the watch end in a way.
-func (x *watching) end(how ending) {
+func (x *watching) end(how Ending) {
 	switch how {
 	case Expired:
 		x.stream.status(apierrors.NewResourceExpired("The resourceVersion for the provided watch is too old."))

@@ -15,13 +15,12 @@ import (
 // Tags of the fields that are written here, each of bytes: of runtime.Unknown, metav1.WatchEvent, runtime.RawExtension and of
 // every list. A test holds them against the serializers of apimachinery.
 const (
-	unknownRaw    = 2<<3 | 2
-	eventType     = 1<<3 | 2
-	eventObject   = 2<<3 | 2
-	extensionRaw  = 1<<3 | 2
-	listMeta      = 1<<3 | 2
-	listItems     = 2<<3 | 2
-	frameLenBytes = 4
+	unknownRaw   = 2<<3 | 2
+	eventType    = 1<<3 | 2
+	eventObject  = 2<<3 | 2
+	extensionRaw = 1<<3 | 2
+	listMeta     = 1<<3 | 2
+	listItems    = 2<<3 | 2
 )
 
 // envelope is what is around an object in protobuf: the magic number, what it is, and two fields that are empty.

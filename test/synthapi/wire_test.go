@@ -58,7 +58,7 @@ func TestWireIsThatOfApimachinery(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &page{snapshot: all, matches: func(item) bool { return true }}
-	c.measure(p, true)
+	c.measure(p)
 	p.meta = list.ListMeta
 	c.writeProtobufList(&counted{w: &got, bytes: &s.counts.listBytes}, p)
 	if !bytes.Equal(want.Bytes(), got.Bytes()) {
