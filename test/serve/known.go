@@ -27,7 +27,7 @@ import (
 const (
 	HugeImage  = "example.com/huge:1"
 	HugePolicy = "apiVersion: headroom.dev/v1alpha1\nkind: Policy\n" +
-		"images: [{match: 'example.com/huge:*', size: 900Gi}]\nnodePools: [{name: all, selector: {}, elastic: false}]\n"
+		"images: [{match: 'example.com/huge:*', size: 900Gi}]\nnodePools: [{name: all, selector: {}, elastic: false, imageFilesystem: 500Gi}]\n"
 )
 
 // Ledger returns all that the process knows of nodes and pods now, as it records it when it says something. HugePolicy must

@@ -30,7 +30,7 @@ func TestServeFollowsTheFleet(t *testing.T) {
 	s.Put("configmaps", &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "headroom-system", Name: "headroom-policy"}, Data: map[string]string{"policy.yaml": serve.HugePolicy},
 	})
-	p := serve.Start(t, serve.Options{Kubeconfig: kubeconfig, Args: []string{"--kubelet-via", "off", "--registry", "off"}})
+	p := serve.Start(t, serve.Options{Kubeconfig: kubeconfig, Args: []string{"--kubelet-via", "off", "--registry", "off", "--node-metrics=false"}})
 	if count := p.Metric(t, "headroom_ledger_nodes"); count != nodes {
 		t.Errorf("the ledger has %v nodes, want %d", count, nodes)
 	}

@@ -4,8 +4,6 @@
 package synthapi
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -142,8 +140,11 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, c *collection) {
 func (s *Server) delete(w http.ResponseWriter, r *http.Request, c *collection) {
 	namespace, name := r.PathValue("namespace"), r.PathValue("name")
 	var options metav1.DeleteOptions
-	if body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20)); err == nil && len(body) > 0 && json.Valid(body) {
-		_ = json.Unmarshal(body, &options) // what it does not say is not asked for
+	if r.ContentLength != 0 {
+		if err := read(r, &options); err != nil {
+			refuse(w, err)
+			return
+		}
 	}
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()

@@ -80,7 +80,7 @@ func TestBothServersMakeOneLedger(t *testing.T) {
 
 func startServe(t *testing.T, kubeconfig string) *serve.Process {
 	t.Helper()
-	return serve.Start(t, serve.Options{Kubeconfig: kubeconfig, Args: []string{"--kubelet-via", "off", "--registry", "off", "--leader-elect=false"}})
+	return serve.Start(t, serve.Options{Kubeconfig: kubeconfig, Args: []string{"--kubelet-via", "off", "--registry", "off", "--leader-elect=false", "--node-metrics=false"}})
 }
 
 // setPolicy makes one by which an image is too large for every node, so that something is said about it.

@@ -96,7 +96,7 @@ func (p *pool) resources(aside int64) corev1.ResourceList {
 	return corev1.ResourceList{
 		corev1.ResourceCPU:              *resource.NewMilliQuantity(16_000-80*aside, resource.DecimalSI),
 		corev1.ResourceMemory:           *resource.NewQuantity((64<<30)-(2<<30)*aside, resource.BinarySI),
-		corev1.ResourceEphemeralStorage: *resource.NewQuantity((100<<30)-(10<<30)*aside, resource.BinarySI),
+		corev1.ResourceEphemeralStorage: *resource.NewQuantity((200<<30)-(20<<30)*aside, resource.BinarySI),
 		corev1.ResourcePods:             *resource.NewQuantity(110, resource.DecimalSI),
 		"hugepages-2Mi":                 *resource.NewQuantity(0, resource.BinarySI),
 	}
