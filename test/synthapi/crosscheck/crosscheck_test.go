@@ -26,7 +26,7 @@ import (
 
 const (
 	nodes = 1000
-	pods  = 33_000
+	pods  = 10_000
 	// memoryTolerance is by how much of it resident memory may differ.
 	memoryTolerance = 0.10
 )
@@ -36,7 +36,7 @@ const (
 func TestBothServersMakeOneLedger(t *testing.T) {
 	// Resident memory is that of what is held and of garbage. Of that there is much or little as chance has it, unless it is
 	// soon collected.
-	t.Setenv("GOGC", "10")
+	t.Setenv("GOGC", "20")
 	synthetic, err := synthapi.Start(synthapi.Options{Fleet: fleet.Options{Nodes: nodes, Pods: pods}})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,11 @@ func TestBothServersMakeOneLedger(t *testing.T) {
 
 func startServe(t *testing.T, kubeconfig string) *serve.Process {
 	t.Helper()
-	return serve.Start(t, serve.Options{Kubeconfig: kubeconfig, Args: []string{"--kubelet-via", "off", "--registry", "off", "--leader-elect=false", "--node-metrics=false"}})
+	p := serve.Start(t, serve.Options{Kubeconfig: kubeconfig, NotReady: true, Args: []string{
+		"--kubelet-via", "off", "--registry", "off", "--leader-elect=false", "--node-metrics=false", "--sync-timeout", "5m",
+	}})
+	p.WaitReady(t, 5*time.Minute) // half a minute of a machine that has nothing else to do
+	return p
 }
 
 // setPolicy makes one by which an image is too large for every node, so that something is said about it.
