@@ -98,7 +98,7 @@ func (p *Process) askAboutHugeImage(t testing.TB, uid types.UID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is the process that the test started
 	defer client.CloseIdleConnections()
 	response, err := client.Post(p.WebhookURL+"/validate-pods", "application/json", bytes.NewReader(review))
 	if err != nil {

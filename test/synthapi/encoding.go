@@ -93,7 +93,7 @@ func (c *collection) write(w http.ResponseWriter, r *http.Request, code int, i *
 	if wantsProtobuf(r) {
 		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
 		w.WriteHeader(code)
-		_, _ = w.Write(c.appendWhole(nil, i)) // the client is gone then
+		_, _ = w.Write(c.appendWhole(nil, i)) //nolint:gosec // protobuf is no HTML; the client is gone then
 		return
 	}
 	encoded, err := c.appendJSON(nil, i, false)
@@ -103,5 +103,5 @@ func (c *collection) write(w http.ResponseWriter, r *http.Request, code int, i *
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(encoded) // the client is gone then
+	_, _ = w.Write(encoded) //nolint:gosec // JSON is no HTML; the client is gone then
 }

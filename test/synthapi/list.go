@@ -114,7 +114,7 @@ func (c *collection) writeJSONList(w *counted, p *page) {
 		return
 	}
 	var b bytes.Buffer
-	b.WriteString(`{"kind":"` + c.kind + `List","apiVersion":"` + c.GroupVersion.String() + `","metadata":` + string(meta) + `,"items":[`)
+	b.WriteString(`{"kind":"` + c.kind + `List","apiVersion":"` + c.apiVersion() + `","metadata":` + string(meta) + `,"items":[`)
 	comma := ""
 	p.items(func(i item) bool {
 		b.WriteString(comma)

@@ -24,6 +24,8 @@ type resource struct {
 	reviewOnly bool
 }
 
+func (r *resource) apiVersion() string { return r.String() }
+
 func (r *resource) gvk() schema.GroupVersionKind { return r.WithKind(r.kind) }
 
 func (r *resource) groupResource() schema.GroupResource {
@@ -81,7 +83,7 @@ func apiGroups() (list metav1.APIGroupList) {
 	for i := range served {
 		if group := served[i].Group; !seen[group] {
 			seen[group] = true
-			version := metav1.GroupVersionForDiscovery{GroupVersion: served[i].GroupVersion.String(), Version: served[i].Version}
+			version := metav1.GroupVersionForDiscovery{GroupVersion: served[i].apiVersion(), Version: served[i].Version}
 			list.Groups = append(list.Groups, metav1.APIGroup{Name: group, Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version})
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Server) handler() http.Handler {
 	versions := map[schema.GroupVersion]bool{}
 	for i := range served {
 		r := &served[i]
-		prefix := "/apis/" + r.GroupVersion.String()
+		prefix := "/apis/" + r.apiVersion()
 		if r.Group == "" {
 			prefix = "/api/" + r.Version
 		}

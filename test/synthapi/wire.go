@@ -46,7 +46,7 @@ func (e *envelope) begin(b []byte, n int) []byte {
 }
 
 // fieldSize is that of a field with n bytes.
-func fieldSize(n int) int { return 1 + max(1, (bits.Len(uint(n))+6)/7) + n } //nolint:gosec // not below 0
+func fieldSize(n int) int { return 1 + max(1, (bits.Len(uint(n))+6)/7) + n }
 
 // beginField adds what comes before the n bytes of a field.
 func beginField(b []byte, tag byte, n int) []byte {
@@ -57,7 +57,7 @@ func beginField(b []byte, tag byte, n int) []byte {
 type wire struct{ object, list envelope }
 
 func newWire(r *resource) wire {
-	version := r.GroupVersion.String()
+	version := r.apiVersion()
 	return wire{newEnvelope(version, r.kind), newEnvelope(version, r.kind+"List")}
 }
 

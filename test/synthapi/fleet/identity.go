@@ -61,7 +61,7 @@ func placeOf(suffix string) (place int, found bool) {
 		}
 		n = n*27 + uint64(digit)
 	}
-	return int(n * gathered % suffixes / lives), true //nolint:gosec // it is below suffixes
+	return int(n * gathered % suffixes / lives), true
 }
 
 const hexDigits = "0123456789abcdef"
@@ -95,7 +95,7 @@ func putDecimal(b []byte, n uint64) {
 func putAddress(b []byte, n int) {
 	last := b[len(b)-len("100.100.100"):]
 	for i := 2; i >= 0; i-- {
-		putDecimal(last[4*i:4*i+3], uint64(100+n%100)) //nolint:gosec // not below 0
+		putDecimal(last[4*i:4*i+3], uint64(100+n%100))
 		n /= 100
 	}
 }

@@ -18,7 +18,7 @@ func (o owned) json() *metav1.FieldsV1 {
 	if err != nil {
 		panic(fmt.Sprintf("maps of maps can't be JSON: %v", err)) // they always can
 	}
-	return &metav1.FieldsV1{Raw: raw}
+	return metav1.NewFieldsV1(string(raw))
 }
 
 // of is a set of fields below which nothing is told apart.

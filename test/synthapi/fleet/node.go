@@ -25,7 +25,8 @@ func (f *Fleet) node(p *pool, images []int, v values) *corev1.Node {
 		Status: corev1.NodeStatus{
 			Capacity: p.resources(0), Allocatable: p.resources(1), Conditions: p.conditions(v),
 			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: v.texts[nodeIP]}, {Type: corev1.NodeHostName, Address: name},
+				{Type: corev1.NodeInternalIP, Address: v.texts[nodeIP]},
+				{Type: corev1.NodeHostName, Address: name},
 				{Type: corev1.NodeInternalDNS, Address: name + ".zone-" + p.zone() + ".internal.example.com"},
 			},
 			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: f.options.KubeletPort}},

@@ -122,7 +122,8 @@ func container(t *template, k int, image, token string) corev1.Container {
 		},
 		LivenessProbe: probe("/healthz"), ReadinessProbe: probe("/readyz"),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "config", MountPath: "/etc/" + t.name, ReadOnly: true}, {Name: "scratch", MountPath: "/tmp"},
+			{Name: "config", MountPath: "/etc/" + t.name, ReadOnly: true},
+			{Name: "scratch", MountPath: "/tmp"},
 			{Name: token, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true},
 		},
 		SecurityContext:        &corev1.SecurityContext{AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},

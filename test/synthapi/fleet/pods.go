@@ -54,7 +54,7 @@ func (p Pods) Append(b []byte, i int, s State) []byte {
 	stencil.fillTime(object, started, s.Started)
 	stencil.fillTime(object, deleted, s.Deleted)
 	for k, at := range stencil.at[hexID] {
-		putHex(object[at:at+64], mix(identity, uint64(k))) //nolint:gosec // any bits will do
+		putHex(object[at:at+64], mix(identity, uint64(k)))
 	}
 	return b
 }

@@ -17,7 +17,7 @@ func appendField(b []byte, tag byte, content []byte) []byte {
 }
 
 // uvarintLen is how many bytes a varint takes.
-func uvarintLen(n int) int { return max(1, (bits.Len(uint(n))+6)/7) } //nolint:gosec // lengths are not below 0
+func uvarintLen(n int) int { return max(1, (bits.Len(uint(n))+6)/7) }
 
 // lastField splits a message before its last field, which is one of bytes and has this tag, and returns that one's content.
 func lastField(message []byte, tag byte) (before, content []byte, err error) {

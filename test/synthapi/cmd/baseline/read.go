@@ -42,7 +42,7 @@ func listMetaOf(body []byte) (metav1.ListMeta, error) {
 		return metav1.ListMeta{}, err
 	}
 	length, n := binary.Uvarint(unknown.Raw[min(1, len(unknown.Raw)):]) // after the field's tag
-	if n <= 0 || length > uint64(len(unknown.Raw)-1-n) {
+	if n <= 0 || length > uint64(len(unknown.Raw)-1-n) {                //nolint:gosec // the length was read from it
 		return metav1.ListMeta{}, errors.New("a list without metadata")
 	}
 	var meta metav1.ListMeta
