@@ -22,7 +22,7 @@ import (
 // TestServeFollowsTheFleet runs the real `headroom serve` against a thousand nodes, and through changes.
 func TestServeFollowsTheFleet(t *testing.T) {
 	const nodes = 1000
-	s := start(t, Options{Fleet: fleet.Options{Nodes: nodes, Pods: 5000}})
+	s := start(t, Options{Fleet: fleet.Options{Nodes: nodes, Pods: 2000}})
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	if err := s.WriteKubeconfig(kubeconfig); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,8 @@ func TestServeFollowsTheFleet(t *testing.T) {
 	s.End(Pods, Broken)
 	want := podsThere(t, s)
 	maps.DeleteFunc(want, func(_ types.UID, node string) bool { return node == gone }) // they wait for their node to come back
-	for deadline := time.Now().Add(time.Minute); p.Metric(t, "headroom_ledger_nodes") != nodes-1 || !maps.Equal(want, podsKnown(p.Ledger(t))); time.Sleep(time.Second) {
+	// Each look at the ledger is a recording, which is replayed at the end.
+	for deadline := time.Now().Add(3 * time.Minute); p.Metric(t, "headroom_ledger_nodes") != nodes-1 || !maps.Equal(want, podsKnown(p.Ledger(t))); time.Sleep(5 * time.Second) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the ledger has %v nodes, want %d; its pods (-listed +known):\n%s", p.Metric(t, "headroom_ledger_nodes"), nodes-1, cmp.Diff(want, podsKnown(p.Ledger(t))))
 		}
