@@ -16,6 +16,9 @@ go run ./hack/lab/cmd/lab build
 step "the kubelet's own rules: what its configuration means"
 (cd test/kubeletrules && go test ./...)
 
+step "the benchmark's own parts: load, percentiles, peers, the page"
+(cd hack/bench && go test ./...)
+
 step "manifests: they render, and agree with the code"
 kustomize_bin="$(go run ./hack/lab/cmd/lab build --nodes=false)/kubectl"
 "$kustomize_bin" kustomize manifests/base >/dev/null
