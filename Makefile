@@ -75,7 +75,7 @@ fuzz: ## Each fuzz target for FUZZTIME (default 30s)
 	@hack/fuzz.sh $${FUZZTIME:-30s}
 
 .PHONY: update
-update: ## Everything generated: docs/reference, golden files
+update: ## Everything generated: docs/reference, golden files; not what real nodes recorded (go test ./test/e2e -update)
 	grep -rl 'flag.Bool("update"' --include='*_test.go' --exclude-dir=e2e . | xargs -n1 dirname | sort -u | xargs -I{} sh -c 'cd {} && go test . -update'
 
 ##@ Lab: a real control plane and real nodes

@@ -101,6 +101,36 @@ func TestRecordingsComeWhileReviewsDo(t *testing.T) {
 	})
 }
 
+// TestRecordingsAreWrittenAfterTheDelay: whoever kills a process, and has asked for none, has them without a wait.
+func TestRecordingsAreWrittenAfterTheDelay(t *testing.T) {
+	for _, delay := range []time.Duration{0, 3 * time.Second} {
+		t.Run(delay.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, err := newRecorder(t.TempDir(), delay, recorded{}, logr.Discard())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go func() { _ = r.Start(ctx) }()
+				r.keep(aRecord(0))
+				if delay > 0 {
+					time.Sleep(delay - time.Millisecond)
+					synctest.Wait()
+					if early := recordings(t, r.folder); len(early) != 0 {
+						t.Errorf("there is %v before the delay is over", early)
+					}
+				}
+				time.Sleep(time.Millisecond)
+				synctest.Wait()
+				if got := recordings(t, r.folder); len(got) != 1 {
+					t.Errorf("recordings %v after %v, want one", got, delay)
+				}
+			})
+		})
+	}
+}
+
 // TestRecordingsThatAreThereCount: a folder gets no more than it may, however often the process starts, and that is said once.
 // Nobody else may read what is in it.
 func TestRecordingsThatAreThereCount(t *testing.T) {

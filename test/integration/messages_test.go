@@ -30,6 +30,7 @@ func TestMessagesTellWhatThePolicyAllows(t *testing.T) {
 		{"Warn", "{nodeNames: true}", true, true},
 		{"Enforce", "{nodeNames: true, numbers: false}", false, true},
 	}
+	node := anyNode(t)
 	var said strings.Builder
 	for i, tc := range cases {
 		ns := fmt.Sprint("messages-", i)
@@ -37,7 +38,7 @@ func TestMessagesTellWhatThePolicyAllows(t *testing.T) {
 		setPolicy(t, "mode: "+tc.mode, "messages: "+tc.messages)
 		awaitMode(t, p, tc.mode)
 		one := podOf("app", "example.com/big:1")
-		one.Spec.NodeSelector = map[string]string{corev1.LabelHostname: anyNode(t)}
+		one.Spec.NodeSelector = map[string]string{corev1.LabelHostname: node}
 		create(t, ns, heldDeployment(2, "example.com/big:1"))
 		anywhere, _ := dryRun(t, ns, podOf("app", "example.com/big:1"))
 		bound, _ := dryRun(t, ns, one)
@@ -52,7 +53,7 @@ func TestMessagesTellWhatThePolicyAllows(t *testing.T) {
 				t.Errorf("messages %s: the Event %q has figures: %v", tc.messages, line, got)
 			}
 		}
-		if got := strings.Contains(bound, anyNode(t)); got != tc.names {
+		if got := strings.Contains(bound, node); got != tc.names {
 			t.Errorf("messages %s: kubectl names the node: %v: %q", tc.messages, got, bound)
 		}
 		fmt.Fprintf(&said, "# mode: %s, messages: %s\n%s%s", tc.mode, tc.messages, anywhere, bound)

@@ -71,11 +71,11 @@ func (a answers) atMost(b answers) answers {
 	}
 }
 
-// awaitRecorded waits for a while until all that was counted is recorded.
+// awaitRecorded waits for a while until all that was counted is recorded. Whoever calls it checks that then, see [checkAllRecorded].
 func awaitRecorded(counted answers, folder string, atMost time.Duration) {
 	for deadline := time.Now().Add(atMost); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		files, _ := recordingsIn(folder)        // the folder's name is no bad pattern
-		recorded, err := answersRecorded(files) // one that is not read may not be whole yet
+		files, _ := recordingsIn(folder) // the folder's name is no bad pattern
+		recorded, err := answersRecorded(files)
 		if err == nil && counted.atMost(recorded) == counted {
 			return
 		}
