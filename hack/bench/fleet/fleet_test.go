@@ -83,7 +83,7 @@ func TestWantedImagesAreKnownSomewhere(t *testing.T) {
 		}
 		found := false
 		for row := range snapshot.Nodes() {
-			for _, listed := range row.Images {
+			for listed := range row.Images() {
 				for _, r := range listed.Refs {
 					found = found || r == ref
 				}
