@@ -47,36 +47,49 @@ func (a *answer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// spareBandwidth is how many bytes a second are read of answers after the part
+// DefaultSpareBandwidth is how many bytes a second are read of answers after the part
 // that is needed. A kubelet whose client hangs up before that logs "Error writing
 // response", for each time it is asked (pkg/kubelet/server/stats/handler.go,
 // writeResponse): as long as a cluster is small it costs little to hear it out.
 // With thousands of nodes it would be hundreds of megabytes a second.
-const spareBandwidth = 2 << 20
+const DefaultSpareBandwidth = 2 << 20
 
-// maxRemainder is the most that is read of one: a kubelet that talks for ever is
-// not heard out.
-const maxRemainder = 8 << 20
+// Bounds of one remainder: a kubelet that talks for ever, or slowly, is not heard out.
+const (
+	maxRemainder     = 8 << 20
+	maxRemainderTime = time.Second
+)
 
 // remainder reads what is left of answers, as far as the bandwidth for that goes.
 type remainder struct {
 	bandwidth *rate.Limiter
 	most      int64
+	longest   time.Duration
 	now       func() time.Time
 }
 
-func newRemainder(bytesPerSecond int, most int64) *remainder {
-	//nolint:forbidigo // A clock has to start somewhere; tests bend time itself.
-	return &remainder{bandwidth: rate.NewLimiter(rate.Limit(bytesPerSecond), bytesPerSecond), most: most, now: time.Now}
+func newRemainder(bytesPerSecond int) *remainder {
+	return &remainder{
+		bandwidth: rate.NewLimiter(rate.Limit(bytesPerSecond), bytesPerSecond),
+		most:      maxRemainder, longest: maxRemainderTime,
+		now: time.Now, //nolint:forbidigo // A clock has to start somewhere; tests bend time itself.
+	}
 }
 
-// read reads a body to its end if there is bandwidth to spare. How much it takes
-// is known only afterwards, so that the account may be overdrawn: then nothing is
-// read until the debt is paid.
-func (r *remainder) read(body io.Reader) {
+// always lets every body be read to its end, for so long at most.
+func (r *remainder) always(longest time.Duration) {
+	r.bandwidth.SetLimit(rate.Inf)
+	r.longest = longest
+}
+
+// read reads a body to its end if there is bandwidth to spare; cancel ends the body.
+// How much it takes is known only afterwards, so that the account may be overdrawn:
+// then nothing is read until the debt is paid.
+func (r *remainder) read(body io.Reader, cancel func()) {
 	if r.bandwidth.TokensAt(r.now()) <= 0 {
 		return
 	}
+	defer time.AfterFunc(r.longest, cancel).Stop()
 	piece := make([]byte, min(16<<10, r.bandwidth.Burst()))
 	for total := int64(0); total < r.most; {
 		n, err := body.Read(piece)

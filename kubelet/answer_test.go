@@ -38,11 +38,11 @@ func TestAnAnswerIsNoLongerThanAllowed(t *testing.T) {
 
 func TestTheRemainderIsReadAsLongAsThereIsBandwidth(t *testing.T) {
 	now := time.Unix(0, 0)
-	r := newRemainder(100, 1000)
-	r.now = func() time.Time { return now }
+	r := newRemainder(100)
+	r.most, r.now = 1000, func() time.Time { return now }
 	read := func(length int) int {
 		body := strings.NewReader(strings.Repeat("x", length))
-		r.read(body)
+		r.read(body, func() {})
 		return length - body.Len()
 	}
 	if n := read(500); n != 500 {
@@ -89,35 +89,67 @@ func TestKubeletsAreNotHeardOut(t *testing.T) {
 		enough    uint64
 		failed    int64
 	}{
-		"by HTTP/2":         {[]string{"h2", "http/1.1"}, 1, 32 << 10, 3},
-		"by HTTP/1.1":       {[]string{"http/1.1"}, 1, 6 << 20, 3},
+		"by HTTP/2":         {[]string{"h2", "http/1.1"}, -1, 32 << 10, 3},
+		"by HTTP/1.1":       {[]string{"http/1.1"}, -1, 6 << 20, 3},
 		"with time to hear": {[]string{"h2", "http/1.1"}, 100 << 20, 8 << 20, 0},
 	} {
 		t.Run(what, func(t *testing.T) {
 			var failed atomic.Int64
 			var answering sync.WaitGroup
 			server := crowded(t, test.protocols, &failed, &answering)
-			c, err := Direct(DirectOptions{CAPEM: certificateOf(server), Token: fixedToken})
+			c, err := Direct(DirectOptions{CAPEM: certificateOf(server), Token: fixedToken, SpareBandwidth: test.spare})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.remainder = newRemainder(test.spare, maxRemainder)
-			now := time.Now()
-			c.remainder.now = func() time.Time { return now }
-			c.remainder.bandwidth.ReserveN(now, 1)
 			for range 3 {
 				if s, err := c.Stats(t.Context(), target(t, server.URL)); err != nil || s.AvailableBytes != 600 {
 					t.Fatalf("%+v, %v", s, err)
 				}
 			}
 			answering.Wait()
-			if got := c.ReadBytes() / 3; got > test.enough || got < uint64(len(wholeNode)) {
+			read, counted := c.ReadBytes()
+			if got := read / 3; !counted || got > test.enough || got < uint64(len(wholeNode)) {
 				t.Errorf("%d bytes read for one answer, want at most %d", got, test.enough)
 			}
 			if got := failed.Load(); got != test.failed {
 				t.Errorf("%d answers broken off, want %d", got, test.failed)
 			}
 		})
+	}
+}
+
+func TestAnAPIServerIsHeardOut(t *testing.T) {
+	var failed atomic.Int64
+	var answering sync.WaitGroup
+	server := crowded(t, []string{"h2", "http/1.1"}, &failed, &answering)
+	c, err := ViaAPIServer(server.Client(), server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	for range 3 {
+		if _, err := c.Stats(t.Context(), Target{Node: "n1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answering.Wait()
+	if got := failed.Load(); got != 0 {
+		t.Errorf("%d answers broken off", got)
+	}
+	if _, counted := c.ReadBytes(); counted {
+		t.Error("it counts what it does not see")
+	}
+}
+
+func TestAKubeletThatDawdlesIsNotHeardOut(t *testing.T) {
+	c, target := fakeKubelet(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(wholeNode[:len(wholeNode)-2]))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}, func(o *DirectOptions) { o.Timeout = time.Hour })
+	c.remainder.longest = time.Millisecond
+	if s, err := c.Stats(t.Context(), target); err != nil || s.AvailableBytes != 600 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 

@@ -81,17 +81,15 @@ func (c *Client) Config(ctx context.Context, t Target) (Config, error) {
 	return config, err
 }
 
-// ReadBytes returns how many bytes have come from kubelets, with TLS and HTTP. A
-// client through the API server does not count.
-func (c *Client) ReadBytes() uint64 { return c.received.Load() }
+// ReadBytes returns how many bytes have come from kubelets, with TLS and HTTP, and
+// false for a client through the API server, which does not count.
+func (c *Client) ReadBytes() (uint64, bool) { return c.received.Load(), c.apiServer == nil }
 
 // CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 // ask asks the target for a path. read gets the answer.
 func (c *Client) ask(ctx context.Context, t Target, path, resource string, read func(*answer) error) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
 	if err := c.exchange(ctx, t, path, resource, read); err != nil {
 		return named(transportFailure(err, c.where(t)), t)
 	}
@@ -99,6 +97,8 @@ func (c *Client) ask(ctx context.Context, t Target, path, resource string, read 
 }
 
 func (c *Client) exchange(ctx context.Context, t Target, path, resource string, read func(*answer) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(t, path), http.NoBody)
 	if err != nil {
 		return failure(ReasonOther, err, "its address %q makes no URL", t.Address)
@@ -131,7 +131,7 @@ func (c *Client) exchange(ctx context.Context, t Target, path, resource string, 
 	}
 	switch err := read(a); {
 	case err == nil:
-		c.remainder.read(response.Body)
+		c.remainder.read(response.Body, cancel)
 		return nil
 	case errors.Is(a.fault, errTooLarge):
 		return failure(ReasonTooLarge, nil, "%s answers with more than %d bytes to /%s: not read", c.where(t), c.maxBodyBytes, path)

@@ -40,6 +40,9 @@ type DirectOptions struct {
 	// MaxBodyBytes is how much of an answer is read for what is needed of it, 0 for
 	// DefaultMaxBodyBytes.
 	MaxBodyBytes int64
+	// SpareBandwidth is how many bytes a second are read, in all, of what follows in
+	// answers: 0 for DefaultSpareBandwidth, negative for none.
+	SpareBandwidth int
 }
 
 // window is how many bytes a kubelet may send that nobody has asked for yet: what
@@ -79,6 +82,9 @@ func Direct(o DirectOptions) (*Client, error) {
 		CheckRedirect: neverRedirect,
 	}
 	c.limits(o.Timeout, o.MaxBodyBytes)
+	if o.SpareBandwidth != 0 {
+		c.remainder = newRemainder(max(o.SpareBandwidth, 0))
+	}
 	if c.subject == "" {
 		c.subject = "the owner of the token"
 	}
@@ -102,6 +108,9 @@ func ViaAPIServer(client *http.Client, host string) (*Client, error) {
 	copied.CheckRedirect = neverRedirect
 	c := &Client{http: &copied, apiServer: base, subject: "the user of this kubeconfig"}
 	c.limits(client.Timeout, 0)
+	// An API server logs an error and counts an aborted request for each answer that it can't pass on. It has sent most of
+	// it by then, too: client-go's window is larger than any.
+	c.remainder.always(c.timeout)
 	return c, nil
 }
 
@@ -113,7 +122,7 @@ func (c *Client) limits(timeout time.Duration, maxBodyBytes int64) {
 	if maxBodyBytes > 0 {
 		c.maxBodyBytes = maxBodyBytes
 	}
-	c.remainder = newRemainder(spareBandwidth, maxRemainder)
+	c.remainder = newRemainder(DefaultSpareBandwidth)
 }
 
 // counting adds up what the connections receive that dial makes.
