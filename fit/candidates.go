@@ -171,11 +171,11 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	result.Likely = ready
 
 	account := result.Account
-	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
+	exact := account.Available.IsExact() && account.Reclaimable.IsExact() && !account.Old
 	best := optimistic(d, &account)
 	s.heed(row, class, &result, best)
 	s.possible.add(&result, result.Optimistic, best, exact)
-	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
+	if d.huge && blind(&account) == "" && !account.Old || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
@@ -197,7 +197,11 @@ func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (N
 	d := s.demand(row, &account, c)
 	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
-	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)
+	result := judge(row.Name, &account, d, margin, warnAt)
+	if account.Old && result.Optimistic.AtLeast(s.policy.DenyAt) {
+		result.Optimistic, result.Why = verdict.Unknown, StaleSample
+	}
+	return result, d, likely(d, margin, &account)
 }
 
 // marked returns the images that are marked.
