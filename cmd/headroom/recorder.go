@@ -27,15 +27,18 @@ const (
 	maxQueuedRecords = 1024
 	// maxHeldBytes bounds the requests and answers among these: one request may have 7 MiB.
 	maxHeldBytes = 64 << 20
-	// calmAfter is how long no review may come before the recorder takes the time to write, and writeWithin how long it waits
-	// for that.
-	calmAfter, writeWithin = 3 * time.Second, time.Minute
+	// writeWithin is how long the recorder waits at most for a moment in which no reviews come, in which to write.
+	writeWithin = time.Minute
+	// looksEvery is how often a recorder that has nothing to write looks whether reviews had to be left out.
+	looksEvery = 3 * time.Second
 )
 
 // recorder keeps each review that something was said to, with all that was known, in files of a folder. What it does on the
 // request path is to remember; it writes in the background.
 type recorder struct {
 	folder string
+	// delay is how long no review may come before the recorder takes the time to write.
+	delay time.Duration
 	// before is how many bytes of recordings the folder had.
 	before int64
 	// sources are what reviews are judged by.
@@ -55,7 +58,7 @@ type answered struct {
 
 func (a *answered) size() int64 { return int64(cap(a.request) + cap(a.response)) }
 
-func newRecorder(folder string, sources recorded, log logr.Logger) (*recorder, error) {
+func newRecorder(folder string, delay time.Duration, sources recorded, log logr.Logger) (*recorder, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("--record: %w", err)
 	}
@@ -68,7 +71,7 @@ func newRecorder(folder string, sources recorded, log logr.Logger) (*recorder, e
 	if err = errors.Join(err, os.Remove(probe.Name())); err != nil {
 		return nil, fmt.Errorf("--record: %w", err)
 	}
-	return &recorder{folder: folder, before: before, sources: sources, log: log, queue: make(chan answered, maxQueuedRecords)}, nil
+	return &recorder{folder: folder, delay: delay, before: before, sources: sources, log: log, queue: make(chan answered, maxQueuedRecords)}, nil
 }
 
 // around records what next answers.
@@ -115,6 +118,10 @@ func (r *recorder) Start(ctx context.Context) error {
 		late    <-chan time.Time
 	)
 	for {
+		calm := r.delay
+		if len(waiting) == 0 {
+			calm = max(calm, looksEvery)
+		}
 		select {
 		case one := <-r.queue:
 			if waiting = append(waiting, one); len(waiting) == 1 {
@@ -123,7 +130,7 @@ func (r *recorder) Start(ctx context.Context) error {
 			if len(waiting) < maxQueuedRecords && r.held.Load() < maxHeldBytes/2 {
 				continue
 			}
-		case <-time.After(calmAfter):
+		case <-time.After(calm):
 		case <-late:
 		case <-ctx.Done():
 			for len(r.queue) > 0 {

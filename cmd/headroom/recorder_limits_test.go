@@ -52,7 +52,7 @@ func TestRecordsInMemoryAreBounded(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			log, lines := linesOf()
-			r, err := newRecorder(t.TempDir(), recorded{}, log)
+			r, err := newRecorder(t.TempDir(), 3*time.Second, recorded{}, log)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,13 +81,13 @@ func TestRecordsInMemoryAreBounded(t *testing.T) {
 // TestRecordingsComeWhileReviewsDo: also where there is never a quiet moment.
 func TestRecordingsComeWhileReviewsDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, err := newRecorder(t.TempDir(), recorded{}, logr.Discard())
+		r, err := newRecorder(t.TempDir(), 3*time.Second, recorded{}, logr.Discard())
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { _ = r.Start(ctx) }()
-		for range int((writeWithin + calmAfter) / time.Second) {
+		for range int((writeWithin + r.delay) / time.Second) {
 			r.keep(aRecord(0))
 			time.Sleep(time.Second)
 		}
@@ -96,7 +96,7 @@ func TestRecordingsComeWhileReviewsDo(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		if n < int(writeWithin/time.Second) {
-			t.Errorf("%d recordings after %v, want those of the first %v", n, writeWithin+calmAfter, writeWithin)
+			t.Errorf("%d recordings after %v, want those of the first %v", n, writeWithin+r.delay, writeWithin)
 		}
 	})
 }
@@ -108,7 +108,7 @@ func TestRecordingsThatAreThereCount(t *testing.T) {
 	log, lines := linesOf()
 	write := func(times int) *recordWriter {
 		t.Helper()
-		r, err := newRecorder(folder, recorded{}, log)
+		r, err := newRecorder(folder, 3*time.Second, recorded{}, log)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func recordAll(t *testing.T) (folder string, answers map[string]*admissionv1.Adm
 		cluster: webhook.Cluster{Policy: evaluator.Policy, Workloads: func(string) []webhook.Workload { return []webhook.Workload{running} }},
 	}
 	folder = filepath.Join(t.TempDir(), "made")
-	recorder, err := newRecorder(folder, sources, logr.Discard())
+	recorder, err := newRecorder(folder, 0, sources, logr.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}

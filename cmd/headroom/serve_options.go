@@ -39,7 +39,7 @@ type serveOptions struct {
 	resyncPeriod, syncTimeout               time.Duration
 	sizeWait                                time.Duration
 	sizeWaiters                             int
-	shutdownDelay                           time.Duration
+	shutdownDelay, recordDelay              time.Duration
 }
 
 func newServeOptions() *serveOptions {
@@ -50,6 +50,7 @@ func newServeOptions() *serveOptions {
 		resyncPeriod: 10 * time.Hour, syncTimeout: 2 * time.Minute,
 		sizeWait: 500 * time.Millisecond, sizeWaiters: 64,
 		shutdownDelay: 5 * time.Second,
+		recordDelay:   3 * time.Second,
 	}
 }
 
@@ -73,6 +74,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.nodeMetrics, "node-metrics", o.nodeMetrics, "Whether /metrics has gauges with a series for each node.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Whether replicas agree on one, by a Lease in headroom-system, that takes soft taints from nodes again. Without, each replica does so. All else is done by every replica.")
 	flags.StringVar(&o.record, "record", "", "Folder that gets a file for each review that something was said to, a warning, a refusal or a sentence in the audit log, with all that was known: headroom check replays it. For debugging: the files hold the request, and the names and images of all pods. Ends at 1 GiB. Empty records nothing.")
+	flags.DurationVar(&o.recordDelay, "record-delay", o.recordDelay, "How long no review may come before recordings are written, so that a burst of reviews has the processors for itself. A process that is killed loses what is not written. 0 writes at once.")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", o.shutdownDelay, "After SIGTERM, how long requests are still taken: API servers need a moment to learn that this replica goes away.")
 	o.logs.addFlags(flags)
 }
@@ -109,6 +111,7 @@ func (o *serveOptions) validate() error {
 		{"--resync-period", o.resyncPeriod, false},
 		{"--size-wait", o.sizeWait, false},
 		{"--shutdown-delay", o.shutdownDelay, false},
+		{"--record-delay", o.recordDelay, false},
 	} {
 		if d.positive && d.value <= 0 {
 			errs = append(errs, fmt.Errorf("%s: must be positive, got %v", d.flag, d.value))

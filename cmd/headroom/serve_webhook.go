@@ -68,7 +68,7 @@ func (p *parts) reviews(o *serveOptions, log logr.Logger, resolver *registry.Res
 	if o.record == "" {
 		return answering, nil
 	}
-	recorder, err := newRecorder(o.record, recorded{
+	recorder, err := newRecorder(o.record, o.recordDelay, recorded{
 		snapshot: p.ledger.Snapshot, policy: p.policy.InForce, mode: p.namespaces.Mode, newest: p.informers.NewestPod,
 		bindings: p.bindings(), cluster: p.cluster(), clock: time.Now,
 	}, log)

@@ -118,7 +118,7 @@ func (n *Node) writeKubeletConfig() ([]string, error) {
 		return nil, err
 	}
 	path := filepath.Join(n.dir, "kubelet.yaml")
-	root := filepath.Join(n.state.Folder, "kubelet")
+	root := n.kubeletRoot()
 	return []string{
 		"--config=" + path,
 		"--kubeconfig=" + kubeconfig,

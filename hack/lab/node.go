@@ -59,6 +59,13 @@ type Node struct {
 	kubelet     *running
 }
 
+// EmptyDir is the folder of a pod's volume of that kind.
+func (n *Node) EmptyDir(podUID, volume string) string {
+	return filepath.Join(n.kubeletRoot(), "pods", podUID, "volumes", "kubernetes.io~empty-dir", volume)
+}
+
+func (n *Node) kubeletRoot() string { return filepath.Join(n.state.Folder, "kubelet") }
+
 // nodeName is a DNS label that leaves room in the names made from it.
 var nodeName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
 

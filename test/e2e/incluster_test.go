@@ -32,7 +32,8 @@ import (
 
 // TestInCluster applies manifests/base as an admin would and has the API server
 // ask the Service: two replicas as restricted pods, with their ServiceAccount,
-// their own certificates and the caBundle that they keep.
+// their own certificates and the caBundle that they keep. What they say is recorded in their volume, and said again by
+// `headroom check`.
 func TestInCluster(t *testing.T) {
 	node := startNode(t, lab.NodeOptions{Name: "incluster", DiskBytes: 1 << 30})
 	routePods(t, node)
@@ -69,6 +70,7 @@ func TestInCluster(t *testing.T) {
 			if response := review(t, "https://"+pods.Items[i].Status.PodIP+":9443", huge("direct")); response == nil || response.Allowed {
 				t.Errorf("replica %s: %v, want a refusal", pods.Items[i].Name, response)
 			}
+			serve.Replay(t, "http://"+pods.Items[i].Status.PodIP+":8080/metrics", filepath.Join(node.EmptyDir(string(pods.Items[i].UID), "cache"), "recordings"))
 		}
 	})
 	t.Run("a webhook configuration that an admin deleted stays deleted, and pods are created", func(t *testing.T) {
@@ -124,6 +126,8 @@ patches:
   - target: {kind: Deployment, name: headroom}
     patch: |
       - {op: add, path: /spec/template/spec/containers/0/args/-, value: "--registry-endpoint=%s=http://%s"}
+      - {op: add, path: /spec/template/spec/containers/0/args/-, value: "--record=/var/cache/headroom/recordings"}
+      - {op: add, path: /spec/template/spec/containers/0/args/-, value: "--record-delay=0s"}
       - {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: KUBERNETES_SERVICE_HOST, value: %q}}
       - {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: KUBERNETES_SERVICE_PORT, value: %q}}
 `, base, lab.RegistryHost, lab.RegistryHost, shared.registry.Address, server.Hostname(), server.Port())

@@ -101,9 +101,10 @@ func TestTwoNodes(t *testing.T) {
 	ns := namespace(t, "twonodes")
 	filler, more, wanted := push(t, "two/filler:v1", 380, 41), push(t, "two/more:v1", 260, 42), push(t, "two/wanted:v1", 330, 43)
 	setPolicy(t, "mode: Enforce", randomPool)
-	startHeadroom(t)
+	headroom := startHeadroom(t)
 	mustRun(t, podOptions{namespace: ns, name: "filler", image: filler, node: full.Name})
 	mustRun(t, podOptions{namespace: ns, name: "more", image: more, node: full.Name})
+	awaitSample(t, headroom, full.Name)
 
 	admitted := func(t *testing.T, name, node string) bool {
 		t.Helper()

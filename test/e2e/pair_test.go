@@ -93,9 +93,9 @@ func (p *pair) available(t *testing.T) int64 {
 
 // startHeadroom waits until Headroom knows how full the full node is. A kubelet's first
 // sample may be from before it was filled.
-func (p *pair) startHeadroom(t *testing.T) *serve.Process {
+func (p *pair) startHeadroom(t *testing.T, args ...string) *serve.Process {
 	t.Helper()
-	headroom := startHeadroom(t)
+	headroom := startHeadroom(t, args...)
 	eventually(t, time.Minute, "Headroom knows how full the full node is", func() bool {
 		measured := int64(headroom.Metric(t, "headroom_node_image_available_bytes", "node="+p.full.Name))
 		return measured > 0 && measured < p.available(t)+spareBytes/4

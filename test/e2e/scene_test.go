@@ -76,13 +76,7 @@ func TestScene(t *testing.T) {
 		setPolicy(t, "mode: Enforce", randomPool)
 		headroom := startHeadroom(t)
 		earlier := bystanders(t, ns, "scene-guarded")
-		// A sample from the middle of the second pull leaves open how much of it was the first one's, and what is open refuses
-		// nobody. TestTwoPodsBackToBack is about pods that come so soon.
-		running := time.Now()
-		eventually(t, 30*time.Second, "a sample of both images", func() bool {
-			age := headroom.Metric(t, "headroom_node_image_sample_age_seconds", "node=scene-guarded")
-			return time.Since(running).Seconds() > age
-		})
+		awaitSample(t, headroom, "scene-guarded")
 
 		stderr, err := create(t, podOptions{namespace: ns, name: "overload", image: overload, node: "scene-guarded", priorityClass: "important"})
 		if err == nil || !forbidden(stderr) {

@@ -93,7 +93,7 @@ func (p *pair) testKilled(t *testing.T) {
 // It reports whether the pod was not bound yet.
 func (p *pair) killHeadroom(t *testing.T, pod string) bool {
 	t.Helper()
-	headroom := p.startHeadroom(t)
+	headroom := p.startHeadroom(t, "--record-delay=0s")
 	removeSoftTaint(t, p.full.Name)
 	p.create(t, pod, p.image(t, pod))
 	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {

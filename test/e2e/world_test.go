@@ -176,6 +176,17 @@ func startHeadroomUnmeasured(t *testing.T, args ...string) *serve.Process {
 	})
 }
 
+// awaitSample waits until Headroom has measured a node after now. A sample from the middle of the second of two pulls leaves open
+// how much of it was the first one's, and what is open refuses nobody. TestTwoPodsBackToBack is about pods that come so soon.
+func awaitSample(t *testing.T, headroom *serve.Process, node string) {
+	t.Helper()
+	began := time.Now()
+	eventually(t, 30*time.Second, "a sample of node "+node, func() bool {
+		age := headroom.Metric(t, "headroom_node_image_sample_age_seconds", "node="+node)
+		return age > 0 && time.Since(began).Seconds() > age
+	})
+}
+
 // podOptions are the parts of a pod that tests vary.
 type podOptions struct {
 	namespace, name, image string

@@ -17,7 +17,7 @@ func TestKilledWhileSteering(t *testing.T) {
 	quiet(t)
 	setPolicy(t, "mode: Enforce")
 	full, _ := unequalNodes(t, "killed")
-	p := startHeadroom(t)
+	p := startHeadroom(t, "--record-delay=0s")
 	namespace(t, "killed")
 	awaitSteering(t, p)
 	var sent string

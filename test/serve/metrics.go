@@ -18,15 +18,15 @@ import (
 // sum of all that have them. An absent one is 0.
 func (p *Process) Metric(t testing.TB, name string, labels ...string) float64 {
 	t.Helper()
-	families, err := p.families()
+	families, err := familiesAt(p.MetricsURL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sumOf(families[name], labels)
 }
 
-func (p *Process) families() (map[string]*dto.MetricFamily, error) {
-	response, err := http.Get(p.MetricsURL)
+func familiesAt(url string) (map[string]*dto.MetricFamily, error) {
+	response, err := http.DefaultClient.Get(url)
 	if err != nil {
 		return nil, err
 	}

@@ -23,18 +23,18 @@ func (f *failing) Errorf(string, ...any) { f.failed = true }
 func TestWhatIsCountedHasToBeRecorded(t *testing.T) {
 	const denied, warned, sentBack, invalid = "Deny pods", "Warn pods", "SendBack pods", "Deny configmaps"
 	for about, c := range map[string]struct {
-		counted  answersCounted
+		counted  answers
 		recorded []string
 		fails    bool
 	}{
-		"nothing":                        {},
-		"as much":                        {answersCounted{1, 1, 1, 1}, []string{denied, warned, sentBack, invalid}, false},
-		"more, of when it ended":         {answersCounted{Refused: 1}, []string{denied, denied, warned}, false},
-		"a killed one, that counts none": {answersCounted{}, []string{denied}, false},
-		"no refusal":                     {answersCounted{Refused: 1}, []string{warned, invalid}, true},
-		"one warning too few":            {answersCounted{Warned: 2}, []string{warned, denied}, true},
-		"no binding":                     {answersCounted{SentBack: 1}, nil, true},
-		"no setting":                     {answersCounted{RefusedSettings: 1}, []string{denied}, true},
+		"nothing":                {},
+		"as much":                {answers{1, 1, 1, 1}, []string{denied, warned, sentBack, invalid}, false},
+		"more, of when it ended": {answers{Refused: 1}, []string{denied, denied, warned}, false},
+		"one that counts none":   {answers{}, []string{denied}, false},
+		"no refusal":             {answers{Refused: 1}, []string{warned, invalid}, true},
+		"one warning too few":    {answers{Warned: 2}, []string{warned, denied}, true},
+		"no binding":             {answers{SentBack: 1}, nil, true},
+		"no setting":             {answers{RefusedSettings: 1}, []string{denied}, true},
 	} {
 		t.Run(about, func(t *testing.T) {
 			var files []string
@@ -51,7 +51,7 @@ func TestWhatIsCountedHasToBeRecorded(t *testing.T) {
 				files = append(files, path)
 			}
 			f := &failing{TB: t}
-			(&Process{counted: c.counted}).checkAllRecorded(f, files)
+			checkAllRecorded(f, c.counted, files)
 			if f.failed != c.fails {
 				t.Errorf("fails: %v, want %v", f.failed, c.fails)
 			}

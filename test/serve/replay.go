@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -45,27 +44,39 @@ func (r *Replayed) String() string {
 		r.Answers, len(r.Sentences), r.Refusals, r.Warnings)
 }
 
-// replay holds every answer of the process that warned, refused or noted a sentence against `headroom check` for the same
-// request, given what the process knew: the answers must be the same, word for word.
-func (p *Process) replay(t testing.TB) {
+// Replay does what is done at the end of every [Process] for one that runs elsewhere: with what it has recorded in a folder by
+// now, which must be all that its metrics count.
+func Replay(t testing.TB, metricsURL, folder string) {
 	t.Helper()
-	if strings.Contains(p.Log(), "Reviews are not recorded") {
-		t.Error("some reviews are not recorded: see the log")
+	counted := answersCounted(metricsURL)
+	if counted == (answers{}) {
+		t.Errorf("%s counts no answers", metricsURL)
 	}
-	files, err := filepath.Glob(filepath.Join(p.recordings, "*.json"))
+	awaitRecorded(counted, folder, 10*time.Second)
+	replay(t, folder, counted)
+}
+
+// replay holds every answer in a folder of recordings, which warned, refused or noted a sentence, against `headroom check` for
+// the same request, given what the process knew: the answers must be the same, word for word. As many as were counted must be there.
+func replay(t testing.TB, folder string, counted answers) {
+	t.Helper()
+	files, err := recordingsIn(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.checkAllRecorded(t, files)
+	checkAllRecorded(t, counted, files)
 	if len(files) == 0 {
 		return
 	}
 	began := time.Now()
-	again := p.answersAgain(t)
+	again := answersAgain(t, folder)
 	counts := Replayed{Sentences: map[string]int{}}
 	differing, manifests, made := 0, 0, map[string]string{}
 	for _, file := range files {
-		request, response := readRecording(t, file)
+		request, response, err := readRecording(file)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if diff := cmp.Diff(response, again[string(request.UID)]); diff != "" {
 			if differing++; differing <= 5 {
 				t.Errorf("%s %s/%s of %s %q by %s is answered otherwise by headroom check (-webhook +check):\n%s\nobject: %s", request.Operation, request.Resource.Resource,
@@ -93,9 +104,9 @@ func (p *Process) replay(t testing.TB) {
 }
 
 // answersAgain are the answers of check to all that was recorded, by their UID.
-func (p *Process) answersAgain(t testing.TB) map[string]*admissionv1.AdmissionResponse {
+func answersAgain(t testing.TB, folder string) map[string]*admissionv1.AdmissionResponse {
 	t.Helper()
-	command := exec.Command(Binary(t), "check", "-f", p.recordings, "-o", "json")
+	command := exec.Command(Binary(t), "check", "-f", folder, "-o", "json")
 	var out, problems bytes.Buffer
 	command.Stdout, command.Stderr = &out, &problems
 	err := command.Run()
@@ -124,7 +135,10 @@ const maxManifests = 5
 // replayManifest holds the answer to a creation against what check says of the object alone, as of any manifest.
 func replayManifest(t testing.TB, file, sentence string) {
 	t.Helper()
-	request, response := readRecording(t, file)
+	request, response, err := readRecording(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if request.Resource.Resource == "bindings" {
 		return // is none of an object that check knows
 	}
@@ -146,17 +160,32 @@ func replayManifest(t testing.TB, file, sentence string) {
 	}
 }
 
-func readRecording(t testing.TB, file string) (*admissionv1.AdmissionRequest, *admissionv1.AdmissionResponse) {
-	t.Helper()
-	body, err := os.ReadFile(file)
+// readRecording reads a recording's review. What follows it, all that was known, is many times as long and stays unread.
+func readRecording(file string) (*admissionv1.AdmissionRequest, *admissionv1.AdmissionResponse, error) {
+	f, err := os.Open(file)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	var recording struct{ Review admissionv1.AdmissionReview }
-	if err := json.Unmarshal(body, &recording); err != nil || recording.Review.Request == nil || recording.Review.Response == nil {
-		t.Fatalf("%s: %v: no review", file, err)
+	defer f.Close()
+	d := json.NewDecoder(f)
+	for d.More() || d.InputOffset() == 0 {
+		token, err := d.Token()
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if token != "review" {
+			continue
+		}
+		var review admissionv1.AdmissionReview
+		if err := d.Decode(&review); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if review.Request != nil && review.Response != nil {
+			return review.Request, review.Response, nil
+		}
+		break
 	}
-	return recording.Review.Request, recording.Review.Response
+	return nil, nil, fmt.Errorf("%s: no review", file)
 }
 
 func (r *Replayed) add(response *admissionv1.AdmissionResponse) {

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -39,8 +40,8 @@ type Process struct {
 	command *exec.Cmd
 	// recordings is the folder of --record.
 	recordings string
-	// counted is what its metrics told at its end, none if it was killed.
-	counted answersCounted
+	// counted is what its metrics told at its end.
+	counted answers
 	log     *logBuffer
 	done    chan struct{}
 }
@@ -76,7 +77,10 @@ func Start(t testing.TB, o Options) *Process {
 			metrics = p.metrics()
 		}
 		p.Stop()
-		p.replay(t)
+		if strings.Contains(p.Log(), "Reviews are not recorded") {
+			t.Error("some reviews are not recorded: see the log")
+		}
+		replay(t, p.recordings, p.counted)
 		if t.Failed() {
 			t.Logf("headroom's log:\n%s\nits metrics:\n%s", p.Log(), metrics)
 		}
@@ -157,17 +161,24 @@ func (p *Process) Stop() {
 		return
 	default:
 	}
-	p.counted = p.answersCounted()
+	p.counted = answersCounted(p.MetricsURL)
 	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended just now
 	select {
 	case <-p.done:
 	case <-time.After(40 * time.Second):
-		p.Kill()
+		p.kill()
 	}
 }
 
-// Kill ends it without a chance to clean up, and waits.
+// Kill ends it without a chance to clean up, and waits. What it has said by then is recorded before: at once if it runs with
+// --record-delay=0.
 func (p *Process) Kill() {
+	p.counted = answersCounted(p.MetricsURL)
+	awaitRecorded(p.counted, p.recordings, 10*time.Second)
+	p.kill()
+}
+
+func (p *Process) kill() {
 	_ = p.command.Process.Kill() // it may have ended just now
 	<-p.done
 }
