@@ -35,8 +35,18 @@ func (p *Poller) NodeSet(n *corev1.Node, row ledger.Node) {
 	}
 	moved, squeezed := row.Ready != node.ready, known && row.DiskPressure && !node.pressed
 	node.target, node.notAsked, node.bootID, node.ready, node.pressed = target, notAsked, bootID, row.Ready, row.DiskPressure
+	p.reschedule(node, changed, moved)
+	if squeezed {
+		// Whatever has filled the disk, nobody knew of it.
+		p.hasten(n.Name)
+	}
+}
+
+// reschedule gives a node its place in the schedule, when its Node object has been seen: changed says that it should be
+// asked at once, moved that it has become ready, or not any more. The caller holds mu.
+func (p *Poller) reschedule(node *polledNode, changed, moved bool) {
 	switch {
-	case notAsked != "":
+	case node.notAsked != "":
 		p.settled(node)
 		node.remove()
 	case node.inFlight:
@@ -47,10 +57,6 @@ func (p *Poller) NodeSet(n *corev1.Node, row ledger.Node) {
 		p.enqueue(node, wallClock())
 	case moved:
 		p.enqueue(node, node.due)
-	}
-	if squeezed {
-		// Whatever has filled the disk, nobody knew of it.
-		p.hasten(n.Name)
 	}
 }
 

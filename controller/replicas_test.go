@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -77,7 +78,7 @@ func TestReplicasAskOneNodeInTurn(t *testing.T) {
 		for i := range replicas {
 			p := NewPoller(f, newSamples(), PollerOptions{Namespace: "headroom-system", Pod: fmt.Sprintf("headroom-6b5f8d9c7-%d", i)})
 			for i := range replicas {
-				p.PodSet(replicaRow(fmt.Sprint(i), fmt.Sprintf("headroom-6b5f8d9c7-%d", i)))
+				p.PodSet(replicaRow(strconv.Itoa(i), fmt.Sprintf("headroom-6b5f8d9c7-%d", i)))
 			}
 			for i := range nodes {
 				p.NodeSet(linuxNode(fmt.Sprintf("node-%d", i), "1", "boot"), readyRow)

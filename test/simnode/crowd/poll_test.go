@@ -64,7 +64,7 @@ func serve(asked string) int {
 // start runs kubelets in another process until the test ends.
 func start(tb testing.TB, o crowd.Options) *crowd.Crowd {
 	tb.Helper()
-	command := exec.CommandContext(tb.Context(), os.Args[0]) //nolint:gosec // this program
+	command := exec.CommandContext(tb.Context(), os.Args[0])
 	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %d", kubeletsFor, o.Kubelets, o.Pods, o.Interfaces))
 	command.Stderr = os.Stderr
 	input, err := command.StdinPipe()
@@ -174,7 +174,7 @@ func BenchmarkPollReadingAll(b *testing.B) {
 			inParallel(len(c.Ports), ask)
 			asked += len(c.Ports)
 		}
-		report(b, asked, processorTime(b)-before, uint64(received)) //nolint:gosec // a sum of lengths
+		report(b, asked, processorTime(b)-before, uint64(received))
 	})
 }
 

@@ -31,7 +31,7 @@ func Pods(n int, at time.Time) []statsv1alpha1.PodStats {
 				Name: fmt.Sprintf("web-frontend-7d9c5b8f6d-%05x", i), Namespace: "team-frontend", UID: fmt.Sprintf("3b6c1a52-8a0e-4d0e-9d3c-%012x", i),
 			},
 			StartTime: f.at, CPU: f.cpu(), Memory: f.memory(), IO: f.io(), Network: f.network(1), EphemeralStorage: f.disk(),
-			ProcessStats: &statsv1alpha1.ProcessStats{ProcessCount: count(12)}, Swap: f.swap(),
+			ProcessStats: &statsv1alpha1.ProcessStats{ProcessCount: new(uint64(12))}, Swap: f.swap(),
 			Containers: []statsv1alpha1.ContainerStats{f.container("app")},
 		}
 		if i%2 == 1 {
@@ -71,13 +71,13 @@ func (f figures) container(name string) statsv1alpha1.ContainerStats {
 }
 
 func (f figures) cpu() *statsv1alpha1.CPUStats {
-	return &statsv1alpha1.CPUStats{Time: f.at, UsageNanoCores: count(12_345_678), UsageCoreNanoSeconds: count(1_234_567_890_123), PSI: pressure()}
+	return &statsv1alpha1.CPUStats{Time: f.at, UsageNanoCores: new(uint64(12_345_678)), UsageCoreNanoSeconds: new(uint64(1_234_567_890_123)), PSI: pressure()}
 }
 
 func (f figures) memory() *statsv1alpha1.MemoryStats {
 	return &statsv1alpha1.MemoryStats{
-		Time: f.at, AvailableBytes: count(12_345_678_901), UsageBytes: count(123_456_789), WorkingSetBytes: count(123_456_789),
-		RSSBytes: count(12_345_678), PageFaults: count(1_234_567), MajorPageFaults: count(123), PSI: pressure(),
+		Time: f.at, AvailableBytes: new(uint64(12_345_678_901)), UsageBytes: new(uint64(123_456_789)), WorkingSetBytes: new(uint64(123_456_789)),
+		RSSBytes: new(uint64(12_345_678)), PageFaults: new(uint64(1_234_567)), MajorPageFaults: new(uint64(123)), PSI: pressure(),
 	}
 }
 
@@ -86,19 +86,19 @@ func (f figures) io() *statsv1alpha1.IOStats {
 }
 
 func (f figures) swap() *statsv1alpha1.SwapStats {
-	return &statsv1alpha1.SwapStats{Time: f.at, SwapAvailableBytes: count(0), SwapUsageBytes: count(0)}
+	return &statsv1alpha1.SwapStats{Time: f.at, SwapAvailableBytes: new(uint64(0)), SwapUsageBytes: new(uint64(0))}
 }
 
 func (f figures) disk() *statsv1alpha1.FsStats {
 	return &statsv1alpha1.FsStats{
-		Time: f.at, AvailableBytes: count(60_123_456_789), CapacityBytes: count(107_374_182_400), UsedBytes: count(1_234_567_890),
-		InodesFree: count(6_400_000), Inodes: count(6_553_600), InodesUsed: count(153_600),
+		Time: f.at, AvailableBytes: new(uint64(60_123_456_789)), CapacityBytes: new(uint64(107_374_182_400)), UsedBytes: new(uint64(1_234_567_890)),
+		InodesFree: new(uint64(6_400_000)), Inodes: new(uint64(6_553_600)), InodesUsed: new(uint64(153_600)),
 	}
 }
 
 func (f figures) network(interfaces int) *statsv1alpha1.NetworkStats {
 	one := func(name string) statsv1alpha1.InterfaceStats {
-		return statsv1alpha1.InterfaceStats{Name: name, RxBytes: count(123_456_789_012), RxErrors: count(0), TxBytes: count(12_345_678_901), TxErrors: count(0)}
+		return statsv1alpha1.InterfaceStats{Name: name, RxBytes: new(uint64(123_456_789_012)), RxErrors: new(uint64(0)), TxBytes: new(uint64(12_345_678_901)), TxErrors: new(uint64(0))}
 	}
 	network := &statsv1alpha1.NetworkStats{Time: f.at, InterfaceStats: one("eth0")}
 	for i := range interfaces {
@@ -111,5 +111,3 @@ func pressure() *statsv1alpha1.PSIStats {
 	data := statsv1alpha1.PSIData{Total: 123_456_789_012, Avg10: 0.12, Avg60: 0.34, Avg300: 0.56}
 	return &statsv1alpha1.PSIStats{Full: data, Some: data}
 }
-
-func count(n uint64) *uint64 { return &n }
