@@ -18,8 +18,8 @@ type block struct {
 	grounds   [64]*ground
 	standings [64]standing
 	// nodes are the places that are taken. Of these, odd are those whose figures are too large for keys, stale and unmeasured those
-	// of which nobody knows enough, and claimed, lineless and exact are as of one node.
-	nodes, odd, stale, unmeasured, claimed, lineless, exact uint64
+	// of which nobody knows enough, old those with an old sample, and claimed, lineless and exact are as of one node.
+	nodes, odd, stale, unmeasured, old, claimed, lineless, exact uint64
 	// tiers are the nodes of each tier, by tierRank.
 	tiers [4]uint64
 	sums
@@ -59,6 +59,9 @@ func (b *block) take(bit uint64, g *ground, s *standing) {
 	}
 	if g.account.EvictionLineBytes <= 0 {
 		b.lineless |= bit
+	}
+	if g.account.Old {
+		b.old |= bit
 	}
 	if s.exact {
 		b.exact |= bit

@@ -185,11 +185,11 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 func (s *survey) take(row *ledger.NodeRow, class *class, r *NodeResult, d *demand, expected figures) {
 	account, ready := r.Account, r.Likely
 	result := *r
-	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
+	exact := isExact(&account)
 	best := optimistic(*d, &account)
 	s.heed(row, class, &result, best)
 	s.possible.add(&result, result.Optimistic, best, exact)
-	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
+	if d.huge && blind(&account) == "" && !account.Old || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
@@ -211,7 +211,7 @@ func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (N
 	d := s.demand(row, &account, c)
 	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
-	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)
+	return judge(row.Name, &account, d, margin, warnAt, s.policy.DenyAt), d, likely(d, margin, &account)
 }
 
 // marked returns the images that are marked.

@@ -98,7 +98,7 @@ func (g *ground) standing(reserved estimate.Bytes) standing {
 		a = a.WithReserved(reserved)
 	}
 	s.keys, s.sound = g.keysOf(&a)
-	s.exact = a.Available.IsExact() && a.Reclaimable.IsExact()
+	s.exact = isExact(&a)
 	return s
 }
 

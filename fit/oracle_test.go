@@ -206,6 +206,9 @@ func (o oracle) judge(huge int64) []judged {
 			}
 		default:
 			j.optimistic, j.likely = o.byBounds(low, likely, a)
+			if a.Old && j.optimistic.AtLeast(o.p.DenyAt) {
+				j.optimistic, j.why = verdict.Unknown, StaleSample
+			}
 			if unknown && j.likely.Severity() < o.p.WarnAt.Severity() {
 				j.likely, j.why = verdict.Unknown, UnknownSize
 			}

@@ -48,10 +48,13 @@ func (c chance) nodes() []node {
 	var nodes []node
 	for i := range min(c.IntN(12), 4) {
 		n := node{name: fmt.Sprintf("n%d", i), capacity: pick[int64](c, 1000, 1000, 500, 2000), labels: map[string]string{"pool": pick(c, "x", "y", "z")}}
+		if c.oneIn(8) {
+			n.capacity = 1000 << 30 // Its sample is good for longer.
+		}
 		n.available = c.Int64N(n.capacity + 1)
 		n.unmeasured, n.cordoned, n.notReady = c.oneIn(12), c.oneIn(8), c.oneIn(8)
 		if c.oneIn(12) {
-			n.age = time.Hour
+			n.age = pick(c, time.Hour, 5*time.Minute, 10*time.Minute)
 		}
 		if c.oneIn(3) {
 			n.inodes, n.inodesFree = 1000, pick[int64](c, 0, 49, 50, 51, 900)
@@ -99,7 +102,7 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 	}
 	for i := range 6 {
 		if !c.oneIn(6) {
-			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: 1 + c.Int64N(600)})
+			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: pick(c, 1+c.Int64N(600), 1+c.Int64N(600), 1+c.Int64N(600), 1+c.Int64N(1<<40))})
 		}
 	}
 	if c.oneIn(20) {

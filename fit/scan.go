@@ -235,5 +235,5 @@ func (c *scan) look(b *block, at int) (NodeResult, demand, figures) {
 func (c *scan) result(b *block, at int, of *reply) (NodeResult, figures) {
 	g := b.grounds[at]
 	account := g.accountAt(c.snapshot, b.standings[at].reserved, c.now)
-	return judge(g.name, &account, of.demand, g.margin, warnAt(c.policy)), likely(of.demand, g.margin, &account)
+	return judge(g.name, &account, of.demand, g.margin, warnAt(c.policy), c.policy.DenyAt), likely(of.demand, g.margin, &account)
 }

@@ -50,7 +50,7 @@ func (s *summing) add(of []uint64) bool {
 func (s *summing) part(i int, p *part, set uint64) {
 	b := s.blocks[i]
 	if p.huge {
-		s.pastIfHuge += bits.OnesCount64(set &^ b.blind())
+		s.pastIfHuge += bits.OnesCount64(set &^ b.blind() &^ b.old)
 	}
 	if blind := set & b.blind(); blind != 0 && !p.nothing {
 		for at := range places(blind) {
@@ -74,7 +74,7 @@ func (s *summing) part(i int, p *part, set uint64) {
 			}
 		}
 		severity := k[s.scenario].severity(load)
-		if p.demand.unsized && s.scenario == likelyScenario && severity < s.warn {
+		if p.demand.unsized && s.scenario == likelyScenario && severity < s.warn || s.spares(b, 1<<at, severity) {
 			severity = -1
 		}
 		s.one(i, at, p, severity)
@@ -86,7 +86,7 @@ func (s *summing) part(i int, p *part, set uint64) {
 func (s *summing) whole(b *block, p *part, set uint64, least, most *keys, first string) bool {
 	load := &p.loads[s.scenario]
 	severity := least.severity(load)
-	if set&b.blind() != 0 || severity != most.severity(load) || p.demand.unsized && s.scenario == likelyScenario && severity < s.warn {
+	if set&b.blind() != 0 || severity != most.severity(load) || s.spares(b, set, severity) || p.demand.unsized && s.scenario == likelyScenario && severity < s.warn {
 		return false
 	}
 	rooms := most.rooms(load)
@@ -132,7 +132,7 @@ func (s *summing) one(i, at int, p *part, severity int) {
 	w := champion{set: true, name: g.name, block: i, at: at, reply: p.reply}
 	if severity < 0 {
 		w.slack = rooms[len(rooms)-1] - load.need
-		s.unknownOne(w, g.blind)
+		s.unknownOne(w, s.why(g))
 		return
 	}
 	w.slack = rooms[severity] - load.need
@@ -156,6 +156,19 @@ func (s *summing) one(i, at int, p *part, severity int) {
 	if severity == 2 && load.need+load.noticed <= k.pressure {
 		s.tally.addShort(inodes{free: g.account.InodesFree, total: g.account.Inodes, line: g.account.InodeLine})
 	}
+}
+
+// spares reports whether a pod is not refused for some of these nodes with that severity, as their samples are old.
+func (s *summing) spares(b *block, set uint64, severity int) bool {
+	return s.scenario == atBestScenario && set&b.old != 0 && severity >= s.threshold
+}
+
+// why is the reason that a node has no verdict, empty where it is an image's.
+func (s *summing) why(g *ground) Reason {
+	if g.blind == "" && s.scenario == atBestScenario {
+		return StaleSample
+	}
+	return g.blind
 }
 
 func (s *summing) unknownOne(w champion, why Reason) {
@@ -182,7 +195,7 @@ func (s *summing) looked(i, at int, p *part) {
 	if s.scenario == atBestScenario {
 		figures = optimistic(d, account)
 	}
-	alone.add(&result, one.verdict, figures, account.Available.IsExact() && account.Reclaimable.IsExact())
+	alone.add(&result, one.verdict, figures, isExact(account))
 	s.tally.join(&alone)
 	w := champion{set: true, slack: one.slack, name: one.Node, block: i, at: at, looked: &one}
 	s.offer(ofAll, position(one.verdict), w)

@@ -33,7 +33,7 @@ func (a *accountant) disk() {
 	shared := false
 	if m := a.row.measurement; m != nil {
 		r.SampleAge = max(m.AgeAtReceipt+a.view.Now.Sub(m.ReceivedAt), 0)
-		r.Stale = a.view.MaxStaleness > 0 && r.SampleAge > a.view.MaxStaleness
+		r.Old, r.Stale = a.ageOf(m)
 		shared = m.SharedWithNodeFS
 		if !r.Stale {
 			r.Tier, r.CapacityBytes = Measured, m.CapacityBytes
@@ -60,6 +60,17 @@ func (a *accountant) disk() {
 	r.EvictionLineBytes = a.row.lines.EvictionLineBytes(r.CapacityBytes, shared)
 	r.EvictionTargetBytes = a.row.lines.EvictionTargetBytes(r.CapacityBytes, shared)
 	r.InodeLine = a.row.lines.InodeLine(r.Inodes, shared)
+}
+
+// ageOf says whether a sample is older than it should be, and whether too old for how
+// much room there was.
+func (a *accountant) ageOf(m *Measurement) (old, stale bool) {
+	limit := a.view.MaxStaleness
+	if limit <= 0 || a.result.SampleAge <= limit {
+		return false, false
+	}
+	stale = a.result.SampleAge > a.view.staleAfter(m, a.row.lines)
+	return !stale, stale
 }
 
 // fromList estimates what is available from the images listed: they may share all

@@ -154,7 +154,7 @@ func (a *accountant) reportedAtMost(ref imageref.Ref) int64 {
 
 // usedByAll is what is in use on the disk, by a sample that nothing can have come after.
 func (a *accountant) usedByAll(h *holdings) (bytes int64, bounded bool) {
-	if a.result.Tier != Measured || a.result.SampleAge >= goneMemory || len(h.perhaps) > 0 ||
+	if a.result.Tier != Measured || a.result.Old || a.result.SampleAge >= goneMemory || len(h.perhaps) > 0 ||
 		slices.ContainsFunc(a.row.facts.claims, func(c claim) bool { return c.state != spent }) {
 		return 0, false
 	}

@@ -59,8 +59,8 @@ func newServeOptions() *serveOptions {
 func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	o.connection.addFlags(flags)
 	o.kubelets.addFlags(flags)
-	flags.DurationVar(&o.kubeletInterval, "kubelet-interval", o.kubeletInterval, "Time between two samples of a node's disk, give or take a tenth.")
-	flags.DurationVar(&o.kubeletPendingInterval, "kubelet-pending-interval", o.kubeletPendingInterval, "The same while images are pulled on that node.")
+	flags.DurationVar(&o.kubeletInterval, "kubelet-interval", o.kubeletInterval, "Time between two samples of a disk that is near one of its lines. Others are asked for as seldom as the policy's maxStaleness allows.")
+	flags.DurationVar(&o.kubeletPendingInterval, "kubelet-pending-interval", o.kubeletPendingInterval, "The same while images are pulled there.")
 	flags.BoolVar(&o.pulledEvents, "pulled-events", o.pulledEvents, "Whether kubelets' events about pulls are watched: they tell the size of images that a node's list leaves out. Needs list and watch on events.")
 	o.registries.addFlags(flags)
 	flags.DurationVar(&o.sizeWait, "size-wait", o.sizeWait, "Longest wait, in mode Enforce, for the size of an image that nobody has seen yet, if it could change the answer. 0 never waits.")
