@@ -158,7 +158,7 @@ func (h *history) manifest() {
 		h.ledger.DeleteManifest(image, linux)
 		return
 	}
-	m := imagesize.Manifest{CompressedBytes: pick(h.chance, 1+h.Int64N(400), 1+h.Int64N(400), 1+h.Int64N(400), 1+h.Int64N(1<<40))}
+	m := imagesize.Manifest{CompressedBytes: h.imageBytes(400)}
 	if h.oneIn(2) {
 		m.Digest = fmt.Sprintf("sha256:%064d", h.IntN(4))
 	}

@@ -44,6 +44,14 @@ func imageOf(i int) imageref.Ref {
 	return r
 }
 
+// imageBytes is what few disks can hold, and now and then what hardly any can.
+func (c chance) imageBytes(most int64) int64 {
+	if c.oneIn(10) {
+		most = 1 << 40
+	}
+	return 1 + c.Int64N(most)
+}
+
 func (c chance) nodes() []node {
 	var nodes []node
 	for i := range min(c.IntN(12), 4) {
@@ -102,7 +110,7 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 	}
 	for i := range 6 {
 		if !c.oneIn(6) {
-			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: pick(c, 1+c.Int64N(600), 1+c.Int64N(600), 1+c.Int64N(600), 1+c.Int64N(1<<40))})
+			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: c.imageBytes(600)})
 		}
 	}
 	if c.oneIn(20) {

@@ -35,7 +35,8 @@ type reply struct {
 	missing, unsized, waitFor uint32
 }
 
-// asker finds out what nodes need, for nobody in particular.
+// asker finds out what nodes need, for nobody in particular, as of the moment the fleet was built: whoever asks first, what is
+// found out holds for as long as the grounds do.
 type asker struct {
 	*survey
 
@@ -44,9 +45,9 @@ type asker struct {
 	known    map[reply]*reply
 }
 
-func newAsker(f *Fleet, q *question, now time.Time) *asker {
+func newAsker(f *Fleet, q *question) *asker {
 	r := &Request{Namespace: ledger.Nobody, Images: q.images}
-	return &asker{survey: newSurvey(f.snapshot, r, f.policy, now), fleet: f, question: q, known: make(map[reply]*reply)}
+	return &asker{survey: newSurvey(f.snapshot, r, f.policy, time.Unix(0, f.built)), fleet: f, question: q, known: make(map[reply]*reply)}
 }
 
 // ask returns what the nodes of a block need. Whoever asks at the same time finds the same.

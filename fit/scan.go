@@ -190,7 +190,7 @@ func (c *scan) replies(i int) *replies {
 		return known
 	}
 	if c.asker == nil {
-		c.asker = newAsker(c.Fleet, c.question, c.now)
+		c.asker = newAsker(c.Fleet, c.question)
 	}
 	return c.asker.ask(i)
 }
