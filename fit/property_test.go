@@ -61,8 +61,11 @@ func (c chance) nodes() []node {
 		}
 		n.available = c.Int64N(n.capacity + 1)
 		n.unmeasured, n.cordoned, n.notReady = c.oneIn(12), c.oneIn(8), c.oneIn(8)
-		if c.oneIn(12) {
-			n.age = pick(c, time.Hour, 5*time.Minute, 10*time.Minute)
+		switch {
+		case n.capacity >= 1<<30 && c.oneIn(2):
+			n.age = pick(c, 5*time.Minute, 10*time.Minute)
+		case c.oneIn(12):
+			n.age = time.Hour
 		}
 		if c.oneIn(3) {
 			n.inodes, n.inodesFree = 1000, pick[int64](c, 0, 49, 50, 51, 900)
