@@ -13,7 +13,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
@@ -115,7 +114,7 @@ func (v *surveyor) fleet() *Fleet {
 	}
 }
 
-func (v *surveyor) reserved(g *ground) (reserved estimate.Bytes) {
+func (v *surveyor) reserved(g *ground) ledger.Reserved {
 	row := v.snapshot.Row(g.id)
 	return v.accounts.Reserved(&row)
 }

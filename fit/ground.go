@@ -10,7 +10,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
@@ -73,10 +72,10 @@ func (v *surveyor) ground(row *ledger.NodeRow) *ground {
 }
 
 // accountAt is the account with what is reserved, as of a time at which the ground holds.
-func (g *ground) accountAt(s *ledger.Snapshot, reserved estimate.Bytes, now time.Time) ledger.Account {
+func (g *ground) accountAt(s *ledger.Snapshot, reserved ledger.Reserved, now time.Time) ledger.Account {
 	a := g.account
 	if a.Tier != ledger.NoTier {
-		a = a.WithReserved(reserved)
+		a = a.WithReserved(reserved.Bytes())
 	}
 	row := s.Row(g.id)
 	a.SampleAge = ledger.AgeOf(&row, now)
@@ -85,17 +84,17 @@ func (g *ground) accountAt(s *ledger.Snapshot, reserved estimate.Bytes, now time
 
 // standing is a ground's keys with what is reserved.
 type standing struct {
-	reserved estimate.Bytes
+	reserved ledger.Reserved
 	keys     [2]keys
 	// sound is as of keysOf, exact as in tally.add.
 	sound, exact bool
 }
 
-func (g *ground) standing(reserved estimate.Bytes) standing {
+func (g *ground) standing(reserved ledger.Reserved) standing {
 	s := standing{reserved: reserved}
 	a := g.account
 	if a.Tier != ledger.NoTier {
-		a = a.WithReserved(reserved)
+		a = a.WithReserved(reserved.Bytes())
 	}
 	s.keys, s.sound = g.keysOf(&a)
 	s.exact = isExact(&a)

@@ -16,8 +16,10 @@ type succession struct {
 	fleet *Fleet
 	// own are the blocks, by number, that are the new fleet's alone and may be changed.
 	own []bool
-	// reserved is set where what waits has changed, sized where what is known of sizes has.
+	// reservedAnew is set where what waits has changed, and waiting is how, if it is quicker to tell; sized is set where what is
+	// known of sizes has changed.
 	reservedAnew, sized bool
+	waiting             *ledger.ReservedChange
 	// rows are the places whose row is another one: where a pod could go may have changed.
 	rows []int32
 }
@@ -27,6 +29,9 @@ func (f *Fleet) succession(v *surveyor) *succession {
 	c := &succession{
 		surveyor: v, fleet: v.fleet(), own: make([]bool, len(f.blocks)),
 		reservedAnew: !v.snapshot.SameReservations(f.snapshot), sized: !v.snapshot.SameSizes(f.snapshot),
+	}
+	if c.reservedAnew && !c.sized {
+		c.waiting = v.accounts.ReservedSince(f.snapshot)
 	}
 	next := c.fleet
 	next.classes, next.blocks, next.moved, next.memo = f.classes, slices.Clone(f.blocks), f.moved, f.memo
@@ -68,7 +73,6 @@ func (c *succession) put(place int32, g *ground, st standing) {
 	b := c.block(place >> 6)
 	b.grounds[place&63], b.standings[place&63] = g, st
 	b.nodes |= 1 << (place & 63)
-	c.fleet.moved++
 }
 
 func (c *succession) remove(place int32) {
@@ -81,6 +85,7 @@ func (c *succession) remove(place int32) {
 func (c *succession) add(g *ground) int32 {
 	place := c.fleet.free(c.fleet.classOf(g.key))
 	c.put(place, g, g.standing(c.reserved(g)))
+	c.fleet.moved++
 	c.rows = append(c.rows, place)
 	return place
 }
@@ -103,12 +108,29 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 	if g == before && !c.reservedAnew {
 		return place
 	}
-	st := g.standing(c.reserved(g))
-	if g == before && st == c.fleet.blocks[place>>6].standings[place&63] {
+	if g != before {
+		c.put(place, g, g.standing(c.reserved(g)))
+		c.fleet.moved++
 		return place
 	}
-	c.put(place, g, st)
+	was := &c.fleet.blocks[place>>6].standings[place&63]
+	if reserved := c.reservedSince(g, row, was.reserved); reserved != was.reserved {
+		c.put(place, g, g.standing(reserved))
+	}
 	return place
+}
+
+// reservedSince is what is reserved on a node that has not changed.
+func (c *succession) reservedSince(g *ground, row *ledger.NodeRow, before ledger.Reserved) ledger.Reserved {
+	if g.account.Tier == ledger.NoTier {
+		return before
+	}
+	if c.waiting != nil {
+		if reserved, known := c.waiting.Of(row, before); known {
+			return reserved
+		}
+	}
+	return c.reserved(g)
 }
 
 // seal returns the new fleet.

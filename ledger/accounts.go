@@ -46,17 +46,24 @@ func (s *Snapshot) Accounts(v View) *Accounts {
 			a.judged = &u
 		}
 	}
-	for _, r := range s.reservations {
+	a.nominated = nominatedBy(s.reservations)
+	return a
+}
+
+// nominatedBy returns the nodes that are planned for some pod, nil for none.
+func nominatedBy(all []*reservation) map[string]struct{} {
+	var nodes map[string]struct{}
+	for _, r := range all {
 		for i := range r.wants {
 			if name := r.wants[i].nominated; name != "" {
-				if a.nominated == nil {
-					a.nominated = make(map[string]struct{})
+				if nodes == nil {
+					nodes = make(map[string]struct{})
 				}
-				a.nominated[name] = struct{}{}
+				nodes[name] = struct{}{}
 			}
 		}
 	}
-	return a
+	return nodes
 }
 
 // Of draws up a node's image storage. The row must be of the same snapshot.

@@ -67,22 +67,24 @@ func (a *accountant) plan() *plan {
 func (a *accountant) newPlan() *plan {
 	p := &plan{items: make([]planned, 0, len(a.s.reservations))}
 	for _, r := range a.s.reservations {
-		d := a.demand(r)
-		if !d.any || slices.Contains(a.view.Images, r.ref) {
-			continue
+		if d := a.demand(r, a.s); d.any && !slices.Contains(a.view.Images, r.ref) {
+			p.add(a.planned(r, d))
 		}
-		size := a.size(r.ref)
-		cost := size.Disk
-		weight := min(d.expected, 1)
-		likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
-		item := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
-		if d.certain {
-			item.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
-		}
-		p.add(item)
 	}
 	p.index(a.s.seed)
 	return p
+}
+
+// planned is what an image that is wanted that much adds.
+func (a *accountant) planned(r *reservation, d demand) planned {
+	cost := a.size(r.ref).Disk
+	weight := min(d.expected, 1)
+	likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
+	item := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
+	if d.certain {
+		item.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
+	}
+	return item
 }
 
 func (p *plan) add(item planned) {

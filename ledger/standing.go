@@ -41,18 +41,6 @@ func (a *Accounts) Standing(row *NodeRow) Account {
 	return *r
 }
 
-// Reserved returns what is reserved on a node, for the same view.
-func (a *Accounts) Reserved(row *NodeRow) estimate.Bytes {
-	if len(a.s.reservations) == 0 {
-		return estimate.Bytes{}
-	}
-	c := a.begin(row)
-	if c.result.Tier != NoTier {
-		c.reservations()
-	}
-	return c.result.Reserved
-}
-
 // WithReserved returns the account of a node with what is reserved there.
 func (a Account) WithReserved(reserved estimate.Bytes) Account {
 	a.Reserved = reserved
