@@ -49,8 +49,9 @@ func TestFleetIsKept(t *testing.T) {
 			t.Errorf("%s behind while nothing is new", behind)
 		}
 		l.SetNode(ledger.Node{Node: placement.Node{Name: "n2"}, UID: "n2", Images: []ledger.ListedImage{}})
-		if behind := k.behind(time.Now()); behind <= 0 || behind > fleetRarely {
-			t.Errorf("%s behind right after a change", behind)
+		time.Sleep(fleetEvery / 5)
+		if behind := k.behind(time.Now()); behind != fleetEvery/5 {
+			t.Errorf("%s behind %s after a change", behind, fleetEvery/5)
 		}
 		of(true, "with two nodes more")
 		broken.Store(true)
