@@ -31,7 +31,7 @@ func (s *Sieve) Put(at int, before, id RowID) {
 	bit := uint64(1) << at
 	r := id.row
 	if before.row == nil || before.row.list != r.list {
-		s.listed, s.ownListed = writable(s.listed, s.ownListed)
+		s.listed, s.ownListed = writable(s.listed, s.ownListed), true
 		for i := range s.listed {
 			s.listed[i] &^= bit
 		}
@@ -45,7 +45,7 @@ func (s *Sieve) Put(at int, before, id RowID) {
 	} else if before.row.facts == r.facts {
 		return
 	}
-	s.used, s.ownUsed = writable(s.used, s.ownUsed)
+	s.used, s.ownUsed = writable(s.used, s.ownUsed), true
 	for i := range s.used {
 		s.used[i] &^= bit
 	}
@@ -63,14 +63,14 @@ func (s *Sieve) Put(at int, before, id RowID) {
 const probes = 4
 
 // writable returns an array that nobody else has.
-func writable[T any](shared *T, own bool) (*T, bool) {
+func writable[T any](known *T, own bool) *T {
 	switch {
 	case own:
-		return shared, true
-	case shared == nil:
-		return new(T), true
+		return known
+	case known == nil:
+		return new(T)
 	default:
-		return new(*shared), true
+		return new(*known)
 	}
 }
 
