@@ -82,11 +82,16 @@ func (s *feedServer) client(t testing.TB) kubernetes.Interface {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	client, err := kubernetes.NewForConfig(ProtobufConfig(&rest.Config{Host: server.URL}))
+	config := ProtobufConfig(&rest.Config{Host: server.URL})
+	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client
+	lean, err := LeanClient(client, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lean
 }
 
 // feedNode is node i of a large cluster, with 50 of 2,000 images, each by a digest and a tag.

@@ -99,7 +99,11 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 		nodes, pods = append(nodes, wants), append(pods, wants)
 		p.runnables = append(p.runnables, wants, manager.RunnableFunc(resolver.Run))
 	}
-	p.informers, err = controller.NewInformers(client, p.ledger, controller.InformerOptions{
+	watches, err := controller.LeanClient(client, config)
+	if err != nil {
+		return nil, err
+	}
+	p.informers, err = controller.NewInformers(watches, p.ledger, controller.InformerOptions{
 		ResyncPeriod: o.resyncPeriod, SyncTimeout: o.syncTimeout, Nodes: nodes, Pods: pods,
 	})
 	if err != nil {
