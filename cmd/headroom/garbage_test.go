@@ -4,16 +4,20 @@
 package main
 
 import (
+	"context"
 	"os"
 	"runtime/debug"
 	"testing"
+	"testing/synctest"
 )
 
-func TestGarbageWhileTheFirstListsCome(t *testing.T) {
+func TestGarbageByWhatIsHeld(t *testing.T) {
 	g := garbage{percent: 40}
-	for held, want := range map[uint64]int{0: 400, 4 << 20: 400, 64 << 20: 400, 160 << 20: 100, 200 << 20: 60, 300 << 20: 40, 1 << 40: 40} {
-		if got := g.during(held); got != want {
-			t.Errorf("with %d MiB held: %d%%, want %d%%", held>>20, got, want)
+	for held, want := range map[uint64]struct{ during, after int }{
+		0: {400, 400}, 4 << 20: {400, 400}, 16 << 20: {400, 200}, 64 << 20: {400, 50}, 160 << 20: {100, 40}, 200 << 20: {60, 40}, 300 << 20: {40, 40}, 1 << 40: {40, 40},
+	} {
+		if during, after := g.during(held), g.after(held); during != want.during || after != want.after {
+			t.Errorf("with %d MiB held: %d%% while the first lists come and %d%% afterwards, want %v", held>>20, during, after, want)
 		}
 	}
 }
@@ -22,15 +26,26 @@ func TestTheEnvironmentWinsOverGCPercent(t *testing.T) {
 	t.Setenv("GOGC", "70") // which also puts back what it was
 	before := debug.SetGCPercent(70)
 	defer debug.SetGCPercent(before)
-	asked := 0
-	g := garbage{percent: 35, synced: func() bool { asked++; return asked > 2 }}
-	if err := g.Start(t.Context()); err != nil || debug.SetGCPercent(70) != 70 {
+	run := func() (asked int, err error) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			err = garbage{percent: 3500, synced: func() bool {
+				if asked++; asked > 3 {
+					end()
+				}
+				return asked > 2
+			}}.Start(ctx)
+		})
+		return asked, err
+	}
+	if _, err := run(); err != nil || debug.SetGCPercent(70) != 70 {
 		t.Errorf("the flag won over the environment (%v)", err)
 	}
 	if err := os.Unsetenv("GOGC"); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Start(t.Context()); err != nil || debug.SetGCPercent(70) != 35 || asked != 3 {
+	if asked, err := run(); err != nil || debug.SetGCPercent(70) != 3500 || asked < 4 {
 		t.Errorf("the flag says nothing after the first lists (%v)", err)
 	}
 }

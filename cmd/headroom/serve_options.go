@@ -79,7 +79,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.record, "record", "", "Folder that gets a file for each review that something was said to, a warning, a refusal or a sentence in the audit log, with all that was known: headroom check replays it. For debugging: the files hold the request, and the names and images of all pods. Ends at 1 GiB. Empty records nothing.")
 	flags.DurationVar(&o.recordDelay, "record-delay", o.recordDelay, "How long no review may come before recordings are written, so that a burst of reviews has the processors for itself. A process that is killed loses what is not written. 0 writes at once.")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", o.shutdownDelay, "After SIGTERM, how long requests are still taken: API servers need a moment to learn that this replica goes away.")
-	flags.IntVar(&o.gcPercent, "gc-percent", o.gcPercent, "How much garbage, in percent of the memory that is in use, there may be before it is collected; more until the first lists are in. The environment variable GOGC says the same, and wins.")
+	flags.IntVar(&o.gcPercent, "gc-percent", o.gcPercent, "How much garbage, in percent of the memory that is in use, there may be before it is collected; at least 32 MiB, and more until the first lists are in. The environment variable GOGC says the same, and wins.")
 	o.logs.addFlags(flags)
 }
 
