@@ -84,28 +84,49 @@ func TestNodesShareTheirImages(t *testing.T) {
 	beat.ResourceVersion = "99"
 	beat.Status.Conditions[0].LastHeartbeatTime.Time = t1
 	again := read(beat)
-	if !again.isSame(last) || &again.images[0] != &last.images[0] || again.resourceVersion != "99" {
+	if !again.isSame(last) || again.images.Load() != last.images.Load() || again.resourceVersion != "99" {
 		t.Error("a heartbeat is no heartbeat, has a list of its own, or the version before")
 	}
 	pulled := feedNode(1)
 	pulled.Status.Images[3].SizeBytes++
 	changed := read(pulled)
-	if changed.isSame(last) || changed.images[3] == last.images[3] || changed.images[4] != last.images[4] {
+	images := func(r *nodeRecord) []*ledger.ListedImage { return *r.images.Load() }
+	if changed.isSame(last) || images(changed)[3] == images(last)[3] || images(changed)[4] != images(last)[4] {
 		t.Error("an image that has changed is the same, or one that has not is another")
 	}
 	other := feedNode(2)
 	other.Status.Images = feedNode(1).Status.Images
-	if o := read(other); o.images[7] != last.images[7] {
+	o := read(other)
+	if images(o)[7] != images(last)[7] {
 		t.Error("two nodes have two copies of an image's names")
+	}
+	if o = read(feedNode(25)); o.labels != last.labels || o.row.Hostname != "node-00025" {
+		t.Errorf("two nodes have two copies of their labels %v, one of them the name %q", o.labels.labels, o.row.Hostname)
 	}
 	none := feedNode(1)
 	none.Status.Images = nil
-	if r := read(none); r.isSame(last) || r.whole().Images != nil {
+	if r := read(none); r.isSame(last) || whole(r).Images != nil {
 		t.Error("a list that says nothing is the one before")
 	}
 	empty := feedNode(1)
 	empty.Status.Images = []corev1.ContainerImage{}
-	if r := read(empty); r.whole().Images == nil {
+	if r := read(empty); whole(r).Images == nil {
 		t.Error("an empty list says nothing")
+	}
+	ready := feedNode(1)
+	ready.Status.Conditions[0].Status = corev1.ConditionFalse
+	if _, anew := read(ready).handOver(); !anew {
+		t.Error("a node changes before the ledger has been told of its images, and it is not told")
+	}
+	if _, anew := last.handOver(); !anew {
+		t.Error("the ledger is not told of a list")
+	}
+	if _, anew := read(ready).handOver(); anew {
+		t.Error("the ledger is told of a list once more")
+	}
+	made := feedNode(1)
+	made.UID = "another"
+	if _, anew := read(made).handOver(); !anew {
+		t.Error("a node is made again, and the ledger is not told of its images")
 	}
 }

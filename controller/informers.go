@@ -24,7 +24,9 @@ import (
 
 // ObjectWriter is the part of the ledger that Node and Pod objects change. Its methods can't fail.
 type ObjectWriter interface {
-	SetNode(n ledger.Node)
+	KeepNode(n *ledger.Node, images []ledger.ListedImage)
+	// ListedImages returns the images that were last written of a node.
+	ListedImages(node string) []ledger.ListedImage
 	DeleteNode(name string, uid types.UID)
 	SetPod(p ledger.Pod, now time.Time)
 	DeletePod(uid types.UID, now time.Time)
@@ -192,8 +194,12 @@ func (i *Informers) setNode(r *nodeRecord) {
 		return
 	}
 	i.problems["nodes"].recovered()
-	n, row := r.node(), r.whole()
-	i.ledger.SetNode(row)
+	n, row := r.node(), *r.row
+	var anew bool
+	if row.Images, anew = r.handOver(); !anew {
+		row.Images = i.ledger.ListedImages(row.Name)
+	}
+	i.ledger.KeepNode(r.row, row.Images)
 	for _, listener := range i.options.Nodes {
 		listener.NodeSet(n, row)
 	}

@@ -49,7 +49,10 @@ func (j *journal) take() []string {
 	return taken
 }
 
-func (j *journal) SetNode(n ledger.Node)                 { j.add("set node", n.Name, string(n.UID)) }
+func (j *journal) KeepNode(n *ledger.Node, _ []ledger.ListedImage) {
+	j.add("set node", n.Name, string(n.UID))
+}
+func (j *journal) ListedImages(string) []ledger.ListedImage { return nil }
 func (j *journal) DeleteNode(name string, uid types.UID) { j.add("delete node", name, string(uid)) }
 func (j *journal) SetPod(p ledger.Pod, _ time.Time)      { j.add("set pod", p.Name, string(p.UID)) }
 func (j *journal) DeletePod(uid types.UID, _ time.Time)  { j.add("delete pod", string(uid)) }

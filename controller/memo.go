@@ -49,16 +49,3 @@ func (m *imageIDs) parse(id string) (imageref.Ref, bool) {
 
 // texts has one copy of each text that comes again and again, such as the labels of nodes.
 type texts struct{ memo[string] }
-
-// labels returns equal labels in the texts' memory.
-func (t *texts) labels(labels map[string]string) map[string]string {
-	if len(labels) == 0 {
-		return labels
-	}
-	same := func(text string) string { return text }
-	shared := make(map[string]string, len(labels))
-	for key, value := range labels {
-		shared[t.of(key, same)] = t.of(value, same)
-	}
-	return shared
-}

@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,15 +18,19 @@ import (
 	"github.com/headroom-dev/headroom/ledger"
 )
 
-// nodeRecord is what the informer's cache has of a Node: what this package reads, in a form that costs little. It never changes.
+// nodeRecord is what the informer's cache has of a Node: what this package reads, in a form that costs little. Only its images
+// ever change.
 type nodeRecord struct {
 	resourceVersion string
-	// row is without its images: images are those, each of which is one for all nodes that list it.
-	row    ledger.Node
-	images []*ledger.ListedImage
-	// listed tells one list of images from another.
+	// row is without its images. The ledger has it, too.
+	row *ledger.Node
+	// images are those that the ledger is to be told of, each of which is one for all nodes that list it; nil once it has been, for
+	// it has them from then on.
+	images atomic.Pointer[[]*ledger.ListedImage]
+	// listed tells one list of images from another, 0 is no list.
 	listed uint64
-	// extended is that of the row: one for all nodes that have the same, as long as one of them holds it.
+	// labels and extended are those of the row: one for all nodes that have the same, as long as one of them holds it.
+	labels   *sharedLabels
 	extended *extendedResources
 	// addresses are the internal ones, port is the kubelet's.
 	addresses []corev1.NodeAddress
@@ -48,22 +53,34 @@ func (r *nodeRecord) node() *corev1.Node {
 	return n
 }
 
-// whole is the ledger's row.
-func (r *nodeRecord) whole() ledger.Node {
-	row := r.row
-	if r.images != nil {
-		row.Images = make([]ledger.ListedImage, len(r.images))
-		for i, image := range r.images {
-			row.Images[i] = *image
-		}
+// handOver returns the images that the ledger is to be told of, once. It is false where the ledger has them.
+func (r *nodeRecord) handOver() (images []ledger.ListedImage, anew bool) {
+	if r.listed == 0 {
+		return nil, true
 	}
-	return row
+	list := r.images.Swap(nil)
+	if list == nil {
+		return nil, false
+	}
+	images = make([]ledger.ListedImage, len(*list))
+	for i, image := range *list {
+		images[i] = *image
+	}
+	return images, true
+}
+
+// at is the record of another version of the Node, in which nothing differs.
+func (r *nodeRecord) at(version string) *nodeRecord {
+	same := &nodeRecord{
+		resourceVersion: version, row: r.row, listed: r.listed, labels: r.labels, extended: r.extended, addresses: r.addresses, port: r.port,
+	}
+	same.images.Store(r.images.Load())
+	return same
 }
 
 // isSame reports whether nothing has changed that anybody is told of: most updates are heartbeats.
 func (r *nodeRecord) isSame(o *nodeRecord) bool {
-	return sameRow(&r.row, &o.row) && r.port == o.port && slices.Equal(r.addresses, o.addresses) &&
-		(r.images == nil) == (o.images == nil) && slices.Equal(r.images, o.images)
+	return sameRow(r.row, o.row) && r.port == o.port && slices.Equal(r.addresses, o.addresses) && r.listed == o.listed
 }
 
 // sameRow compares all but the images.
@@ -71,7 +88,7 @@ func sameRow(a, b *ledger.Node) bool {
 	return a.UID == b.UID && a.BootID == b.BootID && a.Runtime == b.Runtime && a.EphemeralStorageBytes == b.EphemeralStorageBytes &&
 		a.Unschedulable == b.Unschedulable && a.Ready == b.Ready && a.DiskPressure == b.DiskPressure &&
 		a.OS == b.OS && a.Architecture == b.Architecture && a.Allocatable.Equal(b.Allocatable) &&
-		maps.Equal(a.Labels, b.Labels) && slices.EqualFunc(a.Taints, b.Taints, sameTaint)
+		a.Hostname == b.Hostname && maps.Equal(a.Labels, b.Labels) && slices.EqualFunc(a.Taints, b.Taints, sameTaint)
 }
 
 // sameTaint compares all but when it was added, which nobody asks for.
@@ -79,12 +96,16 @@ func sameTaint(a, b corev1.Taint) bool {
 	return a.Key == b.Key && a.Value == b.Value && a.Effect == b.Effect
 }
 
+// sharedLabels are a node's but for its name.
+type sharedLabels struct{ labels map[string]string }
+
 // extendedResources are all that a node offers but CPU, memory and pods.
 type extendedResources struct{ amounts map[corev1.ResourceName]int64 }
 
 // nodeFeed makes records. Not safe for concurrent use.
 type nodeFeed struct {
 	images   *interned[ledger.ListedImage]
+	labels   *interned[sharedLabels]
 	extended *interned[extendedResources]
 	texts    texts
 	// last returns the record that is in the cache, nil for none.
@@ -93,7 +114,9 @@ type nodeFeed struct {
 }
 
 func newNodeFeed(last func(name string) *nodeRecord) *nodeFeed {
-	return &nodeFeed{images: newInterned[ledger.ListedImage](), extended: newInterned[extendedResources](), last: last}
+	return &nodeFeed{
+		images: newInterned[ledger.ListedImage](), labels: newInterned[sharedLabels](), extended: newInterned[extendedResources](), last: last,
+	}
 }
 
 // transform is a cache transform (k8s.io/client-go/tools/cache.TransformFunc). What is not a Node passes unchanged.
@@ -105,33 +128,61 @@ func (f *nodeFeed) transform(object any) (any, error) {
 	slim := slimNode(n)
 	list := slim.Status.Images
 	slim.Status.Images = nil
+	row := NodeOf(slim)
 	r := &nodeRecord{
-		resourceVersion: slim.ResourceVersion, row: NodeOf(slim), addresses: slim.Status.Addresses,
+		resourceVersion: slim.ResourceVersion, row: &row, addresses: slim.Status.Addresses,
 		port: slim.Status.DaemonEndpoints.KubeletEndpoint.Port, listed: f.hashOf(list),
 	}
+	r.labels = f.labelsOf(row.Labels)
+	row.Labels, row.Hostname = r.labels.labels, row.Labels[corev1.LabelHostname]
+	r.extended = f.extendedOf(row.Allocatable.Extended)
+	row.Allocatable.Extended = r.extended.amounts
+	row.Runtime, row.OS, row.Architecture = imagesize.Runtime(f.text(string(row.Runtime))), f.text(row.OS), f.text(row.Architecture)
 	before := f.last(n.Name)
-	if before != nil && before.listed == r.listed {
-		r.images = before.images
-	} else if list != nil {
-		r.images = make([]*ledger.ListedImage, len(list))
-		for i := range list {
-			r.images[i] = f.imageOf(&list[i])
+	if before == nil || before.row.UID != row.UID || before.listed != r.listed {
+		f.list(r, list)
+		return r, nil
+	}
+	if r.isSame(before) {
+		return before.at(r.resourceVersion), nil
+	}
+	r.images.Store(before.images.Load()) // Where it has none, the ledger has been told, or is before it is told of this one.
+	return r, nil
+}
+
+// list gives a record its images.
+func (f *nodeFeed) list(r *nodeRecord, list []corev1.ContainerImage) {
+	if list == nil {
+		return
+	}
+	images := make([]*ledger.ListedImage, len(list))
+	for i := range list {
+		images[i] = f.imageOf(&list[i])
+	}
+	r.images.Store(&images)
+}
+
+// labelsOf returns the one copy of labels, without that of the node's name.
+func (f *nodeFeed) labelsOf(labels map[string]string) *sharedLabels {
+	hash := uint64(len(labels))
+	for key, value := range labels {
+		if key != corev1.LabelHostname {
+			hash += maphash.Comparable(f.labels.seed, [2]string{key, value}) // in any order
 		}
 	}
-	r.extended = f.extendedOf(r.row.Allocatable.Extended)
-	r.row.Allocatable.Extended = r.extended.amounts
-	r.row.Runtime, r.row.OS, r.row.Architecture = imagesize.Runtime(f.text(string(r.row.Runtime))), f.text(r.row.OS), f.text(r.row.Architecture)
-	if before != nil && maps.Equal(r.row.Labels, before.row.Labels) {
-		r.row.Labels = before.row.Labels
-	} else {
-		r.row.Labels = f.texts.labels(r.row.Labels)
-	}
-	if before != nil && r.isSame(before) {
-		version := r.resourceVersion
-		*r = *before
-		r.resourceVersion = version
-	}
-	return r, nil
+	return f.labels.of(hash, func() *sharedLabels {
+		var shared map[string]string
+		for key, value := range labels {
+			if key == corev1.LabelHostname {
+				continue
+			}
+			if shared == nil {
+				shared = make(map[string]string, len(labels))
+			}
+			shared[f.text(key)] = f.text(value)
+		}
+		return &sharedLabels{shared}
+	})
 }
 
 // extendedOf returns the one copy of what nodes of a kind offer.

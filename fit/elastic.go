@@ -92,9 +92,11 @@ func (s *survey) twinMatches(row *ledger.NodeRow) bool {
 		return true
 	}
 	twin := row.Node.Node
-	twin.Name = ""
-	twin.Labels = maps.Clone(twin.Labels)
-	delete(twin.Labels, corev1.LabelHostname)
+	twin.Name, twin.Hostname = "", ""
+	if _, named := twin.Labels[corev1.LabelHostname]; named {
+		twin.Labels = maps.Clone(twin.Labels)
+		delete(twin.Labels, corev1.LabelHostname)
+	}
 	return s.request.Placement.TiedTo(&twin)
 }
 

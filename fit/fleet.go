@@ -158,6 +158,9 @@ func (f *Fleet) sum(v *surveyor) {
 
 // claim notes whom a node's account may concern.
 func (f *Fleet) claim(g *ground) {
+	if g.concerns == nil {
+		return
+	}
 	for _, uid := range g.awaited {
 		f.awaited[uid] = struct{}{}
 	}

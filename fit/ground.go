@@ -23,7 +23,7 @@ type ground struct {
 	name   string
 	key    classKey
 	// account leaves out what is reserved: that changes with pods that wait, for all nodes at once.
-	account ledger.Account
+	account standingAccount
 	blind   Reason
 	margin  int64
 	// claimed is set where the account may be another one for some pod, see ledger.NodeRow.Concerns: then less may be likely to
@@ -32,12 +32,18 @@ type ground struct {
 	claimed bool
 	// until is from when on another account may be true, in nanoseconds since 1970.
 	until int64
+	*concerns
+
+	// autoscaled is set where the node's labels point to an autoscaler.
+	autoscaled bool
+}
+
+// concerns are whom a claimed node may concern; nil for others.
+type concerns struct {
 	// awaited are the pods that it concerns in any case, namespaces and images those by which it may concern others.
 	awaited    []types.UID
 	namespaces []string
 	images     []imageref.Ref
-	// autoscaled is set where the node's labels point to an autoscaler.
-	autoscaled bool
 }
 
 // surveyor finds out about nodes for nobody in particular.
@@ -59,12 +65,16 @@ func newSurveyor(s *ledger.Snapshot, p *policy.Policy, now time.Time, serial uin
 
 func (v *surveyor) ground(row *ledger.NodeRow) *ground {
 	v.serial++
+	account := v.accounts.Standing(row)
 	g := &ground{
-		id: row.ID(), serial: v.serial, name: row.Name, key: classKeyOf(row, v.policy), account: v.accounts.Standing(row), claimed: row.Claimed(),
-		until: math.MaxInt64, awaited: slices.Collect(row.Awaited()), autoscaled: autoscaledBy(row),
+		id: row.ID(), serial: v.serial, name: row.Name, key: classKeyOf(row, v.policy), account: standingAccountOf(&account), claimed: row.Claimed(),
+		until: math.MaxInt64, autoscaled: autoscaledBy(row),
 	}
-	g.namespaces, g.images = row.ClaimedFor()
-	g.blind, g.margin = blind(&g.account), v.policy.SafetyMargin.Of(g.account.CapacityBytes)
+	if g.claimed {
+		namespaces, images := row.ClaimedFor()
+		g.concerns = &concerns{slices.Collect(row.Awaited()), namespaces, images}
+	}
+	g.blind, g.margin = blind(&account), v.policy.SafetyMargin.Of(account.CapacityBytes)
 	if until := v.accounts.StandsUntil(row); !until.IsZero() && until.Sub(v.now) < math.MaxInt64>>1 {
 		g.until = v.now.Add(until.Sub(v.now)).UnixNano()
 	}
@@ -73,10 +83,7 @@ func (v *surveyor) ground(row *ledger.NodeRow) *ground {
 
 // accountAt is the account with what is reserved, as of a time at which the ground holds.
 func (g *ground) accountAt(s *ledger.Snapshot, reserved ledger.Reserved, now time.Time) ledger.Account {
-	a := g.account
-	if a.Tier != ledger.NoTier {
-		a = a.WithReserved(reserved.Bytes())
-	}
+	a := g.account.with(reserved)
 	row := s.Row(g.id)
 	a.SampleAge = ledger.AgeOf(&row, now)
 	return a
@@ -92,10 +99,7 @@ type standing struct {
 
 func (g *ground) standing(reserved ledger.Reserved) standing {
 	s := standing{reserved: reserved}
-	a := g.account
-	if a.Tier != ledger.NoTier {
-		a = a.WithReserved(reserved.Bytes())
-	}
+	a := g.account.with(reserved)
 	s.keys, s.sound = g.keysOf(&a)
 	s.exact = isExact(&a)
 	return s

@@ -37,7 +37,7 @@ func PullOn(s *ledger.Snapshot, row *ledger.NodeRow, ref imageref.Ref, pod types
 // Pool returns whose pulls those of the node are comparable with.
 func Pool(row *ledger.NodeRow, p *policy.Policy) imagesize.PoolKey {
 	return classKey{
-		runtime: row.Runtime, platform: Platform{OS: row.OS, Architecture: row.Architecture}, pool: p.PoolOf(row.Labels),
+		runtime: row.Runtime, platform: Platform{OS: row.OS, Architecture: row.Architecture}, pool: p.PoolOf(row.LabelSet()),
 	}.poolKey()
 }
 

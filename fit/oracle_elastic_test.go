@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
@@ -45,13 +46,13 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 		return false
 	}
 	for _, j := range all {
-		pool := o.p.PoolOf(j.row.Labels)
+		pool := o.p.PoolOf(j.row.LabelSet())
 		if !o.grows(pool) {
 			continue
 		}
 		low, _, _, _ := o.need(j.row, j.account, true, huge)
 		for row := range o.s.Nodes() {
-			if a := o.account(row); o.p.PoolOf(row.Labels) == pool && !a.Stale && (a.Tier == ledger.Measured || a.Tier == ledger.Declared) &&
+			if a := o.account(row); o.p.PoolOf(row.LabelSet()) == pool && !a.Stale && (a.Tier == ledger.Measured || a.Tier == ledger.Declared) &&
 				low <= a.CapacityBytes-a.EvictionLineBytes {
 				return true
 			}
@@ -63,12 +64,12 @@ func (o oracle) elastic(all []judged, huge int64) bool {
 // declaredIn reports whether the policy says that nodes with this label come, none of their pool is there yet, and the pod could
 // go to them.
 func (o oracle) declaredIn(value string) bool {
-	pool := o.p.PoolOf(map[string]string{"pool": value})
+	pool := o.p.PoolOf(labels.Set{"pool": value})
 	if pool == nil || pool.Elastic != policy.ElasticTrue || o.wishes.pool != "" && o.wishes.pool != value {
 		return false
 	}
 	for row := range o.s.Nodes() {
-		if o.p.PoolOf(row.Labels) == pool {
+		if o.p.PoolOf(row.LabelSet()) == pool {
 			return false
 		}
 	}
@@ -91,7 +92,7 @@ func (o oracle) grows(pool *policy.NodePool) bool {
 
 // mayComeIn reports whether a new node with this label may come, and the pod go to it.
 func (o oracle) mayComeIn(value string) bool {
-	return (o.wishes.pool == "" || o.wishes.pool == value) && o.grows(o.p.PoolOf(map[string]string{"pool": value}))
+	return (o.wishes.pool == "" || o.wishes.pool == value) && o.grows(o.p.PoolOf(labels.Set{"pool": value}))
 }
 
 // unseenWanted reports whether a group without nodes is told of, or may be, or no node in reach has the GPUs and processors for
@@ -109,7 +110,7 @@ func (o oracle) unseenWanted(all []judged) bool {
 	var fixed, other []bool
 	for _, j := range all {
 		have := j.row.Allocatable.Extended[gpus] >= o.wishes.gpus && j.row.Allocatable.MilliCPU >= o.r.Placement.Requests().MilliCPU
-		if pool := o.p.PoolOf(j.row.Labels); pool != nil && pool.Elastic == policy.ElasticFalse {
+		if pool := o.p.PoolOf(j.row.LabelSet()); pool != nil && pool.Elastic == policy.ElasticFalse {
 			fixed = append(fixed, have)
 		} else {
 			other = append(other, have)

@@ -59,7 +59,7 @@ func (o oracle) size(row *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
 		e.Assumed = &estimate.Bytes{Likely: o.p.UnknownImage.LikelyBytes, High: o.p.UnknownImage.HighBytes}
 	}
 	var factor *estimate.Factor
-	if pool := o.p.PoolOf(row.Labels); pool != nil {
+	if pool := o.p.PoolOf(row.LabelSet()); pool != nil {
 		factor = pool.DiskFactor
 	}
 	return e.OnDisk(row.Runtime, factor)
@@ -73,7 +73,7 @@ func (o oracle) account(row *ledger.NodeRow) ledger.Account {
 	return o.s.Account(row, ledger.View{
 		Now: o.now, Pod: o.r.UID, Namespace: o.r.Namespace, Images: refs, Size: func(row *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size { return o.size(row, ref) }, MaxStaleness: o.p.MaxStaleness,
 		DeclaredBytes: func(row *ledger.NodeRow) int64 {
-			if pool := o.p.PoolOf(row.Labels); pool != nil {
+			if pool := o.p.PoolOf(row.LabelSet()); pool != nil {
 				return pool.ImageFilesystemBytes
 			}
 			return 0

@@ -84,8 +84,8 @@ func (a *asker) of(g *ground) *reply {
 	clear(a.missing)
 	clear(a.unsized)
 	clear(a.waitFor)
-	row := a.snapshot.Row(g.id)
-	d := a.demand(&row, &g.account, a.sizes.classAt(g.key))
+	row, account := a.snapshot.Row(g.id), g.account.with(ledger.Reserved{})
+	d := a.demand(&row, &account, a.sizes.classAt(g.key))
 	one := reply{demand: d, loads: loadsOf(&d), nothing: d.need.IsZero() && !d.unsized}
 	one.sound = one.loads[0].sound() && one.loads[1].sound()
 	one.missing, one.unsized, one.waitFor = marksOf(a.missing), marksOf(a.unsized), marksOf(a.waitFor)

@@ -86,7 +86,7 @@ func classKeyOf(row *ledger.NodeRow, p *policy.Policy) classKey {
 	return classKey{
 		runtime:  row.Runtime,
 		platform: Platform{OS: row.OS, Architecture: row.Architecture},
-		pool:     p.PoolOf(row.Labels),
+		pool:     p.PoolOf(row.LabelSet()),
 	}
 }
 

@@ -69,7 +69,7 @@ func (a *accountant) ageOf(m *Measurement) (old, stale bool) {
 	if limit <= 0 || a.result.SampleAge <= limit {
 		return false, false
 	}
-	stale = a.result.SampleAge > a.view.staleAfter(m, a.row.lines)
+	stale = a.result.SampleAge > a.view.staleAfter(m, *a.row.lines)
 	return !stale, stale
 }
 
@@ -108,13 +108,17 @@ func (a *accountant) listedSize(i int) estimate.Bytes {
 // reclaimable finds what the eviction manager could free: the layers that only images
 // have which no pod uses that is not finished, and images whose layers are not known.
 func (a *accountant) reclaimable() {
-	freed := &a.s.holdingsOf(a.row).freed
+	h := a.s.holdingsOf(a.row)
+	freed := &h.freed
 	var low, likely, high int64
 	if freed.most != (imagesize.Stored{}) {
 		least, most := a.stored(freed.least), a.stored(freed.most)
 		low, likely, high = least.Low, most.Likely, most.High
 	}
-	for _, i := range freed.rest {
+	for i := range a.row.list.images {
+		if h.inUse.has(i) || h.layers(i) != nil {
+			continue
+		}
 		disk := a.listedSize(i)
 		likely = estimate.SaturatingAdd(likely, disk.Likely)
 		high = estimate.SaturatingAdd(high, disk.High)

@@ -22,14 +22,12 @@ type facts struct {
 	requests placement.Resources // of pods that are not finished
 	// parked are those of the pods that are; pods has the others.
 	parked parking
-	// uses are the images of the pods, by canonical name and by digest alone, of
-	// the spec and of the status.
+	// uses are the images of the pods, by their names as of knownAs, of the spec and
+	// of the status.
 	uses uses
 	seed maphash.Seed
-	// names holds the hashes of uses.
-	names filter
-	// unused are the entries of the list that no pod uses but finished ones, in its order.
-	unused []int32
+	// unused are the entries of the list that no pod uses but finished ones.
+	unused bitset
 	// claims are on bytes that the sample held may not show, by image; pulling are
 	// the images of those that are pending.
 	claims  []claim
@@ -42,36 +40,51 @@ type facts struct {
 	holdings atomic.Pointer[holdings]
 }
 
-func newFacts(n *nodeState) *facts {
+// factsScratch is space for what facts are made of.
+type factsScratch struct {
+	names  []usedName
+	uses   uses
+	states []*podState
+}
+
+func newFacts(n *nodeState, scratch *factsScratch) *facts {
 	f := &facts{parked: n.parked, seed: n.seed}
-	var names []usedName
+	names, states := scratch.names[:0], scratch.states[:0]
 	for _, s := range n.parked.shapes {
 		names = f.addParked(names, s)
 	}
 	if len(n.pods) > 0 {
 		f.pods = make([]*Pod, 0, len(n.pods))
 	}
-	states := make([]*podState, 0, len(n.pods))
 	for _, p := range n.pods {
 		states = append(states, p)
 	}
-	slices.SortFunc(states, func(a, b *podState) int { return comparePods(a.pod, b.pod) })
+	slices.SortFunc(states, func(a, b *podState) int { return strings.Compare(string(a.pod.UID), string(b.pod.UID)) })
 	for _, p := range states {
-		names = f.add(names, p.pod)
+		if p.uses == nil {
+			p.uses = usesOf(p.pod, f.seed)
+		}
+		names = f.add(names, p.pod, p.uses)
 	}
 	for _, p := range n.gone {
-		names = f.addGone(names, p.pod)
+		if p.uses == nil {
+			p.uses = hadBy(p.pod, f.seed)
+		}
+		names = f.addGone(names, p.pod, p.uses)
 	}
-	f.index(n, names)
-	f.setClaims(claimsOf(n, f, append(states, n.gone...)))
+	f.index(n, names, &scratch.uses)
+	states = append(states, n.gone...)
+	f.setClaims(claimsOf(n, f, states))
+	clear(states)
+	scratch.names, scratch.states = names, states
 	return f
 }
 
-// add takes in a pod that is bound, and returns names with those of its images.
-func (f *facts) add(names []usedName, pod *Pod) []usedName {
+// add takes in a pod that is bound, with its uses, and returns names with those.
+func (f *facts) add(names []usedName, pod *Pod, used []usedName) []usedName {
 	f.pods = append(f.pods, pod)
 	f.hold(pod)
-	return append(names, usesOf(pod, f.seed)...)
+	return append(names, used...)
 }
 
 // addParked is add for a pod that is parked.
@@ -95,21 +108,18 @@ func (f *facts) hold(pod *Pod) {
 	}
 }
 
-// addGone takes in a pod that has been deleted.
-func (f *facts) addGone(names []usedName, pod *Pod) []usedName {
+// addGone is add for a pod that has been deleted.
+func (f *facts) addGone(names []usedName, pod *Pod, used []usedName) []usedName {
 	f.gone = append(f.gone, pod)
 	for i := range pod.Images {
-		names = appendUses(names, pod.Images[i].Ref, use{had: true}, f.seed)
-		names = appendUses(names, pod.Images[i].ImageID, use{had: true}, f.seed)
 		f.had = append(f.had, &pod.Images[i])
 	}
-	return names
+	return append(names, used...)
 }
 
 // index works out what follows once all pods are in.
-func (f *facts) index(n *nodeState, names []usedName) {
-	f.uses = newUses(names)
-	f.names = newFilter(f.uses.hashes)
+func (f *facts) index(n *nodeState, names []usedName, scratch *uses) {
+	f.uses = newUses(names, scratch)
 	if n.list != nil {
 		f.unused = unusedOf(n.list, f)
 	}
@@ -127,11 +137,7 @@ func (f *facts) setClaims(claims []claim) {
 
 // of returns how the image is used, by this name or by its digest.
 func (f *facts) of(ref imageref.Ref) use {
-	u := f.named(ref.String())
-	if digest := ref.Digest(); digest != "" {
-		u = u.or(f.named(digest))
-	}
-	return u
+	return f.named(knownAs(ref))
 }
 
 // bound returns the images of all pods that are bound, by pod.
@@ -160,11 +166,8 @@ func (f *facts) rows(node string) []*Pod {
 	return rows
 }
 
-// named returns how the image is used by a canonical name, or by a digest alone.
+// named returns how the image is used by a name as of knownAs.
 func (f *facts) named(name string) use {
-	if len(f.uses.hashes) == 0 {
-		return use{}
-	}
 	return f.uses.of(maphash.String(f.seed, name))
 }
 
@@ -172,12 +175,12 @@ func comparePods(a, b *Pod) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
 }
 
-func unusedOf(list *imageList, f *facts) []int32 {
-	var unused []int32
+func unusedOf(list *imageList, f *facts) bitset {
+	unused := make(bitset, (len(list.images)+63)/64)
 	for i, image := range list.images {
 		if !slices.ContainsFunc(image.hashes, func(hash uint64) bool { return f.uses.of(hash).running }) {
-			unused = append(unused, int32(i))
+			unused.set(i, true)
 		}
 	}
-	return slices.Clone(unused) // without what it has grown by
+	return unused
 }

@@ -9,12 +9,8 @@ import (
 )
 
 // freed are the layers that removing all unused images would remove: at least, for
-// what hides may share them, and at most. rest are unused entries of the list whose
-// layers are not known.
-type freed struct {
-	least, most imagesize.Stored
-	rest        []int
-}
+// what hides may share them, and at most.
+type freed struct{ least, most imagesize.Stored }
 
 // layerSet holds blobs and snapshots by their hashes, apart: at the bottom of an image,
 // an uncompressed layer has one name for both.
@@ -43,13 +39,12 @@ func (h *holdings) unused(r *row) freed {
 	var ofUnused []*known
 	var used hidden // whose layers are not known, and which may be in use
 	layers := 0
-	for i, k := range h.listed {
-		switch {
-		case k == nil && h.inUse[i]:
-			used.add(r.list.images[i].ReportedBytes)
+	for i, image := range r.list.images {
+		switch k := h.layers(i); {
+		case k == nil && h.inUse.has(i):
+			used.add(image.ReportedBytes)
 		case k == nil:
-			f.rest = append(f.rest, i)
-		case !h.inUse[i]:
+		case !h.inUse.has(i):
 			ofUnused = append(ofUnused, k)
 			fallthrough
 		default:
@@ -62,7 +57,7 @@ func (h *holdings) unused(r *row) freed {
 	unlisted, some := r.unlisted()
 	set := newLayerSet(layers)
 	for i, k := range h.listed {
-		if h.inUse[i] && k != nil {
+		if h.inUse.has(i) && k != nil {
 			set.add(k)
 		}
 	}

@@ -17,9 +17,9 @@ type holdings struct {
 	// told is contents.told as of which they hold, and maxListed the cap of the list.
 	told      uint64
 	maxListed int
-	// listed are the entries of the node's list, nil where the layers are not known.
+	// listed are the entries of the node's list, nil where the layers are not known, and nil itself where none are.
 	listed []*known
-	inUse  []bool // of listed
+	inUse  bitset // of the list
 	// pulled are images that pods have pulled and the node does not list; perhaps those
 	// of pods that are done or gone, which may be there or not.
 	pulled, perhaps []pulledImage
@@ -72,18 +72,20 @@ func (s *Snapshot) Prepare() {
 }
 
 func newHoldings(c *contents, r *row) *holdings {
-	h := &holdings{
-		told: c.told, maxListed: r.lines.MaxImagesListed,
-		listed: make([]*known, len(r.list.images)), inUse: make([]bool, len(r.list.images)),
-	}
+	h := &holdings{told: c.told, maxListed: r.lines.MaxImagesListed, inUse: make(bitset, (len(r.list.images)+63)/64)}
 	p := platformOf(r.node)
 	for i := range r.list.images {
 		image := &r.list.images[i].ListedImage
-		_, kept := r.list.pinned[i]
-		h.inUse[i] = kept || !slices.Contains(r.facts.unused, int32(i))
-		if h.listed[i] = c.layersOfEntry(image, r.node.Runtime, p); h.listed[i] == nil {
+		h.inUse.set(i, r.list.pinned.has(i) || !r.facts.unused.has(i))
+		k := c.layersOfEntry(image, r.node.Runtime, p)
+		if k == nil {
 			h.hidden.add(image.ReportedBytes)
+			continue
 		}
+		if h.listed == nil {
+			h.listed = make([]*known, len(r.list.images))
+		}
+		h.listed[i] = k
 	}
 	unlisted, some := r.unlisted()
 	if some {
@@ -104,6 +106,14 @@ func newHoldings(c *contents, r *row) *holdings {
 	}
 	h.pulled, h.perhaps = collect(r.facts.pulledImages()), collect(r.facts.had)
 	return h
+}
+
+// layers are those of an entry of the node's list, nil where they are not known.
+func (h *holdings) layers(entry int) *known {
+	if h.listed == nil {
+		return nil
+	}
+	return h.listed[entry]
 }
 
 // lists reports whether the node lists the very image that a pod has pulled.

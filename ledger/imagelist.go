@@ -21,51 +21,45 @@ const namesPerImage = 5
 // long as the list stays the same.
 type imageList struct {
 	images []*listed // nil says nothing
-	// byName finds an entry by each of its canonical names and by each digest
-	// alone: under another repository the layers are the same ones.
+	// byName finds an entry by each of its names as of knownAs, and knows the repositories.
 	byName nameTable
-	// names holds the hashes of those, and of the repositories.
-	names filter
-	seed  maphash.Seed
+	seed   maphash.Seed
 	// crowded are repositories with an entry whose names may have been cut.
 	crowded map[string]struct{}
 	// crowdedUnknown is set when names were cut of an entry without a repository.
 	crowdedUnknown bool
 	// pinned are the entries that the kubelet never removes.
-	pinned map[int]struct{}
+	pinned bitset
 	// smallestBytes is the smallest reported size.
 	smallestBytes int64
 }
 
 func (l *Ledger) newImageList(images []ListedImage) *imageList {
 	list := &imageList{images: l.numbers.take(images, l.next.seed), seed: l.next.seed, smallestBytes: math.MaxInt64}
-	hashes := make([]uint64, 0, 5*len(images))
 	for i, image := range list.images {
 		list.smallestBytes = min(list.smallestBytes, image.ReportedBytes)
 		if pinned(image.ListedImage) {
-			if list.pinned == nil {
-				list.pinned = make(map[int]struct{})
-			}
-			list.pinned[i] = struct{}{}
-		}
-		hashes = append(hashes, image.hashes...)
-		for k, ref := range image.Refs {
-			if repository := ref.Repository(); k == 0 || repository != image.Refs[k-1].Repository() {
-				hashes = append(hashes, maphash.String(list.seed, repository))
-			}
+			list.pinned.set(i, true)
 		}
 		if image.NameCount >= namesPerImage {
 			list.crowd(image.Refs)
 		}
 	}
 	list.byName = newNameTable(list.images)
-	list.names = newFilter(hashes)
 	return list
+}
+
+// mayHold reports whether some entry may have a name, or be of a repository, with that hash. False is sure.
+func (l *imageList) mayHold(hash uint64) bool {
+	if l.byName == nil {
+		return len(l.images) > 0
+	}
+	return l.byName.mayHold(len(l.images), hash)
 }
 
 // mayHaveRepository reports whether some entry may be of the repository. False is sure.
 func (l *imageList) mayHaveRepository(repository string) bool {
-	return l.names.mayHold(maphash.String(l.seed, repository))
+	return l.mayHold(maphash.String(l.seed, repository))
 }
 
 // ofRepository returns the places of the entries that have a name in the repository.
@@ -96,16 +90,19 @@ func (l *imageList) crowd(refs []imageref.Ref) {
 
 // find returns the entry that has ref among its names, or its digest.
 func (l *imageList) find(ref imageref.Ref) (int, bool) {
-	if i, found := l.named(ref.String()); found {
-		return i, true
+	i, found := l.named(knownAs(ref))
+	if !found || ref.Digest() == "" || slices.Contains(l.images[i].Refs, ref) {
+		return i, found
 	}
-	if digest := ref.Digest(); digest != "" {
-		return l.named(digest)
+	for k, image := range slices.Backward(l.images) { // Another entry may have the very name.
+		if slices.Contains(image.Refs, ref) {
+			return k, true
+		}
 	}
-	return 0, false
+	return i, true
 }
 
-// named returns the entry that has the canonical name, or the digest.
+// named returns the entry that has a name as of knownAs.
 func (l *imageList) named(name string) (int, bool) {
 	if len(l.images) == 0 {
 		return 0, false
@@ -124,6 +121,18 @@ func (l *imageList) hashed(hash uint64) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// nameHash is the hash by which every set of images can be asked.
+func nameHash(seed maphash.Seed, ref imageref.Ref) uint64 { return maphash.String(seed, knownAs(ref)) }
+
+// knownAs is the name by which an image is known on a node: its digest alone, if it has one, as under another repository the layers
+// are the same ones; or its canonical name.
+func knownAs(ref imageref.Ref) string {
+	if digest := ref.Digest(); digest != "" {
+		return digest
+	}
+	return ref.String()
 }
 
 // whole returns the list as it was told.

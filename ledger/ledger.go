@@ -35,6 +35,8 @@ type Ledger struct {
 	digests map[digestKey]map[manifestKey]struct{}
 	// pulled is what events said of images.
 	pulled map[reportKey]int64
+	// lines are the last settings of kubelets that were told.
+	lines []*Lines
 	// watched are pulls that ended, for Observations.
 	watched []Observation
 	// reports counts, for each image, which size how many nodes report.
@@ -52,6 +54,8 @@ type Ledger struct {
 	next contents
 	// changed says that next differs from what is published.
 	changed bool
+	// These say that nobody has seen yet what is in next: it may be changed in place.
+	ownReservations, ownCandidates bool
 
 	// wake is for [Ledger.Batch], and woken says that it has been called since the last
 	// publication. stale are the nodes whose rows have to be made before the next, and resealed counts those made for it.
@@ -59,6 +63,8 @@ type Ledger struct {
 	woken    bool
 	stale    []*nodeState
 	resealed int
+
+	scratch factsScratch
 }
 
 // New returns an empty ledger that is not synced.
@@ -110,7 +116,7 @@ func (l *Ledger) buildAll() {
 		n.parked = n.parked.clone(0) // which has grown as pods came
 		if n.node != nil {
 			l.parkQuiet(n)
-			n.facts = newFacts(n)
+			n.facts = newFacts(n, &l.scratch)
 			known = append(known, newRow(n))
 		}
 	}

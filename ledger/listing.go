@@ -16,9 +16,11 @@ type listed struct {
 	ListedImage
 	// number is that of the image, -1 for one without a name.
 	number int
-	// hashes are those of its names, and of their digests alone.
+	// hashes are those of its names as of knownAs.
 	hashes []uint64
-	lists  int
+	// repositories are the hashes of those of its names.
+	repositories []uint64
+	lists        int
 }
 
 // listedKey finds entries that are likely the same.
@@ -46,7 +48,7 @@ func (n *numbers) take(images []ListedImage, seed maphash.Seed) []*listed {
 		at := slices.IndexFunc(n.entries[key], func(e *listed) bool { return sameListed(e.ListedImage, images[i]) })
 		if at < 0 {
 			at = len(n.entries[key])
-			n.entries[key] = append(n.entries[key], &listed{ListedImage: images[i], number: n.number(key.first), hashes: hashesOf(images[i].Refs, seed)})
+			n.entries[key] = append(n.entries[key], newListed(images[i], n.number(key.first), seed))
 		}
 		entries[i] = n.entries[key][at]
 		entries[i].lists++
@@ -72,18 +74,19 @@ func (n *numbers) release(l *imageList) {
 	}
 }
 
-// hashesOf are the hashes of names and of digests alone: under another repository the layers are the same ones.
-func hashesOf(refs []imageref.Ref, seed maphash.Seed) []uint64 {
-	hashes := make([]uint64, 0, 2*len(refs))
-	for _, ref := range refs {
-		hashes = append(hashes, maphash.String(seed, ref.String()))
-		if digest := ref.Digest(); digest != "" {
-			if hash := maphash.String(seed, digest); !slices.Contains(hashes, hash) {
-				hashes = append(hashes, hash)
-			}
+func newListed(image ListedImage, number int, seed maphash.Seed) *listed {
+	l := &listed{ListedImage: image, number: number, hashes: make([]uint64, 0, len(image.Refs))}
+	distinct := func(hashes []uint64, hash uint64) []uint64 {
+		if slices.Contains(hashes, hash) {
+			return hashes
 		}
+		return append(hashes, hash)
 	}
-	return slices.Clip(hashes)
+	for _, ref := range image.Refs {
+		l.hashes = distinct(l.hashes, nameHash(seed, ref))
+		l.repositories = distinct(l.repositories, maphash.String(seed, ref.Repository()))
+	}
+	return l
 }
 
 func sameListed(x, y ListedImage) bool {

@@ -23,7 +23,7 @@ type nodeState struct {
 	slot int
 	// index is that in Ledger.byIndex, ghosts have one, too.
 	index uint32
-	seed  maphash.Seed // of filters
+	seed  maphash.Seed // of the hashes of names
 
 	measurement *Measurement
 	lines       *Lines // nil: defaults
@@ -77,6 +77,13 @@ func (l *Ledger) forgetUnused(n *nodeState) {
 // new node of the same name: nothing that was measured or seen of the old one is
 // kept but its pods. A node that has been deleted or replaced stays so.
 func (l *Ledger) SetNode(node Node) {
+	images := node.Images
+	node.Images = nil
+	l.KeepNode(&node, images)
+}
+
+// KeepNode is SetNode for a row without its images that the caller has, too, and never changes.
+func (l *Ledger) KeepNode(node *Node, images []ListedImage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if node.Name == "" || l.deadNodes.has(node.UID) {
@@ -91,19 +98,18 @@ func (l *Ledger) SetNode(node Node) {
 	case old.UID != node.UID:
 		l.deadNodes.bury(old.UID)
 		n.reset()
-	case sameNode(old, &node) && sameImages(n.list, node.Images):
+	case sameNode(old, node) && sameImages(n.list, images):
 		return
 	}
 	before := n.list
-	if old == nil || old.UID != node.UID || !sameImages(n.list, node.Images) {
-		n.list = l.newImageList(node.Images)
+	if old == nil || old.UID != node.UID || !sameImages(n.list, images) {
+		n.list = l.newImageList(images)
 		if n.list.lost(before) {
 			n.disturb()
 		}
 		n.facts = nil
 	}
-	node.Images = nil // The list has them.
-	n.node = &node
+	n.node = node
 	l.count(old, before, n)
 	if before != n.list {
 		l.numbers.release(before)
@@ -111,6 +117,16 @@ func (l *Ledger) SetNode(node Node) {
 	l.candidacy(n, old)
 	l.changeRow(n)
 	l.publishSoon()
+}
+
+// ListedImages returns the images that were last written of a node, nil where they say nothing.
+func (l *Ledger) ListedImages(node string) []ListedImage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := l.nodes[node]; n != nil && n.list != nil {
+		return n.list.whole()
+	}
+	return nil
 }
 
 // DeleteNode takes a node away. Its pods are kept: they may be deleted later, or
@@ -226,5 +242,5 @@ func sameNode(a, b *Node) bool {
 	return a.UID == b.UID && a.BootID == b.BootID && a.Runtime == b.Runtime &&
 		a.EphemeralStorageBytes == b.EphemeralStorageBytes && a.Unschedulable == b.Unschedulable &&
 		a.Ready == b.Ready && a.DiskPressure == b.DiskPressure && a.Allocatable.Equal(b.Allocatable) &&
-		a.OS == b.OS && a.Architecture == b.Architecture && maps.Equal(a.Labels, b.Labels) && sameTaints(a.Taints, b.Taints)
+		a.OS == b.OS && a.Architecture == b.Architecture && a.Hostname == b.Hostname && maps.Equal(a.Labels, b.Labels) && sameTaints(a.Taints, b.Taints)
 }

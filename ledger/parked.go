@@ -23,22 +23,21 @@ func (p *podState) isQuiet() bool {
 
 // parkQuiet parks what pods of a node can be.
 func (l *Ledger) parkQuiet(n *nodeState) {
-	quiet := 0
+	quiet := l.scratch.states[:0]
 	for _, p := range n.pods {
 		if n.canPark(p) {
-			quiet++
+			quiet = append(quiet, p)
 		}
 	}
-	if quiet == 0 {
-		return
-	}
-	n.parked = n.parked.clone(quiet)
-	for _, p := range n.pods {
-		if n.canPark(p) {
+	if len(quiet) > 0 {
+		n.parked = n.parked.clone(len(quiet))
+		for _, p := range quiet {
 			l.park(n, p)
 		}
+		n.facts = nil
 	}
-	n.facts = nil
+	clear(quiet)
+	l.scratch.states = quiet
 }
 
 func (n *nodeState) canPark(p *podState) bool {

@@ -119,9 +119,8 @@ func (a *accountant) underWayOf(p *plan) []int {
 			found = append(found, p.byName[hash]...)
 		}
 	}
-	used := &a.row.facts.uses
-	for i, hash := range used.hashes {
-		if used.how[i].pulled {
+	for hash, how := range a.row.facts.uses.all() {
+		if how.pulled {
 			found = append(found, p.byName[hash]...)
 		}
 	}
@@ -144,15 +143,15 @@ func (a *accountant) underWayOf(p *plan) []int {
 // underWay reports whether the image costs nothing more: it is here, or a bound
 // pod waits for it.
 func (a *accountant) underWay(p *planned) bool {
-	if a.row.list.names.mayHold(p.hash) {
+	if a.row.list.mayHold(p.hash) {
 		if _, listed := a.row.list.find(p.ref); listed {
 			return true
 		}
 	}
-	if !a.row.facts.names.mayHold(p.hash) {
+	switch used := a.row.facts.uses.of(p.hash); {
+	case used == use{}:
 		return false
-	}
-	if a.row.facts.of(p.ref).pulled {
+	case used.pulled:
 		return true
 	}
 	for i := range a.row.facts.claims {

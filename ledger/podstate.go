@@ -16,6 +16,8 @@ import (
 // podState is what writers know about one pod.
 type podState struct {
 	pod *Pod
+	// uses are those of the pod, once they were asked for.
+	uses []usedName
 	// latches belong to pod.Images, one each, while the pod is bound.
 	latches []latch
 	// group is set while the pod reserves: not bound, not finished.
@@ -53,7 +55,7 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	}
 	n := l.nodeNamed(pod.NodeName)
 	p.latches = l.latches(n, p, &pod, now)
-	p.pod = &pod
+	p.pod, p.uses = &pod, nil
 	n.settle(p)
 	n.hold(p)
 	n.facts = nil

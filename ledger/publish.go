@@ -72,6 +72,7 @@ func (l *Ledger) seal() {
 		l.stale = l.stale[:0]
 		l.next.rows = l.next.rows.withAll(rows)
 	}
+	l.ownReservations, l.ownCandidates = false, false
 	c := &l.next
 	c.reports.share()
 	c.manifests.share()
@@ -104,7 +105,7 @@ func (l *Ledger) changeRow(n *nodeState) {
 // withFacts makes the facts of a known node, unless they are there.
 func (l *Ledger) withFacts(n *nodeState) *nodeState {
 	if n.facts == nil {
-		n.facts = newFacts(n)
+		n.facts = newFacts(n, &l.scratch)
 	}
 	return n
 }

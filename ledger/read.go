@@ -56,15 +56,15 @@ func (l *Ledger) readRow(w *WrittenNode) {
 	var names []usedName
 	for _, pod := range w.Pods {
 		if pod != nil {
-			names = n.facts.add(names, pod)
+			names = n.facts.add(names, pod, usesOf(pod, n.seed))
 		}
 	}
 	for _, pod := range w.Gone {
 		if pod != nil {
-			names = n.facts.addGone(names, pod)
+			names = n.facts.addGone(names, pod, hadBy(pod, n.seed))
 		}
 	}
-	n.facts.index(n, names)
+	n.facts.index(n, names, &l.scratch.uses)
 	n.facts.setClaims(claimsOfWritten(w.Claims))
 	l.changeRow(n)
 }

@@ -142,7 +142,10 @@ func (l *Ledger) reserveAnew(p *podState, pod *Pod) {
 
 // want changes, by one pod, what the pod's images are wanted for.
 func (l *Ledger) want(p *podState, change int) {
-	reservations := slices.Clone(l.next.reservations)
+	reservations := l.next.reservations
+	if !l.ownReservations {
+		reservations, l.ownReservations = slices.Clone(reservations), true
+	}
 	for i := range p.pod.Images {
 		image := &p.pod.Images[i]
 		if image.PullPolicy == corev1.PullNever {
@@ -243,7 +246,10 @@ func (l *Ledger) candidacy(n *nodeState, old *Node) {
 }
 
 func (l *Ledger) setCandidates(slot int, set *candidates) {
-	all := slices.Clone(l.next.candidates)
+	all := l.next.candidates
+	if !l.ownCandidates {
+		all, l.ownCandidates = slices.Clone(all), true
+	}
 	for len(all) <= slot {
 		all = append(all, nil)
 	}
@@ -255,7 +261,7 @@ func (l *Ledger) setCandidates(slot int, set *candidates) {
 // samePlace reports whether two rows of one node are the same to
 // placement.Constraints.Possible and TiedTo, which don't look at a node's state.
 func samePlace(a, b *Node) bool {
-	return a.OS == b.OS && maps.Equal(a.Labels, b.Labels) && sameTaints(lasting(a), lasting(b))
+	return a.OS == b.OS && a.Hostname == b.Hostname && maps.Equal(a.Labels, b.Labels) && sameTaints(lasting(a), lasting(b))
 }
 
 func lasting(n *Node) []corev1.Taint {

@@ -19,7 +19,7 @@ type row struct {
 	list        *imageList
 	facts       *facts
 	measurement *Measurement
-	lines       Lines
+	lines       *Lines
 	lostBytes   int64
 	free        placement.Resources
 }
@@ -28,10 +28,10 @@ type row struct {
 func newRow(n *nodeState) *row {
 	r := &row{
 		node: n.node, slot: n.slot, list: n.list, facts: n.facts,
-		measurement: n.measurement, lines: defaultLines, lostBytes: n.lostBytes,
+		measurement: n.measurement, lines: &defaultLines, lostBytes: n.lostBytes,
 	}
 	if n.lines != nil {
-		r.lines = *n.lines
+		r.lines = n.lines
 	}
 	r.free = n.node.Allocatable.Minus(n.facts.requests)
 	return r
@@ -54,7 +54,7 @@ func (r *NodeRow) Measurement() (Measurement, bool) {
 }
 
 // Lines returns the kubelet's settings, or the defaults where it did not tell.
-func (r *NodeRow) Lines() Lines { return r.row.lines }
+func (r *NodeRow) Lines() Lines { return *r.row.lines }
 
 // Free returns what the pods bound here and not finished leave of the node's
 // allocatable resources. It may be negative.
@@ -67,7 +67,7 @@ func (r *NodeRow) Pods() iter.Seq[*Pod] { return slices.Values(r.row.facts.rows(
 // by this name or by its digest.
 func (r *NodeRow) Uses(ref imageref.Ref) bool {
 	if i, listed := r.row.list.find(ref); listed {
-		return !slices.Contains(r.row.facts.unused, int32(i)) //nolint:gosec // an object has no room for that many
+		return !r.row.facts.unused.has(i)
 	}
 	return r.row.facts.of(ref).running
 }
@@ -113,7 +113,7 @@ func (r *NodeRow) ListCut() bool {
 // mayConcern reports whether the node may have the image, or a pod bound to it may
 // use it, by the image's nameHash. False is sure.
 func (r *row) mayConcern(hash uint64) bool {
-	return r.list.names.mayHold(hash) || r.facts.names.mayHold(hash)
+	return r.list.mayHold(hash) || r.facts.uses.of(hash) != use{}
 }
 
 // Presence says whether the image is on the node.

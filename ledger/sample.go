@@ -75,8 +75,25 @@ func (l *Ledger) SetLines(node string, uid types.UID, lines Lines) {
 	if n.node != nil && uid != "" && uid != n.node.UID || n.lines != nil && n.linesUID == uid && n.lines.equal(lines) {
 		return
 	}
-	lines.Thresholds = slices.Clone(lines.Thresholds)
-	n.lines, n.linesUID = &lines, uid
+	n.lines, n.linesUID = l.sharedLines(lines), uid
 	l.changeRow(n)
 	l.publish()
+}
+
+// maxSharedLines is how many settings of kubelets are remembered: a cluster has few.
+const maxSharedLines = 16
+
+// sharedLines returns the one copy of settings that many kubelets have.
+func (l *Ledger) sharedLines(lines Lines) *Lines {
+	for _, known := range l.lines {
+		if known.equal(lines) {
+			return known
+		}
+	}
+	lines.Thresholds = slices.Clone(lines.Thresholds)
+	if len(l.lines) == maxSharedLines {
+		l.lines = slices.Clone(l.lines[1:])
+	}
+	l.lines = append(l.lines, &lines)
+	return &lines
 }

@@ -98,7 +98,7 @@ func (a *accountant) listedImages(h *holdings) []listedImage {
 	a.listed = slices.Grow(a.listedScratch[:0], 1)
 	for i, k := range h.listed {
 		if k != nil && !slices.Contains(a.unsampled, i) {
-			a.listed = append(a.listed, listedImage{a.numbered(k), h.inUse[i]})
+			a.listed = append(a.listed, listedImage{a.numbered(k), h.inUse.has(i)})
 		}
 	}
 	a.listedScratch = a.listed

@@ -49,7 +49,7 @@ func (s *Sieve) Put(at int, before, id RowID) {
 	for i := range s.used {
 		s.used[i] &^= bit
 	}
-	for _, hash := range r.facts.uses.hashes {
+	for hash := range r.facts.uses.all() {
 		if _, listed := r.list.hashed(hash); listed {
 			continue
 		}

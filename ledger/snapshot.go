@@ -21,7 +21,7 @@ import (
 // contents are what a snapshot holds. Every field is replaced, never changed.
 type contents struct {
 	synced       bool
-	seed         maphash.Seed // of filters
+	seed         maphash.Seed // of the hashes of names
 	generation   uint64
 	rows         rows
 	reports      table[reportKey, estimate.Bytes]

@@ -70,7 +70,7 @@ func (a *Accounts) StandsUntil(row *NodeRow) time.Time {
 		taken := m.ReceivedAt.Add(-m.AgeAtReceipt)
 		if a.view.MaxStaleness > 0 {
 			flips(taken.Add(a.view.MaxStaleness + 1))
-			flips(taken.Add(a.view.staleAfter(m, row.row.lines) + 1))
+			flips(taken.Add(a.view.staleAfter(m, *row.row.lines) + 1))
 		}
 		flips(taken.Add(goneMemory))
 	}

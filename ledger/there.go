@@ -171,7 +171,7 @@ func (a *accountant) claimed(ref imageref.Ref) bool {
 func (a *accountant) brings(ref imageref.Ref) *known {
 	h := a.s.holdingsOf(a.row)
 	if i, listed := a.row.list.find(ref); listed {
-		return h.listed[i]
+		return h.layers(i)
 	}
 	for i := range h.pulled {
 		if h.pulled[i].ref == ref {

@@ -4,9 +4,9 @@
 package ledger
 
 import (
-	"cmp"
 	"hash/maphash"
-	"slices"
+	"iter"
+	"math/bits"
 
 	"github.com/headroom-dev/headroom/imageref"
 )
@@ -22,7 +22,7 @@ func (u use) or(o use) use {
 	return use{running: u.running || o.running, pulled: u.pulled || o.pulled, had: u.had || o.had}
 }
 
-// usedName is a canonical name or a digest alone, by its hash, and how it is used. Two names with one hash are as good as
+// usedName is a name as of knownAs, by its hash, and how it is used. Two names with one hash are as good as
 // impossible: the seed is not known to anybody.
 type usedName struct {
 	hash uint64
@@ -41,50 +41,116 @@ func usesOf(pod *Pod, seed maphash.Seed) []usedName {
 	return names
 }
 
-func appendUses(names []usedName, ref imageref.Ref, how use, seed maphash.Seed) []usedName {
-	if ref.IsZero() {
-		return names
-	}
-	names = append(names, usedName{maphash.String(seed, ref.String()), how})
-	if digest := ref.Digest(); digest != "" {
-		names = append(names, usedName{maphash.String(seed, digest), how})
+// hadBy are those of a pod that has been deleted.
+func hadBy(pod *Pod, seed maphash.Seed) []usedName {
+	var names []usedName
+	for i := range pod.Images {
+		names = appendUses(names, pod.Images[i].Ref, use{had: true}, seed)
+		names = appendUses(names, pod.Images[i].ImageID, use{had: true}, seed)
 	}
 	return names
 }
 
-// uses are the images that the pods of a node use, sorted by hash. They never change.
-type uses struct {
-	hashes []uint64
-	how    []use
+func appendUses(names []usedName, ref imageref.Ref, how use, seed maphash.Seed) []usedName {
+	if ref.IsZero() {
+		return names
+	}
+	return append(names, usedName{nameHash(seed, ref), how})
 }
 
-// newUses sorts names in place.
-func newUses(names []usedName) uses {
-	if len(names) == 0 {
-		return uses{}
+// uses are the images that the pods of a node use, found by hash: a place has the hash that would be there, or one of those before
+// it would (open addressing). They never change.
+type uses struct {
+	hashes []uint64 // 0 for none
+	how    []packedUse
+}
+
+// packedUse is a use in one byte.
+type packedUse byte
+
+func (u use) packed() (p packedUse) {
+	for i, set := range [...]bool{u.running, u.pulled, u.had} {
+		if set {
+			p |= 1 << i
+		}
 	}
-	slices.SortFunc(names, func(a, b usedName) int { return cmp.Compare(a.hash, b.hash) })
-	distinct := 1
-	for i := 1; i < len(names); i++ {
-		if last := &names[distinct-1]; last.hash == names[i].hash {
-			last.use = last.use.or(names[i].use)
-		} else {
-			names[distinct] = names[i]
+	return p
+}
+
+func (p packedUse) use() use { return use{running: p&1 != 0, pulled: p&2 != 0, had: p&4 != 0} }
+
+// newUses takes names of which many may be the same. all is scratch space.
+func newUses(names []usedName, all *uses) uses {
+	all.clear(len(names))
+	distinct := 0
+	for i := range names {
+		if all.add(names[i].hash, names[i].use.packed()) {
 			distinct++
 		}
 	}
-	u := uses{hashes: make([]uint64, distinct), how: make([]use, distinct)}
-	for i := range u.hashes {
-		u.hashes[i], u.how[i] = names[i].hash, names[i].use
+	var u uses
+	if distinct > 0 {
+		u.clear(distinct)
+	}
+	for i, hash := range all.hashes {
+		if hash != 0 {
+			u.add(hash, all.how[i])
+		}
 	}
 	return u
 }
 
+// clear leaves nothing but room for so many.
+func (u *uses) clear(distinct int) {
+	places := distinct + distinct/2 + 1 // so that one is free
+	if cap(u.hashes) < places {
+		*u = uses{hashes: make([]uint64, places), how: make([]packedUse, places)}
+		return
+	}
+	u.hashes, u.how = u.hashes[:places], u.how[:places]
+	clear(u.hashes)
+	clear(u.how)
+}
+
+// place is where the hash is, or would be.
+func (u *uses) place(hash uint64) int {
+	at, _ := bits.Mul64(hash, uint64(len(u.hashes)))
+	i := int(at) //nolint:gosec // less than the length
+	for u.hashes[i] != 0 && u.hashes[i] != hash {
+		if i++; i == len(u.hashes) {
+			i = 0
+		}
+	}
+	return i
+}
+
+// add is true for a hash that was not there.
+func (u *uses) add(hash uint64, how packedUse) bool {
+	if hash == 0 {
+		return false // No name has it: that is as likely as that two have the same.
+	}
+	i := u.place(hash)
+	before := u.hashes[i]
+	u.hashes[i] = hash
+	u.how[i] |= how
+	return before == 0
+}
+
 // of returns the use of the name with that hash.
 func (u *uses) of(hash uint64) use {
-	i, found := slices.BinarySearch(u.hashes, hash)
-	if !found {
+	if len(u.hashes) == 0 {
 		return use{}
 	}
-	return u.how[i]
+	return u.how[u.place(hash)].use()
+}
+
+// all returns each name's hash and use, in no order.
+func (u *uses) all() iter.Seq2[uint64, use] {
+	return func(yield func(uint64, use) bool) {
+		for i, hash := range u.hashes {
+			if hash != 0 && !yield(hash, u.how[i].use()) {
+				return
+			}
+		}
+	}
 }

@@ -124,7 +124,7 @@ func (r *row) write() WrittenNode {
 	node := *r.node
 	node.Images = r.list.whole()
 	w := WrittenNode{
-		Node: &node, Measurement: r.measurement, Lines: r.lines, LostBytes: r.lostBytes, Pods: r.facts.rows(r.node.Name), Gone: r.facts.gone,
+		Node: &node, Measurement: r.measurement, Lines: *r.lines, LostBytes: r.lostBytes, Pods: r.facts.rows(r.node.Name), Gone: r.facts.gone,
 	}
 	for i := range r.facts.claims {
 		c := &r.facts.claims[i]

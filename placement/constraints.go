@@ -32,6 +32,8 @@ type Constraints struct {
 	// beyond says that the pod has more affinity or more tolerations than are looked at: as for what can't be understood,
 	// every node counts as possible and none as likely.
 	beyond bool
+	// byHostname is set where the affinity asks for the label kubernetes.io/hostname.
+	byHostname bool
 	// named are the only nodes that every term of the affinity names in
 	// matchFields, as those of DaemonSet pods do; nil when some term names none.
 	// It is a short cut: what it lets through is matched in full.
@@ -61,7 +63,7 @@ func Of(spec *corev1.PodSpec) *Constraints {
 	case required != nil:
 		c.required = withoutErrorsTwice(required)
 		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(c.required)
-		c.named = namedNodes(required)
+		c.named, c.byHostname = namedNodes(required), namesHostname(c.required)
 	}
 	c.key = keyOf(c, required)
 	return c

@@ -19,8 +19,11 @@ import (
 
 // Node is what placement needs to know about a node.
 type Node struct {
-	Name          string
+	Name string
+	// Labels are the node's labels, but for kubernetes.io/hostname where Hostname is told. What is left is mostly the same for many
+	// nodes, which then can have one map.
 	Labels        map[string]string
+	Hostname      string `json:",omitempty"`
 	Taints        []corev1.Taint
 	Unschedulable bool
 	Ready         bool
@@ -93,7 +96,7 @@ func (c *Constraints) matches(n *Node) (matches, understood bool) {
 		return false, true
 	}
 	for key, value := range c.selector {
-		if got, found := n.Labels[key]; !found || got != value {
+		if got, found := n.label(key); !found || got != value {
 			return false, true
 		}
 	}
@@ -107,6 +110,9 @@ func (c *Constraints) matches(n *Node) (matches, understood bool) {
 	}
 	node := corev1.Node{}
 	node.Name, node.Labels = n.Name, n.Labels
+	if c.byHostname {
+		node.Labels = n.allLabels()
+	}
 	matches, err := c.affinity.Match(&node)
 	return matches || err != nil, err == nil
 }

@@ -50,7 +50,7 @@ func (c *Constraints) UnmarshalJSON(data []byte) error {
 		beyond: w.Beyond, requests: w.Requests,
 	}
 	if c.required != nil {
-		c.affinity = nodeaffinity.NewLazyErrorNodeSelector(c.required)
+		c.affinity, c.byHostname = nodeaffinity.NewLazyErrorNodeSelector(c.required), namesHostname(c.required)
 	}
 	if w.Named != nil {
 		c.named = make(map[string]struct{}, len(w.Named))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/verdict"
@@ -290,6 +291,6 @@ func FuzzLoad(f *testing.F) {
 		if size, ok := p.UnknownImage.Size(); ok && (size.Low != 0 || size.High <= 0) {
 			t.Errorf("%+v", p.UnknownImage)
 		}
-		p.PoolOf(map[string]string{"a": "b"})
+		p.PoolOf(labels.Set{"a": "b"})
 	})
 }

@@ -42,7 +42,7 @@ type NodePool struct {
 }
 
 // Selects reports whether a node with these labels is one of the pool.
-func (n *NodePool) Selects(nodeLabels map[string]string) bool {
+func (n *NodePool) Selects(nodeLabels labels.Labels) bool {
 	selector := n.compiled
 	if selector == nil {
 		compiled, err := metav1.LabelSelectorAsSelector(&n.Selector)
@@ -51,7 +51,7 @@ func (n *NodePool) Selects(nodeLabels map[string]string) bool {
 		}
 		selector = compiled
 	}
-	return selector.Matches(labels.Set(nodeLabels))
+	return selector.Matches(nodeLabels)
 }
 
 // Equal reports whether two pools say the same.
@@ -62,7 +62,7 @@ func (n NodePool) Equal(o NodePool) bool {
 }
 
 // PoolOf returns the first pool that selects a node with these labels, nil when none does. It must not be changed.
-func (p *Policy) PoolOf(nodeLabels map[string]string) *NodePool {
+func (p *Policy) PoolOf(nodeLabels labels.Labels) *NodePool {
 	for i := range p.NodePools {
 		if p.NodePools[i].Selects(nodeLabels) {
 			return &p.NodePools[i]

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
@@ -171,7 +172,7 @@ func TestPoolOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for kind, p := range map[string]*Policy{"loaded": loaded, "literal": &literal} {
 				got := ""
-				if pool := p.PoolOf(tt.labels); pool != nil {
+				if pool := p.PoolOf(labels.Set(tt.labels)); pool != nil {
 					got = pool.Name
 				}
 				if got != tt.want {
@@ -184,7 +185,7 @@ func TestPoolOf(t *testing.T) {
 		{Name: "wrong", Selector: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Nope"}}}},
 		{Name: "all"},
 	}}
-	if got := all.PoolOf(nil); got == nil || got.Name != "all" {
+	if got := all.PoolOf(labels.Set(nil)); got == nil || got.Name != "all" {
 		t.Errorf("an empty selector finds %v, want all", got)
 	}
 }

@@ -82,7 +82,7 @@ func (r *imageRows) of(node *ledger.NodeRow, ref imageref.Ref) *imageReport {
 
 // sizeOf remembers what imageSize says.
 func (r *imageRows) sizeOf(node *ledger.NodeRow, ref imageref.Ref) imagesize.Size {
-	kind := imageOnKind{ref, node.Runtime, platformOf(node), r.policy.PoolOf(node.Labels)}
+	kind := imageOnKind{ref, node.Runtime, platformOf(node), r.policy.PoolOf(node.LabelSet())}
 	size, known := r.sizes[kind]
 	if !known {
 		size = fit.ImageSize(r.snapshot, node, ref, r.policy)

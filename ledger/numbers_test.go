@@ -4,42 +4,12 @@
 package ledger
 
 import (
-	"fmt"
 	"hash/maphash"
 	"slices"
 	"testing"
 
 	"github.com/headroom-dev/headroom/imageref"
 )
-
-func TestFilterIsSureOfWhatItRulesOut(t *testing.T) {
-	seed := maphash.MakeSeed()
-	for _, count := range []int{0, 1, 3, 4, 5, 150, 2000} {
-		var names []string
-		for i := range count {
-			names = append(names, fmt.Sprint("registry.example.com/app:", i))
-		}
-		var hashes []uint64
-		for _, name := range names {
-			hashes = append(hashes, maphash.String(seed, name))
-		}
-		f := newFilter(hashes)
-		for _, name := range names {
-			if !f.mayHold(maphash.String(seed, name)) {
-				t.Fatalf("of %d names, %s is ruled out", count, name)
-			}
-		}
-		wrong := 0
-		for i := range 10_000 {
-			if f.mayHold(maphash.String(seed, fmt.Sprint("other.example.com/app:", i))) {
-				wrong++
-			}
-		}
-		if wrong > 500 {
-			t.Errorf("with %d names, %d of 10000 others may be held: the filter filters too little", count, wrong)
-		}
-	}
-}
 
 func TestNumbersAreGivenAnewOnlyWhenFree(t *testing.T) {
 	entry := func(names ...string) ListedImage {
