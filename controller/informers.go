@@ -12,10 +12,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
@@ -79,14 +78,6 @@ type Informers struct {
 	problems map[string]*watchState
 }
 
-// ProtobufConfig returns a copy of c whose clients speak protobuf, which costs a fraction of JSON to decode.
-func ProtobufConfig(c *rest.Config) *rest.Config {
-	c = rest.CopyConfig(c)
-	c.ContentType = runtime.ContentTypeProtobuf
-	c.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	return c
-}
-
 // NewInformers connects informers for all Nodes and Pods to l. Nothing is asked before Start.
 func NewInformers(client kubernetes.Interface, l ObjectWriter, o InformerOptions) (*Informers, error) {
 	if o.Now == nil {
@@ -101,7 +92,7 @@ func NewInformers(client kubernetes.Interface, l ObjectWriter, o InformerOptions
 	}
 	i.podQueue = newPodQueue(i.setPod, i.dropPod, l.PodsBut)
 	i.pods = cache.New(&cache.Config{
-		Queue: i.podQueue, ListerWatcher: podsOf(client), ObjectType: &corev1.Pod{},
+		Queue: i.podQueue, ListerWatcher: podsOf(client), ObjectDescription: "v1.Pod", // of two types
 		WatchErrorHandlerWithContext: i.problems["pods"].handle,
 	})
 	err := errors.Join(
@@ -235,13 +226,17 @@ func (i *Informers) dropNode(r *nodeRecord) {
 	}
 }
 
-func (i *Informers) setPod(p *corev1.Pod) {
+func (i *Informers) setPod(object metav1.Object) error {
 	i.problems["pods"].recovered()
-	row := i.podFeed.row(p)
+	row, err := i.podFeed.rowOf(object)
+	if err != nil {
+		return err
+	}
 	i.ledger.SetPod(row, i.options.Now())
 	for _, listener := range i.options.Pods {
 		listener.PodSet(row)
 	}
+	return nil
 }
 
 func (i *Informers) dropPod(uid types.UID) {

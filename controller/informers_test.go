@@ -53,10 +53,11 @@ func (j *journal) KeepNode(n *ledger.Node, _ []ledger.ListedImage) {
 	j.add("set node", n.Name, string(n.UID))
 }
 func (j *journal) ListedImages(string) []ledger.ListedImage { return nil }
-func (j *journal) DeleteNode(name string, uid types.UID) { j.add("delete node", name, string(uid)) }
-func (j *journal) SetPod(p ledger.Pod, _ time.Time)      { j.add("set pod", p.Name, string(p.UID)) }
-func (j *journal) DeletePod(uid types.UID, _ time.Time)  { j.add("delete pod", string(uid)) }
-func (j *journal) MarkSynced()                           { j.add("synced") }
+func (j *journal) DeleteNode(name string, uid types.UID)    { j.add("delete node", name, string(uid)) }
+
+func (j *journal) SetPod(p ledger.Pod, _ time.Time)     { j.add("set pod", p.Name, string(p.UID)) }
+func (j *journal) DeletePod(uid types.UID, _ time.Time) { j.add("delete pod", string(uid)) }
+func (j *journal) MarkSynced()                          { j.add("synced") }
 func (j *journal) PodsBut(known []types.UID) []types.UID {
 	return slices.DeleteFunc(slices.Clone(j.held), func(uid types.UID) bool { return slices.Contains(known, uid) })
 }

@@ -28,14 +28,35 @@ func newInterned[T any]() *interned[T] {
 func (s *interned[T]) of(hash uint64, build func() *T) *T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if value := s.known[hash].Value(); value != nil {
-		return value
+	value := s.known[hash].Value()
+	if value == nil {
+		value = build()
+		s.add(hash, value)
 	}
-	value := build()
+	return value
+}
+
+// get returns the value with that hash, nil if nobody has it.
+func (s *interned[T]) get(hash uint64) *T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[hash].Value()
+}
+
+// keep has a value found by that hash, which may be found by others, too.
+func (s *interned[T]) keep(hash uint64, value *T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known[hash].Value() == nil {
+		s.add(hash, value)
+	}
+}
+
+// add is keep for a hash of nothing. The caller holds mu.
+func (s *interned[T]) add(hash uint64, value *T) {
 	pointer := weak.Make(value)
 	s.known[hash] = pointer
 	runtime.AddCleanup(value, func(hash uint64) { s.forget(hash, pointer) }, hash)
-	return value
 }
 
 // forget takes out a value that nobody has any more, unless by now there is another one of that hash.

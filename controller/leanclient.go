@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 
@@ -17,8 +18,16 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// LeanClient returns a client whose watches of Pods and Nodes have only what this package reads of them, where they come in
-// protobuf: nine tenths of a pod's bytes are never decoded. Streaming lists are such watches. For all else it is client.
+// ProtobufConfig returns a copy of c whose clients speak protobuf, which costs a fraction of JSON to decode.
+func ProtobufConfig(c *rest.Config) *rest.Config {
+	c = rest.CopyConfig(c)
+	c.ContentType = runtime.ContentTypeProtobuf
+	c.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	return c
+}
+
+// LeanClient returns a client for Informers: its watches of Nodes and Pods have only what this package reads of them, where they
+// come in protobuf, and pods in a form that only Informers understand. Streaming lists are such watches. For all else it is client.
 func LeanClient(client kubernetes.Interface, config *rest.Config) (kubernetes.Interface, error) {
 	c := rest.CopyConfig(config)
 	c.GroupVersion, c.APIPath = &corev1.SchemeGroupVersion, "/api"
@@ -55,6 +64,40 @@ func (s leanSerializer) SupportedMediaTypes() []runtime.SerializerInfo {
 		lean[i] = info
 	}
 	return lean
+}
+
+// DecoderToVersion implements [runtime.NegotiatedSerializer].
+func (s leanSerializer) DecoderToVersion(decoder runtime.Decoder, version runtime.GroupVersioner) runtime.Decoder {
+	return leanObjects{s.NegotiatedSerializer.DecoderToVersion(decoder, version)}
+}
+
+// leanObjects leaves pods undecoded where the caller does not say what to decode into.
+type leanObjects struct{ runtime.Decoder }
+
+var wholePodKind = corev1.SchemeGroupVersion.WithKind("Pod")
+
+// Decode implements [runtime.Decoder].
+func (d leanObjects) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	if into == nil {
+		if p := leanPodIn(data); p != nil {
+			return p, &wholePodKind, nil
+		}
+	}
+	return d.Decoder.Decode(data, defaults, into)
+}
+
+// leanPodIn returns the pod that is in an object as it comes in an event, nil for none.
+func leanPodIn(object []byte) *leanPod {
+	unknown, prefixed := bytes.CutPrefix(object, protobufPrefix)
+	if !prefixed || envelopedIn(unknown) != envelopedPod {
+		return nil
+	}
+	for f := range fieldsOf(unknown) {
+		if f.number == 2 {
+			return newLeanPod(f.content)
+		}
+	}
+	return nil
 }
 
 // leanStream decodes the events of a watch.

@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"fmt"
 	"hash/maphash"
 	"slices"
 
@@ -18,10 +19,12 @@ import (
 // for concurrent use.
 type podFeed struct {
 	templates *interned[template]
-	ids       imageIDs
-	// common and scratch are scratch space.
-	common  corev1.Pod
-	scratch []byte
+	// byWire finds them by what they are made of as it comes.
+	byWire *interned[template]
+	ids    imageIDs
+	// common, bare and scratch are scratch space.
+	common, bare corev1.Pod
+	scratch      []byte
 }
 
 // template is what pods that are made of one template have in common, as slimPod leaves it.
@@ -36,7 +39,21 @@ type template struct {
 	likeness uint64
 }
 
-func newPodFeed() *podFeed { return &podFeed{templates: newInterned[template]()} }
+func newPodFeed() *podFeed {
+	return &podFeed{templates: newInterned[template](), byWire: newInterned[template]()}
+}
+
+// rowOf is row for a *corev1.Pod or a *leanPod. It fails only for what can't be decoded.
+func (f *podFeed) rowOf(object metav1.Object) (ledger.Pod, error) {
+	switch p := object.(type) {
+	case *corev1.Pod:
+		return f.row(p), nil
+	case *leanPod:
+		return f.leanRow(p)
+	default:
+		return ledger.Pod{}, fmt.Errorf("a %T is no pod", object)
+	}
+}
 
 // row is PodOf of the pod, with its template. Pods that have finished have none, nor those that are made for one node each: nobody
 // asks for it. Those that somebody debugs are not quite of theirs.

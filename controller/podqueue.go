@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 )
@@ -19,7 +20,8 @@ import (
 // A streaming list collects what it gets before it replaces the contents of the queue; of the pods that is nothing but their UIDs,
 // because they are transformed first. A list that is broken off has written what came of it; what it wrote is true.
 type podQueue struct {
-	set     func(*corev1.Pod)
+	// set is told of a *corev1.Pod or a *leanPod.
+	set     func(metav1.Object) error
 	deleted func(types.UID)
 	// others returns the UIDs of the pods held, but for those given.
 	others func([]types.UID) []types.UID
@@ -30,16 +32,15 @@ type podQueue struct {
 	once    [2]sync.Once
 }
 
-func newPodQueue(set func(*corev1.Pod), deleted func(types.UID), others func([]types.UID) []types.UID) *podQueue {
+func newPodQueue(set func(metav1.Object) error, deleted func(types.UID), others func([]types.UID) []types.UID) *podQueue {
 	return &podQueue{set: set, deleted: deleted, others: others, applied: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // Transformer is what becomes of the pods of a list: they are written, and leave their UID.
 func (q *podQueue) Transformer() cache.TransformFunc {
 	return func(object any) (any, error) {
-		if p, ok := object.(*corev1.Pod); ok {
-			q.set(p)
-			return p.UID, nil
+		if p := podIn(object); p != nil {
+			return p.GetUID(), q.set(p)
 		}
 		return object, nil
 	}
@@ -47,12 +48,23 @@ func (q *podQueue) Transformer() cache.TransformFunc {
 
 // Add implements [cache.ReflectorStore].
 func (q *podQueue) Add(object any) error {
-	p, ok := object.(*corev1.Pod)
-	if !ok {
+	p := podIn(object)
+	if p == nil {
 		return fmt.Errorf("a %T is no pod", object)
 	}
-	q.set(p)
-	return nil
+	return q.set(p)
+}
+
+// podIn returns the pod that an object is, nil for none.
+func podIn(object any) metav1.Object {
+	switch p := object.(type) {
+	case *corev1.Pod:
+		return p
+	case *leanPod:
+		return p
+	default:
+		return nil
+	}
 }
 
 // Update implements [cache.ReflectorStore].
@@ -60,11 +72,11 @@ func (q *podQueue) Update(object any) error { return q.Add(object) }
 
 // Delete implements [cache.ReflectorStore].
 func (q *podQueue) Delete(object any) error {
-	p, ok := object.(*corev1.Pod)
-	if !ok {
+	p := podIn(object)
+	if p == nil {
 		return fmt.Errorf("a %T is no pod", object)
 	}
-	q.deleted(p.UID)
+	q.deleted(p.GetUID())
 	return nil
 }
 
@@ -72,15 +84,14 @@ func (q *podQueue) Delete(object any) error {
 func (q *podQueue) Replace(objects []any, _ string) error {
 	uids := make([]types.UID, 0, len(objects))
 	for _, object := range objects {
-		switch o := object.(type) {
-		case types.UID:
-			uids = append(uids, o)
-		case *corev1.Pod:
-			q.set(o)
-			uids = append(uids, o.UID)
-		default:
-			return fmt.Errorf("a %T is no pod", object)
+		if uid, is := object.(types.UID); is {
+			uids = append(uids, uid)
+			continue
 		}
+		if err := q.Add(object); err != nil {
+			return err
+		}
+		uids = append(uids, podIn(object).GetUID())
 	}
 	for _, uid := range q.others(uids) {
 		q.deleted(uid)

@@ -3,7 +3,11 @@
 
 package controller
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"iter"
+	"slices"
+)
 
 // wire says what is kept of a message in protobuf: the fields that somebody reads, so that the others, which are most of an object's
 // bytes, need not be decoded. It never changes.
@@ -92,7 +96,7 @@ func nextField(m []byte) (f wireField, whole bool) {
 		size += 4
 	case wireBytes:
 		length, k := binary.Uvarint(m[n:])
-		if k <= 0 || length > uint64(len(m)-n-k) {
+		if k <= 0 || length > uint64(len(m)-n-k) { //nolint:gosec // G115: not below 0
 			return f, false
 		}
 		size += k + int(length) //nolint:gosec // no more than there are bytes
@@ -105,6 +109,19 @@ func nextField(m []byte) (f wireField, whole bool) {
 	}
 	f.raw = m[:size]
 	return f, true
+}
+
+// fieldsOf returns the fields of a message, up to where it is none.
+func fieldsOf(m []byte) iter.Seq[wireField] {
+	return func(yield func(wireField) bool) {
+		for len(m) > 0 {
+			f, whole := nextField(m)
+			if !whole || !yield(f) {
+				return
+			}
+			m = m[len(f.raw):]
+		}
+	}
 }
 
 // filter appends what is kept of a message to b. It is kept itself where it has what it must have, and whole where its bytes are
@@ -139,12 +156,7 @@ func (w *wire) filter(b, m []byte) (result []byte, kept, whole bool) {
 }
 
 func (w *wire) isOneOf(text []byte) bool {
-	for _, t := range w.where {
-		if string(text) == t {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.where, func(t string) bool { return string(text) == t })
 }
 
 // appendField appends what is kept of a field, which is w.
@@ -156,7 +168,7 @@ func (w *wire) appendField(b []byte, f *wireField) (result []byte, whole bool) {
 	at := len(b)
 	b = append(b, f.raw[:len(f.raw)-len(f.content)]...)
 	from := len(b)
-	kept := false
+	var kept bool
 	if w.envelope {
 		b, kept, whole = appendEnveloped(b, f.content)
 	} else {

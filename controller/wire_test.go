@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
@@ -18,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/headroom-dev/headroom/ledger"
 )
 
 // TestLeanEventsHaveAllThatIsRead holds what is kept of objects that come as lean events against what is kept of whole ones.
@@ -107,8 +110,20 @@ func FuzzLeanEvents(f *testing.F) {
 		if whole.Type != lean.Type || !reflect.DeepEqual(read(object), read(got)) {
 			t.Fatalf("as it is read (-whole +lean):\n%s", cmp.Diff(read(object), read(got)))
 		}
+		if undecoded := leanPodIn(lean.Object.Raw); undecoded != nil {
+			feed := newPodFeed()
+			want := feed.row(object.(*corev1.Pod))
+			for range 2 {
+				if row, err := feed.rowOf(undecoded); err != nil || row.Template != want.Template || cmp.Diff(want, row, refs, placements, noTemplate) != "" {
+					t.Fatalf("its row (-whole +lean), %v:\n%s", err, cmp.Diff(want, row, refs, placements, noTemplate))
+				}
+			}
+		}
 	})
 }
+
+// noTemplate leaves out what is compared by its address.
+var noTemplate = cmpopts.IgnoreFields(ledger.Pod{}, "Template")
 
 // wholeStream is what decodes events in protobuf.
 func wholeStream(t testing.TB) runtime.Serializer {

@@ -22,23 +22,23 @@ var (
 
 	podSpecWire = message(kept{
 		1: message(kept{1: all, 2: message(kept{30: all}).having(30)}).having(2), // volumes: name, volumeSource.image
-		2: containerWire, 20: containerWire, // containers, initContainers
-		34: message(kept{1: message(kept{1: all, 2: all, 14: all})}),                                   // ephemeralContainers: name, image, imagePullPolicy
-		7:  all,                                                                                            // nodeSelector
-		10: all,                                                                                            // nodeName
+		2: containerWire, 20: containerWire,                                      // containers, initContainers
+		34: message(kept{1: message(kept{1: all, 2: all, 14: all})}),          // ephemeralContainers: name, image, imagePullPolicy
+		7:  all,                                                               // nodeSelector
+		10: all,                                                               // nodeName
 		18: message(kept{1: message(kept{1: all}), 3: message(kept{1: all})}), // affinity: nodeAffinity, podAntiAffinity: what is required
-		22: all, 24: all, 32: all, 33: all, // tolerations, priorityClassName, overhead, topologySpreadConstraints
+		22: all, 24: all, 32: all, 33: all,                                    // tolerations, priorityClassName, overhead, topologySpreadConstraints
 		36: all, 38: all, 40: all, // os, schedulingGates, resources
 	})
 	containerWire = message(kept{
 		1: all, 2: all, 14: all, 24: all, // name, image, imagePullPolicy, restartPolicy
 		6: message(kept{1: all, 2: all, 3: all, 4: all, 5: all}).having(2), // ports: those of the node
-		8: message(kept{2: all}), // resources: requests
+		8: message(kept{2: all}),                                           // resources: requests
 	})
 	podStatusWire = message(kept{
 		1: all, 11: all, // phase, nominatedNodeName
 		2:  message(kept{1: all, 2: all, 5: all}).of(string(corev1.PodScheduled)), // conditions: type, status, reason
-		10: statusWire, 8: statusWire, 13: statusWire, // those of init containers, containers, ephemeral containers
+		10: statusWire, 8: statusWire, 13: statusWire,                             // of initContainers, containers, ephemeralContainers
 	})
 	statusWire = message(kept{
 		1: all, 7: all, // name, imageID
@@ -47,7 +47,7 @@ var (
 	})
 	stateWire = message(kept{
 		1: message(kept{1: all}), // waiting: reason
-		2: all,                     // running
+		2: all,                   // running
 		3: message(kept{5: all}), // terminated: startedAt
 	})
 
@@ -56,7 +56,7 @@ var (
 		2: message(kept{4: all, 5: all}), // spec: unschedulable, taints
 		3: message(kept{
 			1: message(kept{1: all, 2: all}).of(string(corev1.ResourceEphemeralStorage)), // capacity
-			2: all, 6: all, 8: all, // allocatable, daemonEndpoints, images
+			2: all, 6: all, 8: all,                                                       // allocatable, daemonEndpoints, images
 			4: message(kept{1: all, 2: all}).of(string(corev1.NodeReady), string(corev1.NodeDiskPressure)), // conditions: type, status
 			5: message(kept{1: all, 2: all}).of(string(corev1.NodeInternalIP)),                             // addresses
 			7: message(kept{3: all, 6: all, 9: all, 10: all}),                                              // nodeInfo: bootID, containerRuntimeVersion, operatingSystem, architecture

@@ -109,9 +109,9 @@ func (a *accountant) listedSize(i int) estimate.Bytes {
 // have which no pod uses that is not finished, and images whose layers are not known.
 func (a *accountant) reclaimable() {
 	h := a.s.holdingsOf(a.row)
-	freed := &h.freed
+	freed := h.freed
 	var low, likely, high int64
-	if freed.most != (imagesize.Stored{}) {
+	if freed != nil && freed.most != (imagesize.Stored{}) {
 		least, most := a.stored(freed.least), a.stored(freed.most)
 		low, likely, high = least.Low, most.Likely, most.High
 	}

@@ -28,6 +28,14 @@ type facts struct {
 	seed maphash.Seed
 	// unused are the entries of the list that no pod uses but finished ones.
 	unused bitset
+	*unsettled
+
+	// holdings are made when they are first asked for.
+	holdings atomic.Pointer[holdings]
+}
+
+// unsettled is what only nodes have on which something is, or was a short while ago, under way.
+type unsettled struct {
 	// claims are on bytes that the sample held may not show, by image; pulling are
 	// the images of those that are pending.
 	claims  []claim
@@ -36,8 +44,17 @@ type facts struct {
 	had []*PodImage
 	// gone are the latter.
 	gone []*Pod
-	// holdings are made when they are first asked for.
-	holdings atomic.Pointer[holdings]
+}
+
+// settledAll is what all other nodes have.
+var settledAll unsettled
+
+// unsettle returns what is unsettled, to be changed.
+func (f *facts) unsettle() *unsettled {
+	if f.unsettled == &settledAll {
+		f.unsettled = new(unsettled)
+	}
+	return f.unsettled
 }
 
 // factsScratch is space for what facts are made of.
@@ -48,7 +65,7 @@ type factsScratch struct {
 }
 
 func newFacts(n *nodeState, scratch *factsScratch) *facts {
-	f := &facts{parked: n.parked, seed: n.seed}
+	f := &facts{parked: n.parked, seed: n.seed, unsettled: &settledAll}
 	names, states := scratch.names[:0], scratch.states[:0]
 	for _, s := range n.parked.shapes {
 		names = f.addParked(names, s)
@@ -103,16 +120,18 @@ func (f *facts) hold(pod *Pod) {
 	}
 	for i := range pod.Images {
 		if image := &pod.Images[i]; image.Pulled {
-			f.had = append(f.had, image)
+			u := f.unsettle()
+			u.had = append(u.had, image)
 		}
 	}
 }
 
 // addGone is add for a pod that has been deleted.
 func (f *facts) addGone(names []usedName, pod *Pod, used []usedName) []usedName {
-	f.gone = append(f.gone, pod)
+	u := f.unsettle()
+	u.gone = append(u.gone, pod)
 	for i := range pod.Images {
-		f.had = append(f.had, &pod.Images[i])
+		u.had = append(u.had, &pod.Images[i])
 	}
 	return append(names, used...)
 }
@@ -126,13 +145,17 @@ func (f *facts) index(n *nodeState, names []usedName, scratch *uses) {
 }
 
 func (f *facts) setClaims(claims []claim) {
-	f.claims = claims
-	for i := range f.claims {
-		if c := &f.claims[i]; c.state == pending && slices.ContainsFunc(c.wanters, func(w wanter) bool { return w.goneAt.IsZero() }) {
-			f.pulling = append(f.pulling, c.ref)
+	if len(claims) == 0 {
+		return
+	}
+	u := f.unsettle()
+	u.claims = claims
+	for i := range claims {
+		if c := &claims[i]; c.state == pending && slices.ContainsFunc(c.wanters, func(w wanter) bool { return w.goneAt.IsZero() }) {
+			u.pulling = append(u.pulling, c.ref)
 		}
 	}
-	f.pulling = slices.Clip(f.pulling)
+	u.pulling = slices.Clip(u.pulling)
 }
 
 // of returns how the image is used, by this name or by its digest.

@@ -34,8 +34,7 @@ func first(set map[uint64]struct{}, hash uint64) bool {
 }
 
 // unused finds what only unused images have.
-func (h *holdings) unused(r *row) freed {
-	var f freed
+func (h *holdings) unused(r *row) *freed {
 	var ofUnused []*known
 	var used hidden // whose layers are not known, and which may be in use
 	layers := 0
@@ -52,7 +51,7 @@ func (h *holdings) unused(r *row) freed {
 		}
 	}
 	if len(ofUnused) == 0 {
-		return f
+		return nil
 	}
 	unlisted, some := r.unlisted()
 	set := newLayerSet(layers)
@@ -69,6 +68,7 @@ func (h *holdings) unused(r *row) freed {
 	if some {
 		used.add(unlisted)
 	}
+	f := new(freed)
 	for _, k := range ofUnused {
 		least, most := k.only(set, used.largestBytes)
 		f.least, f.most = f.least.Plus(least), f.most.Plus(most)

@@ -25,7 +25,7 @@ type holdings struct {
 	pulled, perhaps []pulledImage
 	// hidden bounds what is there of images whose layers are not known.
 	hidden hidden
-	freed  freed
+	freed  *freed // nil for nothing
 }
 
 // pulledImage is one whose layers may not be known.

@@ -49,6 +49,13 @@ func (l *Ledger) newImageList(images []ListedImage) *imageList {
 	return list
 }
 
+// moved is the same list in other memory: what was made while the first lists came lies among what these have left behind.
+func (l *imageList) moved() *imageList {
+	c := *l
+	c.images, c.byName = slices.Clone(l.images), slices.Clone(l.byName)
+	return &c
+}
+
 // mayHold reports whether some entry may have a name, or be of a repository, with that hash. False is sure.
 func (l *imageList) mayHold(hash uint64) bool {
 	if l.byName == nil {

@@ -116,6 +116,7 @@ func (l *Ledger) buildAll() {
 		n.parked = n.parked.clone(0) // which has grown as pods came
 		if n.node != nil {
 			l.parkQuiet(n)
+			n.list = n.list.moved()
 			n.facts = newFacts(n, &l.scratch)
 			known = append(known, newRow(n))
 		}

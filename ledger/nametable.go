@@ -39,7 +39,7 @@ func newNameTable(images []*listed) nameTable {
 
 // markOf is what tells a hash from others in a table of so many entries, beside places, which are in the bits of the mask.
 func markOf(entries int, hash uint64) (mark, mask uint16) {
-	width := bits.Len(uint(entries)) //nolint:gosec // not below 0
+	width := bits.Len(uint(entries))
 	return uint16(hash) << width, uint16(1)<<width - 1 //nolint:gosec // any bits will do
 }
 

@@ -52,7 +52,7 @@ func (l *Ledger) readRow(w *WrittenNode) {
 		return // A node without a name is none.
 	}
 	n.measurement, n.lines, n.lostBytes = w.Measurement, &w.Lines, w.LostBytes
-	n.facts = &facts{seed: n.seed}
+	n.facts = &facts{seed: n.seed, unsettled: &settledAll}
 	var names []usedName
 	for _, pod := range w.Pods {
 		if pod != nil {

@@ -4,8 +4,8 @@
 package ledger
 
 const (
-	// listedWords is enough for the names of 50 images: one answer in several hundred is a "maybe" that should be no.
-	listedWords = 1 << 11
+	// listedWords is enough for the names of 50 images, two of each: one answer in a hundred is a "maybe" that should be no.
+	listedWords = 1 << 10
 	// usedWords is enough for what is pulled at the same time.
 	usedWords = 1 << 8
 )

@@ -18,10 +18,6 @@ type use struct {
 	running, pulled, had bool
 }
 
-func (u use) or(o use) use {
-	return use{running: u.running || o.running, pulled: u.pulled || o.pulled, had: u.had || o.had}
-}
-
 // usedName is a name as of knownAs, by its hash, and how it is used. Two names with one hash are as good as
 // impossible: the seed is not known to anybody.
 type usedName struct {

@@ -38,7 +38,7 @@ func (g garbage) Start(ctx context.Context) error {
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for now := 0; ; {
+	for now, later := 0, 0; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -49,10 +49,15 @@ func (g garbage) Start(ctx context.Context) error {
 		next, again := g.during(held[0].Value.Uint64()), garbageSoon
 		if g.synced() {
 			next, again = g.after(held[0].Value.Uint64()), garbageLater
+			later++
 		}
 		if next != now {
 			now = next
 			debug.SetGCPercent(now)
+		}
+		if later == 2 {
+			// By now what follows from the first lists has been worked out, too. What they took besides is not needed again.
+			debug.FreeOSMemory()
 		}
 		timer.Reset(again)
 	}

@@ -1,0 +1,164 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"hash/maphash"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// leanPod is a Pod as an event brings it, of which nothing is decoded but which one it is. It is one for as long as it is read:
+// nobody keeps it.
+type leanPod struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta // name, namespace, UID and resourceVersion
+
+	encoded []byte
+	// These are its parts.
+	metadata, spec, status []byte
+}
+
+// newLeanPod returns nil for what has to be decoded as a whole: the end of a streaming list, which has no name, and messages in
+// pieces.
+func newLeanPod(encoded []byte) *leanPod {
+	p := &leanPod{encoded: encoded}
+	if !p.takeApart() {
+		return nil
+	}
+	for f := range fieldsOf(p.metadata) {
+		switch f.number {
+		case 1:
+			p.Name = string(f.content)
+		case 3:
+			p.Namespace = string(f.content)
+		case 5:
+			p.UID = types.UID(f.content)
+		case 6:
+			p.ResourceVersion = string(f.content)
+		}
+	}
+	if p.Name == "" || p.spec == nil || p.status == nil {
+		return nil
+	}
+	return p
+}
+
+// takeApart is false for what does not have each part at most once.
+func (p *leanPod) takeApart() bool {
+	for rest := p.encoded; len(rest) > 0; {
+		f, whole := nextField(rest)
+		if !whole || f.kind != wireBytes {
+			return false
+		}
+		rest = rest[len(f.raw):]
+		var part *[]byte
+		switch f.number {
+		case 1:
+			part = &p.metadata
+		case 2:
+			part = &p.spec
+		case 3:
+			part = &p.status
+		}
+		if part == nil || *part != nil {
+			return false
+		}
+		*part = f.content
+	}
+	return true
+}
+
+// DeepCopyObject implements [runtime.Object].
+func (p *leanPod) DeepCopyObject() runtime.Object {
+	c := *p
+	return &c // Its bytes never change.
+}
+
+// whole decodes all of it.
+func (p *leanPod) whole() (*corev1.Pod, error) {
+	var whole corev1.Pod
+	return &whole, whole.Unmarshal(p.encoded)
+}
+
+// leanRow is the row of a pod of which nothing is decoded that is known of its template.
+func (f *podFeed) leanRow(p *leanPod) (ledger.Pod, error) {
+	hash, node, usual := f.templateHash(p)
+	if usual {
+		if t := f.byWire.get(hash); t != nil {
+			if row, usual, err := f.rowByTemplate(p, node, t); usual || err != nil {
+				return row, err
+			}
+		}
+	}
+	whole, err := p.whole()
+	if err != nil {
+		return ledger.Pod{}, err
+	}
+	labels := whole.Labels
+	row := f.row(whole)
+	if t, has := row.Template.(*template); has && usual && len(templateLabels(labels)) == len(labels) {
+		f.byWire.keep(hash, t)
+	}
+	return row, nil
+}
+
+// templateHash is equal for pods of one template whose encoding is the same, as it is from one API server, and returns the pod's
+// node. It is false for pods without a node and those that somebody debugs: of these, more is read.
+func (f *podFeed) templateHash(p *leanPod) (hash uint64, node string, usual bool) {
+	var h maphash.Hash
+	h.SetSeed(f.templates.seed)
+	for field := range fieldsOf(p.metadata) {
+		switch field.number {
+		case 3, 11, 13: // namespace, labels, ownerReferences
+			_, _ = h.Write(field.raw)
+		}
+	}
+	for field := range fieldsOf(p.spec) {
+		switch field.number {
+		case 10:
+			node = string(field.content)
+		case 34: // ephemeralContainers
+			return 0, "", false
+		case 38: // schedulingGates
+		default:
+			_, _ = h.Write(field.raw)
+		}
+	}
+	return h.Sum64(), node, node != ""
+}
+
+// rowByTemplate is the row of a pod of a template. It is false for one that has finished: it has none.
+func (f *podFeed) rowByTemplate(p *leanPod, node string, t *template) (row ledger.Pod, usual bool, err error) {
+	f.bare = corev1.Pod{}
+	bare := &f.bare
+	bare.Name, bare.Namespace, bare.UID, bare.Spec.NodeName = p.Name, p.Namespace, p.UID, node
+	for field := range fieldsOf(p.metadata) {
+		switch field.number {
+		case 8:
+			err = bare.CreationTimestamp.Unmarshal(field.content)
+		case 9:
+			bare.DeletionTimestamp = new(metav1.Time)
+			err = bare.DeletionTimestamp.Unmarshal(field.content)
+		}
+		if err != nil {
+			return ledger.Pod{}, false, err
+		}
+	}
+	if err := bare.Status.Unmarshal(p.status); err != nil {
+		return ledger.Pod{}, false, err
+	}
+	if finished(bare) {
+		return ledger.Pod{}, false, nil
+	}
+	bare.Status.NominatedNodeName = clipped(bare.Status.NominatedNodeName, maxName)
+	row = rowOf(bare, &t.known, &f.ids)
+	row.Template = t
+	return row, true, nil
+}

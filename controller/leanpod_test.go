@@ -1,0 +1,154 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"math/rand"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
+	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// leanOf is a pod as an event brings it.
+func leanOf(t testing.TB, p *corev1.Pod) *leanPod {
+	t.Helper()
+	var event metav1.WatchEvent
+	if _, _, err := (leanStream{wholeStream(t)}).Decode(frame("MODIFIED", p)[4:], nil, &event); err != nil {
+		t.Fatal(err)
+	}
+	object, _, err := leanObjects{objectDecoder()}.Decode(event.Object.Raw, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lean, is := object.(*leanPod)
+	if !is {
+		t.Fatalf("%s is a %T", p.Name, object)
+	}
+	return lean
+}
+
+// TestLeanPodsHaveTheRowsOfWholeOnes: of a template that is new, and of one that is known.
+func TestLeanPodsHaveTheRowsOfWholeOnes(t *testing.T) {
+	pods := []*corev1.Pod{richPod(), replicaOf(1, 1), replicaOf(1, 2), replicaOf(2, 1)}
+	for _, change := range []func(*corev1.Pod){
+		func(p *corev1.Pod) { p.Spec.NodeName = "" },
+		func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed },
+		func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: t1} },
+		func(p *corev1.Pod) { p.Labels["statefulset.kubernetes.io/pod-name"] = p.Name },
+		func(p *corev1.Pod) { p.OwnerReferences[0].Kind = "DaemonSet" },
+		func(p *corev1.Pod) {
+			p.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "d", Image: "debug:1"}}}
+		},
+	} {
+		p := replicaOf(1, 1)
+		change(p)
+		pods = append(pods, p)
+	}
+	random := fuzzer.FuzzerFor(metafuzzer.Funcs, rand.NewSource(2), serializer.NewCodecFactory(scheme.Scheme)).NilChance(0.3).NumElements(0, 3)
+	for i := range 300 {
+		p := &corev1.Pod{}
+		random.Fill(p)
+		sane(p)
+		p.Name, p.UID = fmt.Sprint("p", i), types.UID(strconv.Itoa(i))
+		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: "w", Controller: new(true)}}
+		pods = append(pods, p)
+	}
+	feed, kept, fast := newPodFeed(), []ledger.Pod(nil), 0
+	for _, p := range pods {
+		want := feed.row(decoded(t, p))
+		for range 2 {
+			lean := leanOf(t, p)
+			if hash, _, usual := feed.templateHash(lean); usual && feed.byWire.get(hash) != nil {
+				fast++
+			}
+			got, err := feed.rowOf(lean)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Template != want.Template {
+				t.Fatalf("%s is of another template", p.Name)
+			}
+			kept = append(kept, got)
+			if diff := cmp.Diff(want, got, refs, placements, noTemplate); diff != "" {
+				t.Fatalf("row of %s (-whole +lean):\n%s", p.Name, diff)
+			}
+		}
+	}
+	if fast < len(pods)/4 || len(kept) != 2*len(pods) {
+		t.Errorf("%d of %d rows were made of what is known of a template", fast, len(kept))
+	}
+}
+
+// What is known of a template by its bytes goes with it, and pods that are numbered don't add up.
+func TestTemplatesByTheirBytesAreBounded(t *testing.T) {
+	feed, kept := newPodFeed(), []ledger.Pod(nil)
+	for i := range 50 {
+		p := replicaOf(1, i)
+		if i%2 == 0 {
+			p.Labels["statefulset.kubernetes.io/pod-name"] = p.Name
+		}
+		row, err := feed.rowOf(leanOf(t, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, row)
+	}
+	if n := feed.byWire.len(); n != 1 || len(kept) != 50 {
+		t.Errorf("%d encodings of a template are known, want the one that is the same for all", n)
+	}
+}
+
+func TestLeanPodsThatAreBroken(t *testing.T) {
+	lean := leanOf(t, replicaOf(1, 1))
+	lean.status, lean.encoded = []byte{0x0a, 0xff}, []byte{0x12, 0xff}
+	feed := newPodFeed()
+	if _, err := feed.rowOf(lean); err == nil {
+		t.Error("a pod that is no message has a row")
+	}
+	if _, err := feed.rowOf(&corev1.Node{}); err == nil {
+		t.Error("a node has a row of a pod")
+	}
+}
+
+// BenchmarkRowOfEvent is what an event of a pod costs from its bytes to the ledger.
+func BenchmarkRowOfEvent(b *testing.B) {
+	event, feed := frame("MODIFIED", replicaOf(1, 1))[4:], newPodFeed()
+	first, err := feed.rowOf(leanOf(b, replicaOf(1, 0)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	whole, lean := wholeStream(b), leanStream{wholeStream(b)}
+	b.Run("whole", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			feed.row(eventOf(b, whole, event).(*corev1.Pod))
+		}
+	})
+	b.Run("lean", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var got metav1.WatchEvent
+			if _, _, err := lean.Decode(event, nil, &got); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := feed.rowOf(leanPodIn(got.Object.Raw)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if first.Template == nil {
+		b.Fatal("no template")
+	}
+}
