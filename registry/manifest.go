@@ -52,6 +52,8 @@ func parseDocument(digest string, body []byte) (document, error) {
 		Manifests []descriptor `json:"manifests"`
 		Config    *descriptor  `json:"config"`
 		Layers    []descriptor `json:"layers"`
+		// FSLayers are the layers of schema 1, by their digests alone.
+		FSLayers json.RawMessage `json:"fsLayers"`
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
 		return document{}, failure(Malformed, err, "the manifest is not valid JSON")
@@ -80,6 +82,8 @@ func parseDocument(digest string, body []byte) (document, error) {
 			d.readable = append(d.readable, l.unpackable())
 			d.layers = append(d.layers, imagesize.Layer{Digest: l.Digest, CompressedBytes: max(0, l.Size)})
 		}
+	case m.FSLayers != nil:
+		return document{}, failure(Malformed, nil, "the manifest is of schema 1, which tells no sizes: push the image again with a newer tool")
 	default:
 		return document{}, failure(Malformed, errNotManifest, "the registry's answer is no image")
 	}
