@@ -12,6 +12,8 @@ LINT    := go tool -modfile=hack/tools/go.mod golangci-lint
 TEST_TIMEOUT ?= 40m
 # How often the scene with two real nodes is played, with steering and without.
 ROUNDS ?= 4
+# What `make bench` measures: all, or some of requests, decisions, engines, apiserver, service.
+PARTS ?=
 
 ##@ Start here
 
@@ -46,6 +48,7 @@ lint: ## golangci-lint with the import arrows, gofmt, tidy modules
 	go mod tidy -diff
 	cd hack/tools && go mod tidy -diff
 	cd test/kubeletrules && go mod tidy -diff
+	cd hack/bench && go tool -modfile=../tools/go.mod golangci-lint run ./... && go mod tidy -diff
 
 .PHONY: unit
 unit: ## The tests that need neither root nor a control plane
@@ -56,7 +59,15 @@ e2e: ## Real kubelets and containerd only (root; ROUNDS=20 plays the scene with 
 	go test -count=1 -v -timeout $(TEST_TIMEOUT) ./test/e2e -args -rounds $(ROUNDS)
 
 .PHONY: bench
-bench: ## Benchmarks of the core
+bench: ## What Headroom costs, beside its peers (about half an hour): prints the targets, writes docs/performance.md
+	cd hack/bench && go run ./cmd/bench run $(PARTS)
+
+.PHONY: bench-quick
+bench-quick: ## Its ratios in three minutes; fails on a regression that can't be noise
+	cd hack/bench && go run ./cmd/bench quick
+
+.PHONY: bench-core
+bench-core: ## Go's own benchmarks of the core
 	go test -run '^$$' -bench . -benchmem ./estimate/... ./imageref/... ./placement/... ./ledger/... ./fit/... ./controller/... ./webhook/...
 
 .PHONY: fuzz
@@ -65,7 +76,7 @@ fuzz: ## Each fuzz target for FUZZTIME (default 30s)
 
 .PHONY: update
 update: ## Everything generated: docs/reference, golden files; not what real nodes recorded (go test ./test/e2e -update)
-	grep -rl 'flag.Bool("update"' --include='*_test.go' --exclude-dir=e2e . | xargs -n1 dirname | sort -u | xargs -I{} go test {} -update
+	grep -rl 'flag.Bool("update"' --include='*_test.go' --exclude-dir=e2e . | xargs -n1 dirname | sort -u | xargs -I{} sh -c 'cd {} && go test . -update'
 
 ##@ Lab: a real control plane and real nodes
 
@@ -79,4 +90,4 @@ lab-down: ## Stop it and undo every mount, namespace and process
 
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -42,6 +42,7 @@ type Collector struct {
 	synced, nodes, capacity, available, pending, reclaimable               *prometheus.Desc
 	age, inodes, inodesFree                                                *prometheus.Desc
 	pollErrors, notAsked, changes, eventsDropped                           *prometheus.Desc
+	polls, readBytes, pollPace, pollsWaiting                               *prometheus.Desc
 	policyInfo, policyValid, policyLoads, policyExceptions                 *prometheus.Desc
 	registryRequests, registryQueued, registryRemembered, registryDeferred *prometheus.Desc
 	poolsLearned, pulledImages, taintedNodes, leader                       *prometheus.Desc
@@ -70,6 +71,10 @@ func NewCollector(o CollectorOptions) *Collector {
 		inodesFree: desc("node_image_inodes_free", "Inodes that are free there. Absent where the kubelet does not tell.", "node"),
 
 		pollErrors:    desc("kubelet_poll_errors_total", "Questions to kubelets that failed, by reason.", "reason"),
+		polls:         desc("kubelet_polls_total", "Questions to kubelets for a sample."),
+		readBytes:     desc("kubelet_read_bytes_total", "Bytes that came from kubelets, with TLS and HTTP. Absent where they are asked through the API server."),
+		pollPace:      desc("kubelet_nodes", "Nodes whose kubelet is asked, by how often: failing, ever more seldom; pulling, at the pending interval; near a line or not known yet, at the interval; far from any line, as seldom as maxStaleness allows.", "pace"),
+		pollsWaiting:  desc("kubelet_polls_waiting", "Nodes that should be asked now, but wait until fewer others are. If it stays above zero, raise --kubelet-concurrency."),
 		notAsked:      desc("kubelet_nodes_not_asked", "Nodes whose kubelet is not asked, by reason: no_address, windows, virtual.", "reason"),
 		changes:       desc("node_image_changes_total", "Changes of a node's image storage that were logged, by what changed: listed, measured.", "what"),
 		eventsDropped: desc("events_dropped_total", "Events that could not be written to the API server."),
@@ -98,7 +103,7 @@ func NewCollector(o CollectorOptions) *Collector {
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.synced, c.nodes, c.capacity, c.available, c.pending, c.reclaimable, c.age, c.inodes, c.inodesFree,
-		c.pollErrors, c.notAsked, c.changes, c.eventsDropped,
+		c.pollErrors, c.notAsked, c.changes, c.eventsDropped, c.polls, c.readBytes, c.pollPace, c.pollsWaiting,
 		c.policyInfo, c.policyValid, c.policyLoads, c.policyExceptions, c.registryRequests, c.registryQueued, c.registryRemembered, c.registryDeferred,
 		c.poolsLearned, c.pulledImages, c.taintedNodes, c.leader,
 	} {
@@ -177,21 +182,6 @@ func (c *Collector) collectLedger(out emitter) {
 	}
 	for tier, n := range tiers {
 		out.gauge(c.nodes, float64(n), string(tier))
-	}
-}
-
-func (c *Collector) collectPoller(out emitter, p *Poller) {
-	for reason, n := range p.Errors() {
-		out.counter(c.pollErrors, n, string(reason))
-	}
-	counts := map[NotAsked]int{NoAddress: 0, WindowsNode: 0, VirtualNode: 0}
-	for _, state := range p.States() {
-		if state.NotAsked != "" {
-			counts[state.NotAsked]++
-		}
-	}
-	for reason, n := range counts {
-		out.gauge(c.notAsked, float64(n), string(reason))
 	}
 }
 

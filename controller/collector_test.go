@@ -46,8 +46,10 @@ func collectorOf(t *testing.T, perNode bool) *Collector {
 		"- {name: b, namespaces: [a], reason: x, until: 2026-01-01}\n- {name: c, namespaces: [a], reason: x, until: 2026-01-02}\n"
 	source.set(configMap("uid", "1", enforce+exceptions))
 	source.set(configMap("uid", "2", broken))
-	poller := NewPoller(nil, newSamples(), PollerOptions{})
+	poller := NewPoller(countingKubelets{}, newSamples(), PollerOptions{})
 	poller.errors[kubelet.ReasonTimeout] = 3
+	poller.polls = 7
+	poller.NodeSet(linuxNode("l", "1", "boot"), readyRow)
 	windows := linuxNode("w", "1", "boot")
 	windows.Status.NodeInfo.OperatingSystem = "windows"
 	poller.NodeSet(windows, ledger.Node{})
@@ -73,13 +75,33 @@ func collectorOf(t *testing.T, perNode bool) *Collector {
 	})
 }
 
+// countingKubelets have sent 99 bytes.
+type countingKubelets struct{ Kubelets }
+
+func (countingKubelets) ReadBytes() (uint64, bool) { return 99, true }
+
 func TestCollector(t *testing.T) {
 	const want = `
+# HELP headroom_kubelet_nodes Nodes whose kubelet is asked, by how often: failing, ever more seldom; pulling, at the pending interval; near a line or not known yet, at the interval; far from any line, as seldom as maxStaleness allows.
+# TYPE headroom_kubelet_nodes gauge
+headroom_kubelet_nodes{pace="failing"} 0
+headroom_kubelet_nodes{pace="far"} 0
+headroom_kubelet_nodes{pace="near"} 1
+headroom_kubelet_nodes{pace="pulling"} 0
 # HELP headroom_kubelet_nodes_not_asked Nodes whose kubelet is not asked, by reason: no_address, windows, virtual.
 # TYPE headroom_kubelet_nodes_not_asked gauge
 headroom_kubelet_nodes_not_asked{reason="no_address"} 0
 headroom_kubelet_nodes_not_asked{reason="virtual"} 0
 headroom_kubelet_nodes_not_asked{reason="windows"} 1
+# HELP headroom_kubelet_polls_total Questions to kubelets for a sample.
+# TYPE headroom_kubelet_polls_total counter
+headroom_kubelet_polls_total 7
+# HELP headroom_kubelet_polls_waiting Nodes that should be asked now, but wait until fewer others are. If it stays above zero, raise --kubelet-concurrency.
+# TYPE headroom_kubelet_polls_waiting gauge
+headroom_kubelet_polls_waiting 0
+# HELP headroom_kubelet_read_bytes_total Bytes that came from kubelets, with TLS and HTTP. Absent where they are asked through the API server.
+# TYPE headroom_kubelet_read_bytes_total counter
+headroom_kubelet_read_bytes_total 99
 # HELP headroom_ledger_nodes Nodes in the ledger, by how good their data is: Measured, Declared, Assumed, None.
 # TYPE headroom_ledger_nodes gauge
 headroom_ledger_nodes{tier="Assumed"} 0

@@ -8,8 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/headroom-dev/headroom/imageref"
 )
 
 // progressOf reads one container status. A container that has an imageID, or that has ever started, has its image on the
@@ -17,9 +15,9 @@ import (
 //
 // Its start is the earliest that the status still knows: a container that crashes and starts again brings no new bytes,
 // and must not make its image look freshly pulled at each start.
-func progressOf(s *corev1.ContainerStatus) progress {
+func progressOf(s *corev1.ContainerStatus, ids *imageIDs) progress {
 	var result progress
-	if ref, ok := imageref.ParseImageID(s.ImageID); ok {
+	if ref, ok := ids.parse(s.ImageID); ok {
 		result.imageID = ref
 	}
 	for _, state := range []*corev1.ContainerState{&s.State, &s.LastTerminationState} {

@@ -7,14 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -30,10 +29,15 @@ type ObjectWriter interface {
 	SetPod(p ledger.Pod, now time.Time)
 	DeletePod(uid types.UID, now time.Time)
 	MarkSynced()
+	// PodsBut returns the UIDs of the pods that were written and not deleted, but for those given.
+	PodsBut(uids []types.UID) []types.UID
+	// HeldPods returns those pods.
+	HeldPods() iter.Seq[ledger.HeldPod]
 }
 
-// NodeListener is told about every Node after the ledger is. The object is shared and must not be changed. Calls for all
-// nodes come from one goroutine, so it must not block.
+// NodeListener is told about every Node after the ledger is, but for updates in which nothing differs that is kept. Of the object
+// it gets what slimNode keeps and the row has not; what it refers to is shared and must not be changed. Calls for all nodes come
+// from one goroutine, so it must not block.
 type NodeListener interface {
 	NodeSet(n *corev1.Node, row ledger.Node)
 	NodeDeleted(name string, uid types.UID)
@@ -47,7 +51,8 @@ type PodListener interface {
 
 // InformerOptions are the settings of Informers.
 type InformerOptions struct {
-	// ResyncPeriod is how often every object known is written to the ledger again, 0 for never.
+	// ResyncPeriod is how often every node known is written to the ledger again, 0 for never. Of pods there is one copy, in the
+	// ledger.
 	ResyncPeriod time.Duration
 	// SyncTimeout bounds the wait for the first lists. A process that can't list by then has nothing to offer and ends,
 	// so that its Deployment shows it.
@@ -59,10 +64,13 @@ type InformerOptions struct {
 }
 
 // Informers watch Nodes and Pods and write each event straight to the ledger: a write in memory can't fail, so there is
-// no queue that would hide when the first list has been applied.
+// no queue that would hide when the first list has been applied. No object is kept: of nodes the cache has records, and pods are
+// in the ledger only.
 type Informers struct {
-	nodes    coreinformers.NodeIndexInformer
-	pods     coreinformers.PodIndexInformer
+	nodes    cache.SharedIndexInformer
+	pods     cache.Controller
+	podQueue *podQueue
+	podFeed  *podFeed
 	applied  []<-chan struct{}
 	ledger   ObjectWriter
 	options  InformerOptions
@@ -83,38 +91,33 @@ func NewInformers(client kubernetes.Interface, l ObjectWriter, o InformerOptions
 		o.Now = wallClock
 	}
 	i := &Informers{
-		nodes:    coreinformers.NewTypedNodeInformer(client, o.ResyncPeriod, nil),
-		pods:     coreinformers.NewTypedPodInformer(client, metav1.NamespaceAll, o.ResyncPeriod, coreinformers.PodIndexers{cache.NamespaceIndex: byNamespace}),
+		nodes:    cache.NewSharedIndexInformerWithOptions(nodesOf(client), &corev1.Node{}, cache.SharedIndexInformerOptions{ResyncPeriod: o.ResyncPeriod}),
+		podFeed:  newPodFeed(),
 		ledger:   l,
 		options:  o,
 		problems: map[string]*watchState{"nodes": {resource: "nodes"}, "pods": {resource: "pods"}},
 	}
+	i.podQueue = newPodQueue(i.setPod, i.dropPod, l.PodsBut)
+	i.pods = cache.New(&cache.Config{
+		Queue: i.podQueue, ListerWatcher: podsOf(client), ObjectType: &corev1.Pod{},
+		WatchErrorHandlerWithContext: i.problems["pods"].handle,
+	})
 	err := errors.Join(
-		i.nodes.SetTransform(SlimNode),
+		i.nodes.SetTransform(newNodeFeed(i.record).transform),
 		i.nodes.SetWatchErrorHandlerWithContext(i.problems["nodes"].handle),
-		i.pods.SetTransform(newPodSharing().transform),
-		i.pods.SetWatchErrorHandlerWithContext(i.problems["pods"].handle),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("set up informers: %w", err)
 	}
-	nodes, err := i.nodes.AddTypedEventHandler(coreinformers.NodeHandlerFuncs{
-		AddFunc:    i.setNode,
-		UpdateFunc: i.updateNode,
-		DeleteFunc: i.deleteNode,
+	nodes, err := i.nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { i.setNode(recordIn(object)) },
+		UpdateFunc: func(before, object any) { i.updateNode(recordIn(before), recordIn(object)) },
+		DeleteFunc: func(object any) { i.deleteNode(recordIn(object)) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("add node event handler: %w", err)
 	}
-	pods, err := i.pods.AddTypedEventHandler(coreinformers.PodHandlerFuncs{
-		AddFunc:    i.setPod,
-		UpdateFunc: i.updatePod,
-		DeleteFunc: i.deletePod,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("add pod event handler: %w", err)
-	}
-	i.applied = []<-chan struct{}{nodes.HasSyncedChecker().Done(), pods.HasSyncedChecker().Done()}
+	i.applied = []<-chan struct{}{nodes.HasSyncedChecker().Done(), i.podQueue.applied}
 	return i, nil
 }
 
@@ -135,7 +138,7 @@ func (i *Informers) Start(ctx context.Context) error {
 		return nil
 	}
 	i.ledger.MarkSynced()
-	klog.FromContext(ctx).Info("Ledger synced", "nodes", len(i.nodes.GetStore().ListKeys()), "pods", len(i.pods.GetStore().ListKeys()))
+	klog.FromContext(ctx).Info("Ledger synced", "nodes", len(i.nodes.GetStore().ListKeys()), "pods", i.podQueue.listed.Load())
 	<-ctx.Done()
 	return nil
 }
@@ -169,63 +172,74 @@ func (i *Informers) syncError() error {
 	return fmt.Errorf("the first lists of nodes and pods did not arrive within %v: %w", i.options.SyncTimeout, errors.Join(reasons...))
 }
 
-func (i *Informers) setNode(n *corev1.Node) {
+// record returns what the cache has of a node, nil for nothing.
+func (i *Informers) record(name string) *nodeRecord {
+	object, _, _ := i.nodes.GetStore().GetByKey(name) // it never fails
+	return recordIn(object)
+}
+
+// recordIn returns the record that an event is about, nil where it is not known.
+func recordIn(object any) *nodeRecord {
+	if unknown, is := object.(cache.DeletedFinalStateUnknown); is {
+		object = unknown.Obj
+	}
+	r, _ := object.(*nodeRecord)
+	return r
+}
+
+func (i *Informers) setNode(r *nodeRecord) {
+	if r == nil {
+		return
+	}
 	i.problems["nodes"].recovered()
-	row := NodeOf(n)
+	n, row := r.node(), r.whole()
 	i.ledger.SetNode(row)
 	for _, listener := range i.options.Nodes {
 		listener.NodeSet(n, row)
 	}
 }
 
-// updateNode also sees nodes that were deleted and made again under the same name while the watch was down.
-func (i *Informers) updateNode(before, n *corev1.Node) {
-	if before.UID != n.UID {
-		i.dropNode(before.Name, before.UID)
+// updateNode also sees nodes that were deleted and made again under the same name while the watch was down, and every node at
+// each resync, for which the version stays the same.
+func (i *Informers) updateNode(before, r *nodeRecord) {
+	switch {
+	case before == nil || r == nil:
+	case before.row.UID != r.row.UID:
+		i.dropNode(before)
+	case before.resourceVersion != r.resourceVersion && r.isSame(before):
+		i.problems["nodes"].recovered()
+		return
 	}
-	i.setNode(n)
+	i.setNode(r)
 }
 
-// deleteNode takes the UID from the last known object, which may be old: it says which node of that name is gone. With no
-// object at all there never was a row.
-func (i *Informers) deleteNode(d coreinformers.DeletedNode) {
+// deleteNode takes the UID from the last known record, which may be old: it says which node of that name is gone. With no
+// record at all there never was a row.
+func (i *Informers) deleteNode(r *nodeRecord) {
 	i.problems["nodes"].recovered()
-	if d.OptionalObj != nil {
-		i.dropNode(d.OptionalObj.Name, d.OptionalObj.UID)
+	if r != nil {
+		i.dropNode(r)
 	}
 }
 
-func (i *Informers) dropNode(name string, uid types.UID) {
-	i.ledger.DeleteNode(name, uid)
+func (i *Informers) dropNode(r *nodeRecord) {
+	i.ledger.DeleteNode(r.row.Name, r.row.UID)
 	for _, listener := range i.options.Nodes {
-		listener.NodeDeleted(name, uid)
+		listener.NodeDeleted(r.row.Name, r.row.UID)
 	}
 }
 
 func (i *Informers) setPod(p *corev1.Pod) {
 	i.problems["pods"].recovered()
-	row := PodOf(p)
+	row := i.podFeed.row(p)
 	i.ledger.SetPod(row, i.options.Now())
 	for _, listener := range i.options.Pods {
 		listener.PodSet(row)
 	}
 }
 
-func (i *Informers) updatePod(before, p *corev1.Pod) {
-	if before.UID != p.UID {
-		i.dropPod(before.UID)
-	}
-	i.setPod(p)
-}
-
-func (i *Informers) deletePod(d coreinformers.DeletedPod) {
-	i.problems["pods"].recovered()
-	if d.OptionalObj != nil {
-		i.dropPod(d.OptionalObj.UID)
-	}
-}
-
 func (i *Informers) dropPod(uid types.UID) {
+	i.problems["pods"].recovered()
 	i.ledger.DeletePod(uid, i.options.Now())
 	for _, listener := range i.options.Pods {
 		listener.PodDeleted(uid)

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -15,17 +16,14 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/headroom-dev/headroom/ledger"
 )
@@ -34,6 +32,7 @@ import (
 type journal struct {
 	mu    sync.Mutex
 	lines []string
+	held  []types.UID
 }
 
 func (j *journal) add(words ...string) {
@@ -55,6 +54,11 @@ func (j *journal) DeleteNode(name string, uid types.UID) { j.add("delete node", 
 func (j *journal) SetPod(p ledger.Pod, _ time.Time)      { j.add("set pod", p.Name, string(p.UID)) }
 func (j *journal) DeletePod(uid types.UID, _ time.Time)  { j.add("delete pod", string(uid)) }
 func (j *journal) MarkSynced()                           { j.add("synced") }
+func (j *journal) PodsBut(known []types.UID) []types.UID {
+	return slices.DeleteFunc(slices.Clone(j.held), func(uid types.UID) bool { return slices.Contains(known, uid) })
+}
+func (j *journal) HeldPods() iter.Seq[ledger.HeldPod] { return func(func(ledger.HeldPod) bool) {} }
+
 func (j *journal) NodeSet(n *corev1.Node, row ledger.Node) {
 	j.add("heard node", n.Name, string(row.UID))
 }
@@ -94,50 +98,6 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-func TestEventsReachTheLedgerAndTheListeners(t *testing.T) {
-	j := &journal{}
-	i, err := NewInformers(fake.NewClientset(), j, InformerOptions{Nodes: []NodeListener{j}, Pods: []PodListener{j}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	unknown := &cache.DeletedFinalStateUnknown{Key: "x"}
-	for _, step := range []struct {
-		name string
-		do   func()
-		want []string
-	}{
-		{"a node", func() { i.setNode(node("a", "1")) }, []string{"set node a 1", "heard node a 1"}},
-		{"the same node again", func() { i.updateNode(node("a", "1"), node("a", "1")) }, []string{"set node a 1", "heard node a 1"}},
-		{
-			"a node made again while nobody watched", func() { i.updateNode(node("a", "1"), node("a", "2")) },
-			[]string{"delete node a 1", "heard of no node a 1", "set node a 2", "heard node a 2"},
-		},
-		{"a node deleted", func() { i.deleteNode(coreinformers.DeletedNode{OptionalObj: node("a", "2")}) }, []string{"delete node a 2", "heard of no node a 2"}},
-		{
-			"a node whose deletion was missed", func() {
-				i.deleteNode(coreinformers.DeletedNode{OptionalObj: node("b", "1"), FinalStateUnknown: unknown})
-			},
-			[]string{"delete node b 1", "heard of no node b 1"},
-		},
-		{"a node that was never seen", func() { i.deleteNode(coreinformers.DeletedNode{FinalStateUnknown: unknown}) }, nil},
-		{"a pod", func() { i.setPod(pod("p", "7")) }, []string{"set pod p 7", "heard pod p"}},
-		{
-			"a pod of a StatefulSet made again", func() { i.updatePod(pod("p", "7"), pod("p", "8")) },
-			[]string{"delete pod 7", "heard of no pod 7", "set pod p 8", "heard pod p"},
-		},
-		{
-			"a pod whose deletion was missed", func() { i.deletePod(coreinformers.DeletedPod{OptionalObj: pod("p", "8"), FinalStateUnknown: unknown}) },
-			[]string{"delete pod 8", "heard of no pod 8"},
-		},
-		{"a pod that was never seen", func() { i.deletePod(coreinformers.DeletedPod{FinalStateUnknown: unknown}) }, nil},
-	} {
-		step.do()
-		if diff := cmp.Diff(step.want, j.take()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", step.name, diff)
-		}
-	}
 }
 
 func TestSyncedOnceAndAfterTheFirstLists(t *testing.T) {

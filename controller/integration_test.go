@@ -153,7 +153,11 @@ func nodesAndPods(t *testing.T, admin, own kubernetes.Interface) {
 	createNode("after")
 	eventually(t, "a new node, and its images", func() bool {
 		row, known := l.Snapshot().Node("after")
-		return known && len(row.Images) == 1 && row.Runtime == "containerd"
+		if !known {
+			return false
+		}
+		listed, _ := row.ImagesListed()
+		return listed == 1 && row.Runtime == "containerd"
 	})
 	automount := false
 	pod := &corev1.Pod{

@@ -4,50 +4,63 @@
 package controller
 
 import (
+	"iter"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
+
+	"github.com/headroom-dev/headroom/ledger"
 )
 
-// NewestPod returns the pod of a workload that was created last, as SlimPod leaves it, nil where it has none. Pods that have
-// finished or are on their way out don't count. During a rollout it is one of the new template but for the moment in which an
-// old pod is replaced by another old one. It asks nobody. The pod is shared and must not be changed.
+// NewestPod returns the pod of a workload that was created last, as slimPod leaves it and without its status, nil where it has
+// none. Pods that have finished or are on their way out don't count. During a rollout it is one of the new template but for the
+// moment in which an old pod is replaced by another old one. It asks nobody, and looks at all pods.
 func (i *Informers) NewestPod(of corev1.ObjectReference) *corev1.Pod {
-	pods, _ := i.pods.GetTypedIndexer().ByTypedIndex(cache.NamespaceIndex, of.Namespace) // the index is there
-	return newestOf(pods, &of)
+	return newestOf(i.ledger.HeldPods(), &of)
 }
 
-// byNamespace is the index by which the pods of one namespace are found among all.
-func byNamespace(p *corev1.Pod) ([]string, error) { return []string{p.Namespace}, nil }
-
-func newestOf(pods []*corev1.Pod, of *corev1.ObjectReference) *corev1.Pod {
-	var newest *corev1.Pod
-	for _, p := range pods {
-		if !finished(p) && p.DeletionTimestamp == nil && isOf(p, of) && (newest == nil || createdLater(p, newest)) {
-			newest = p
+func newestOf(pods iter.Seq[ledger.HeldPod], of *corev1.ObjectReference) *corev1.Pod {
+	var newest ledger.HeldPod
+	found := false
+	// Neighbours are often of one template, and templates are few beside pods.
+	made := make(map[*template]bool)
+	for p := range pods {
+		t, ok := p.Row.Template.(*template)
+		if !ok || p.Row.Namespace != of.Namespace || p.Row.Finished || p.Row.Deleting {
+			continue
+		}
+		is, known := made[t]
+		if !known {
+			is = t.isOf(&p, of)
+			made[t] = is
+		}
+		if is && (!found || createdLater(&p, &newest)) {
+			newest, found = p, true
 		}
 	}
-	return newest
+	if !found {
+		return nil
+	}
+	t, _ := newest.Row.Template.(*template)
+	return t.podOf(&newest)
 }
 
-// isOf tells whether a workload made the pod: its controller, or the Deployment of which its ReplicaSet is.
-func isOf(p *corev1.Pod, of *corev1.ObjectReference) bool {
-	owner := metav1.GetControllerOfNoCopy(p)
-	if owner == nil {
+// isOf tells whether a workload made the pods: their controller, or the Deployment of which their ReplicaSet is.
+func (t *template) isOf(p *ledger.HeldPod, of *corev1.ObjectReference) bool {
+	if t.owner == nil {
 		return false
 	}
 	if of.Kind != "Deployment" || of.APIVersion != appsv1.SchemeGroupVersion.String() {
-		return owner.UID == of.UID
+		return t.owner.UID == of.UID
 	}
-	kind, name := topOf(owner, p)
+	kind, name := t.topOf(p)
 	return kind == of.Kind && name == of.Name
 }
 
 // createdLater compares what has a resolution of a second; names decide a tie, so that replicas of Headroom agree.
-func createdLater(p, than *corev1.Pod) bool {
-	if p.CreationTimestamp.Equal(&than.CreationTimestamp) {
-		return p.Name > than.Name
+func createdLater(p, than *ledger.HeldPod) bool {
+	if p.CreatedUnixSeconds == than.CreatedUnixSeconds {
+		return p.CompareName(than) > 0
 	}
-	return than.CreationTimestamp.Before(&p.CreationTimestamp)
+	return p.CreatedUnixSeconds > than.CreatedUnixSeconds
 }

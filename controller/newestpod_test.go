@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
 )
 
@@ -76,12 +77,13 @@ func TestTheNewestPodOfAWorkload(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			i, err := NewInformers(client, &journal{}, InformerOptions{SyncTimeout: time.Minute})
+			l := ledger.New()
+			i, err := NewInformers(client, l, InformerOptions{SyncTimeout: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
 			start(t, i.Start)
-			wait(t, func() bool { return len(i.pods.GetStore().ListKeys()) == len(c.pods) })
+			wait(t, func() bool { return l.Snapshot().Synced() })
 			got := ""
 			if p := i.NewestPod(c.of); p != nil {
 				got = p.Name
@@ -109,37 +111,33 @@ func TestHowManyShareANodeIsKept(t *testing.T) {
 		"a spread": func(s *corev1.PodSpec) { s.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{spread} },
 	}
 	for _, node := range []string{"n1", ""} {
-		sharing := newPodSharing()
 		for about, change := range changes {
 			p := controlled("StatefulSet", "db", "db-0", node, func(p *corev1.Pod) { p.Labels = labels; change(&p.Spec) })
 			want := placement.PerNode(p)
 			if (want == 0) != (about == "nothing said") {
 				t.Fatalf("%s: %d of them share a node", about, want)
 			}
-			for how, transform := range map[string]func(any) (any, error){"alone": SlimPod, "with what it shares": sharing.transform} {
-				if got := placement.PerNode(slimmed(t, transform, p)); got != want {
-					t.Errorf("%s, on %q, %s: %d share a node, want %d", about, node, how, got, want)
+			if got := placement.PerNode(slimPod(p)); got != want {
+				t.Errorf("%s, on %q: %d share a node, want %d", about, node, got, want)
+			}
+			for _, w := range workloadsOf(heldOf([]*corev1.Pod{p}), "") {
+				if got := placement.PerNode(w.Pod); got != want {
+					t.Errorf("%s, on %q, of its workload: %d share a node, want %d", about, node, got, want)
 				}
 			}
 		}
 	}
 }
 
-func BenchmarkTheNewestOf1000Pods(b *testing.B) {
-	sharing := newPodSharing()
+func BenchmarkTheNewestOf50000Pods(b *testing.B) {
 	var pods []*corev1.Pod
-	for number := range 1000 {
-		slim, err := sharing.transform(replicaOf(number%50, number))
-		if err != nil {
-			b.Fatal(err)
-		}
-		if p, is := slim.(*corev1.Pod); is {
-			pods = append(pods, p)
-		}
+	for number := range 50_000 {
+		pods = append(pods, replicaOf(number%1000, number/1000))
 	}
-	of := corev1.ObjectReference{APIVersion: "apps/v1", Kind: "ReplicaSet", UID: types.UID("none")}
+	held := heldOf(pods)
+	of := corev1.ObjectReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Namespace: "team-7", UID: types.UID("none")}
 	b.ReportAllocs()
 	for b.Loop() {
-		newestOf(pods, &of)
+		newestOf(held, &of)
 	}
 }

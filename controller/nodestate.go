@@ -24,6 +24,10 @@ type PollState struct {
 	Reason   kubelet.Reason
 	// Detail is the last failure's sentence.
 	Detail string
+	// Pace says how often it is asked; "" when it is not.
+	Pace Pace
+	// Waiting says that its next poll is due and waits for others to end.
+	Waiting bool
 	// LinesFailed says that the kubelet doesn't tell its configuration.
 	LinesFailed bool
 }
@@ -32,7 +36,7 @@ type PollState struct {
 func (p *Poller) States() []PollState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	states := make([]PollState, 0, len(p.nodes))
+	states, now := make([]PollState, 0, len(p.nodes)), wallClock()
 	for name, node := range p.nodes {
 		state := PollState{
 			Node:        name,
@@ -41,6 +45,10 @@ func (p *Poller) States() []PollState {
 			Failures:    node.failures,
 			Reason:      kubelet.ReasonOf(node.lastError),
 			LinesFailed: node.linesFailed,
+		}
+		if node.notAsked == "" {
+			state.Pace, _ = p.pace(node)
+			state.Waiting = node.in != nil && node.due.Before(now)
 		}
 		if node.lastError != nil {
 			state.Detail = node.lastError.Error()
@@ -61,4 +69,20 @@ func (p *Poller) Errors() map[kubelet.Reason]uint64 {
 	}
 	maps.Copy(counts, p.errors)
 	return counts
+}
+
+// Polls returns how many times a kubelet has been asked for a sample since the start.
+func (p *Poller) Polls() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.polls
+}
+
+// ReadBytes returns how many bytes have come from kubelets, false where the client does not count them.
+func (p *Poller) ReadBytes() (uint64, bool) {
+	counter, counts := p.kubelets.(interface{ ReadBytes() (uint64, bool) })
+	if !counts {
+		return 0, false
+	}
+	return counter.ReadBytes()
 }

@@ -23,7 +23,6 @@ func keepTemplate(slim, p *corev1.Pod) {
 		return
 	}
 	keepPlacement(slim, p)
-	slim.CreationTimestamp = p.CreationTimestamp
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
 	slim.Labels = templateLabels(p.Labels)
 }

@@ -25,6 +25,7 @@ func (p *Poller) poll(ctx context.Context, node *polledNode) {
 		p.finish(ctx, node, nil)
 		return
 	}
+	p.count()
 	stats, err := p.kubelets.Stats(ctx, target)
 	received := wallClock()
 	if err == nil && askLines {
@@ -76,6 +77,7 @@ func (p *Poller) setLines(ctx context.Context, node *polledNode, bootID string, 
 func (p *Poller) sample(node *polledNode, m ledger.Measurement) {
 	p.mu.Lock()
 	name, lines, gone := node.target.Node, node.lines, node.gone || node.notAsked != ""
+	node.patience = m.Patience(lines)
 	p.mu.Unlock()
 	if gone {
 		return
@@ -84,6 +86,12 @@ func (p *Poller) sample(node *polledNode, m ledger.Measurement) {
 	for _, listener := range p.options.Samples {
 		listener.Sampled(name, m, lines)
 	}
+}
+
+func (p *Poller) count() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.polls++
 }
 
 func measurementOf(node *polledNode, s kubelet.Stats, received time.Time) ledger.Measurement {
@@ -104,7 +112,7 @@ func measurementOf(node *polledNode, s kubelet.Stats, received time.Time) ledger
 func (p *Poller) finish(ctx context.Context, node *polledNode, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	node.inFlight = false
+	p.landed(node)
 	p.settled(node)
 	if node.gone || node.notAsked != "" {
 		return
@@ -121,20 +129,14 @@ func (p *Poller) finish(ctx context.Context, node *polledNode, err error) {
 		node.lastError = err
 		// It may have restarted with another configuration by the time it answers.
 		node.linesDue = time.Time{}
-		p.schedule.at(&node.scheduled, now.Add(p.jittered(p.backoff(node.failures))))
-		p.poked()
+		p.enqueue(node, now.Add(p.jittered(p.backoff(node.failures))))
 		return
 	}
 	if node.failures > 0 {
 		log.Info("Kubelet answers again", "node", node.target.Node, "failures", node.failures)
 	}
 	node.failures, node.lastError, node.lastSuccess = 0, nil, now
-	interval := p.options.Interval
-	if node.soon || p.pulls.on(node.target.Node) {
-		interval = p.options.PendingInterval
-	}
-	p.schedule.at(&node.scheduled, now.Add(p.jittered(interval)))
-	p.poked()
+	p.enqueue(node, p.turn(node, now))
 }
 
 // backoff returns the delay after that many failures in a row: one interval, then twice as long each time.

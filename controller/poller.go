@@ -23,7 +23,7 @@ const (
 	configAge = 24 * time.Hour
 	// configRetry is the delay after a kubelet refused its configuration.
 	configRetry = 10 * time.Minute
-	// jitter is how far a delay may deviate from its nominal value, either way.
+	// jitter is how far a delay after a failure may deviate from its nominal value, either way.
 	jitter = 0.1
 )
 
@@ -49,8 +49,14 @@ type SampleListener interface {
 
 // PollerOptions are the settings of a Poller. Zero durations and counts get their defaults.
 type PollerOptions struct {
-	// Interval is the time between two samples of a node, PendingInterval the one while images are pulled there.
+	// Interval is the time between two samples of a node that is near one of its lines, PendingInterval the one while images
+	// are pulled there.
 	Interval, PendingInterval time.Duration
+	// MaxStaleness tells how old a sample may be and still refuse a pod. Nodes with much room are asked as seldom as that
+	// allows. Nil means that all are asked at Interval.
+	MaxStaleness func() time.Duration
+	// Namespace and Pod are this replica's own, if it is a pod of a Deployment: the replicas of one ask each node in turn.
+	Namespace, Pod string
 	// Concurrency bounds how many kubelets are asked at a time.
 	Concurrency int
 	// ViaAPIServer says that the client asks through the API server, which needs no node address.
@@ -61,13 +67,15 @@ type PollerOptions struct {
 	Log logr.Logger
 	// Random returns a number in [0, 1) for jitter; nil means math/rand.
 	Random func() float64
+	// Phase returns the turn of a node in each interval, in [0, 1); nil means one by its name.
+	Phase func(node string) float64
 }
 
 // Defaults of a Poller.
 const (
 	DefaultPollInterval        = 30 * time.Second
 	DefaultPendingPollInterval = 10 * time.Second
-	DefaultPollConcurrency     = 16
+	DefaultPollConcurrency     = 64
 )
 
 // Poller asks each node's kubelet for samples of its image file system, and once for its lines, and writes the answers to
@@ -84,11 +92,18 @@ type Poller struct {
 	// wake tells the scheduler that the schedule changed. Its buffer of one holds any number of changes.
 	wake chan struct{}
 
-	mu       sync.Mutex // guards the rest, and every polledNode
-	nodes    map[string]*polledNode
-	schedule schedule
-	pulls    pulls
-	errors   map[kubelet.Reason]uint64
+	mu    sync.Mutex // guards the rest, and every polledNode
+	nodes map[string]*polledNode
+	// schedule has the nodes that should answer, slow those that failed last or are not ready: waiting for an answer that
+	// does not come, they may take no more than a part of the workers.
+	schedule, slow schedule
+	slowInFlight   int
+	pulls          pulls
+	replicas       replicas
+	polls          uint64
+	// allowed is the staleness that the nodes' turns were last reckoned with.
+	allowed time.Duration
+	errors  map[kubelet.Reason]uint64
 	// newcomers is how many nodes wait for their first poll.
 	newcomers int
 }
@@ -101,12 +116,19 @@ type polledNode struct {
 	bootID   string
 	notAsked NotAsked
 	// gone is set when the node was deleted, for a worker that is just asking it.
-	gone     bool
-	inFlight bool
+	gone bool
+	// inFlight is set while the node is being asked, and slowInFlight if it counts as slow meanwhile.
+	inFlight, slowInFlight bool
 	// newcomer is set while the node counts as waiting for its first poll.
 	newcomer bool
 	// soon asks for a poll at the pending interval once more: pulls began or ended.
 	soon bool
+	// phase is where in each interval the node's turn is, in [0, 1).
+	phase float64
+	// ready and pressed are what the Node object says: that the kubelet answers, and that its disk is below a line.
+	ready, pressed bool
+	// patience is the last sample's, 0 without one.
+	patience int
 
 	lastPoll, lastSuccess time.Time
 	failures              int
@@ -134,6 +156,9 @@ func NewPoller(kubelets Kubelets, l SampleWriter, o PollerOptions) *Poller {
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
+	if o.Phase == nil {
+		o.Phase = phaseOf
+	}
 	return &Poller{
 		kubelets: kubelets,
 		ledger:   l,
@@ -142,73 +167,8 @@ func NewPoller(kubelets Kubelets, l SampleWriter, o PollerOptions) *Poller {
 		wake:     make(chan struct{}, 1),
 		nodes:    make(map[string]*polledNode),
 		pulls:    newPulls(),
+		replicas: newReplicas(o.Namespace, o.Pod),
 		errors:   make(map[kubelet.Reason]uint64),
-	}
-}
-
-// Start polls until ctx ends, and returns when every poll under way has ended.
-func (p *Poller) Start(ctx context.Context) error {
-	var workers sync.WaitGroup
-	defer workers.Wait()
-	for range p.options.Concurrency {
-		workers.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case node := <-p.work:
-					p.poll(ctx, node)
-				}
-			}
-		})
-	}
-	p.dispatch(ctx)
-	return nil
-}
-
-// dispatch hands each node to a worker when it is due.
-func (p *Poller) dispatch(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		due, wait := p.takeDue(wallClock())
-		if due != nil {
-			select {
-			case p.work <- due:
-			case <-ctx.Done():
-			}
-			continue
-		}
-		timer.Reset(wait)
-		select {
-		case <-timer.C:
-		case <-p.wake:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// takeDue takes the first node that is due out of the schedule, or returns how long nothing will be due.
-func (p *Poller) takeDue(now time.Time) (*polledNode, time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	first := p.schedule.next()
-	if first == nil {
-		return nil, time.Hour
-	}
-	if wait := first.due.Sub(now); wait > 0 {
-		return nil, wait
-	}
-	p.schedule.remove(first)
-	first.node.inFlight = true
-	return first.node, 0
-}
-
-// poked wakes the scheduler.
-func (p *Poller) poked() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
 	}
 }
 

@@ -66,6 +66,7 @@ func (p *pulls) on(node string) bool { return len(p.waiting[node]) > 0 }
 func (p *Poller) PodSet(row ledger.Pod) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.replicas.set(row)
 	p.hasten(p.pulls.set(row))
 }
 
@@ -73,6 +74,7 @@ func (p *Poller) PodSet(row ledger.Pod) {
 func (p *Poller) PodDeleted(uid types.UID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.replicas.remove(uid)
 	p.hasten(p.pulls.remove(uid))
 }
 
@@ -84,7 +86,7 @@ func (p *Poller) hasten(name string) {
 		return
 	}
 	node.soon = true
-	if !node.queued {
+	if node.in == nil {
 		return
 	}
 	due := node.lastPoll.Add(p.jittered(p.options.PendingInterval))
@@ -92,7 +94,6 @@ func (p *Poller) hasten(name string) {
 		due = now
 	}
 	if due.Before(node.due) {
-		p.schedule.at(&node.scheduled, due)
-		p.poked()
+		p.enqueue(node, due)
 	}
 }

@@ -17,28 +17,31 @@ type schedule struct {
 // scheduled is one node's place in a schedule.
 type scheduled struct {
 	due time.Time
-	// index is the position in the heap; meaningless unless queued.
-	index  int
-	queued bool
-	node   *polledNode
+	// in is the schedule it is in, nil for none, and index the position in its heap.
+	in    *schedule
+	index int
+	node  *polledNode
 }
 
-// at puts s in the schedule, or moves it.
+// at puts s in the schedule, out of another one, or moves it.
 func (q *schedule) at(s *scheduled, due time.Time) {
+	if s.in != nil && s.in != q {
+		s.remove()
+	}
 	s.due = due
-	if s.queued {
+	if s.in == q {
 		heap.Fix(&q.entries, s.index)
 		return
 	}
-	s.queued = true
+	s.in = q
 	heap.Push(&q.entries, s)
 }
 
-// remove takes s out, if it is in.
-func (q *schedule) remove(s *scheduled) {
-	if s.queued {
-		heap.Remove(&q.entries, s.index)
-		s.queued = false
+// remove takes s out of the schedule that it is in, if any.
+func (s *scheduled) remove() {
+	if s.in != nil {
+		heap.Remove(&s.in.entries, s.index)
+		s.in = nil
 	}
 }
 

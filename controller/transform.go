@@ -10,8 +10,7 @@ import (
 	"github.com/headroom-dev/headroom/imageref"
 )
 
-// SlimNode is a cache transform (k8s.io/client-go/tools/cache.TransformFunc) that keeps of a Node what this package
-// reads, and nothing else:
+// slimNode keeps of a Node what this package reads, and nothing else:
 //
 //   - name, UID, resourceVersion and labels: identity, what the reflector continues from, and what pods select by;
 //   - taints and unschedulable: where pods may land;
@@ -22,13 +21,8 @@ import (
 //   - nodeInfo's boot ID, runtime version, operating system and architecture;
 //   - the image list.
 //
-// Managed fields, annotations, volumes and machine IDs are about a quarter of a Node's bytes. What is not a Node passes
-// unchanged.
-func SlimNode(obj any) (any, error) {
-	n, ok := obj.(*corev1.Node)
-	if !ok {
-		return obj, nil
-	}
+// Managed fields, annotations, volumes and machine IDs are about a quarter of a Node's bytes.
+func slimNode(n *corev1.Node) *corev1.Node {
 	slim := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            n.Name,
@@ -65,38 +59,35 @@ func SlimNode(obj any) (any, error) {
 			slim.Status.Addresses = append(slim.Status.Addresses, address)
 		}
 	}
-	return slim, nil
+	return slim
 }
 
-// SlimPod is a cache transform that keeps of a Pod what this package reads, and nothing else:
+// slimPod keeps of a Pod what this package reads, and nothing else:
 //
-//   - namespace, name, UID, resourceVersion, deletionTimestamp: identity, and whether it is on its way out;
+//   - namespace, name, UID, resourceVersion, creationTimestamp, deletionTimestamp: identity, and whether it is on its way out;
 //   - nodeName, nominatedNodeName, phase and the reason of the condition PodScheduled: where it is or will be;
 //   - of each container name, image, pull policy, requests and restart policy (which makes an init container a sidecar),
 //     of each image volume its source: what is pulled, and what the scheduler reserves;
 //   - overhead and the pod's own resources, for the same sum;
-//   - until it has finished: its controller, creationTimestamp, node selector, required node affinity, tolerations, operating
+//   - until it has finished: its controller, node selector, required node affinity, tolerations, operating
 //     system, labels and priority class, and what keeps it off nodes that have another of its template (ports of the node,
 //     required anti-affinity and spread by host name): what it would be if it were created again, where it could land and what
 //     exempts it. Once it is bound, that is without the labels that only this one pod of its set has, and with nothing but the
 //     controller for a pod of a DaemonSet or a static one: they can't land elsewhere;
-//   - until it is bound: scheduling gates, creationTimestamp;
+//   - until it is bound: scheduling gates;
 //   - of each container status name, image ID, state (when it started, why it waits) and what volumes are mounted from
 //     images: how far the node is with pulling.
 //
 // Environment, commands, probes, other volumes, annotations and managed fields go: nine tenths of most pods. Texts whose length
-// the API server does not check are cut where they can't mean anything any more. What is not a Pod passes unchanged.
-func SlimPod(obj any) (any, error) {
-	p, ok := obj.(*corev1.Pod)
-	if !ok {
-		return obj, nil
-	}
+// the API server does not check are cut where they can't mean anything any more.
+func slimPod(p *corev1.Pod) *corev1.Pod {
 	slim := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:         p.Namespace,
 			Name:              p.Name,
 			UID:               p.UID,
 			ResourceVersion:   p.ResourceVersion,
+			CreationTimestamp: p.CreationTimestamp,
 			DeletionTimestamp: p.DeletionTimestamp,
 		},
 		Spec: corev1.PodSpec{
@@ -127,14 +118,14 @@ func SlimPod(obj any) (any, error) {
 	if p.Spec.NodeName == "" {
 		keepUnbound(slim, p)
 	}
-	return slim, nil
+	return slim
 }
 
 // keepUnbound copies what is asked about this very pod until it is bound.
 func keepUnbound(slim, p *corev1.Pod) {
 	keepPlacement(slim, p)
 	slim.Spec.PriorityClassName = p.Spec.PriorityClassName
-	slim.Labels, slim.CreationTimestamp = p.Labels, p.CreationTimestamp
+	slim.Labels = p.Labels
 	slim.Spec.SchedulingGates = p.Spec.SchedulingGates
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == corev1.PodScheduled {

@@ -46,24 +46,31 @@ func TestTransformsKeepEveryFieldThatIsRead(t *testing.T) {
 		nodes, pods = append(nodes, n), append(pods, p)
 	}
 	for _, n := range nodes {
-		slim := slimmed(t, SlimNode, n)
+		slim := slimNode(n)
 		if diff := cmp.Diff(NodeOf(n), NodeOf(slim), refs); diff != "" {
 			t.Fatalf("row of a node (-whole +slim):\n%s", diff)
 		}
+		record := recordOf(t, n)
+		if diff := cmp.Diff(NodeOf(n), record.whole(), refs); diff != "" {
+			t.Fatalf("row of a node (-whole +record):\n%s", diff)
+		}
 		whole, wholeReason := TargetOf(n, false)
-		target, reason := TargetOf(slim, false)
+		target, reason := TargetOf(record.node(), false)
 		if whole != target || wholeReason != reason {
 			t.Fatalf("kubelet of a node: %v %q, slim %v %q", whole, wholeReason, target, reason)
 		}
 	}
-	sharing := newPodSharing()
+	feed := newPodFeed()
 	for i, object := range pods {
 		p := decoded(t, object)
 		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: types.UID(strconv.Itoa(i % 3)), Controller: new(true)}}
-		for about, transform := range map[string]func(any) (any, error){"alone": SlimPod, "with what it shares": sharing.transform} {
-			if diff := cmp.Diff(PodOf(p), PodOf(slimmed(t, transform, p)), refs, placements); diff != "" {
-				t.Fatalf("row of a pod, %s (-whole +slim):\n%s", about, diff)
-			}
+		if diff := cmp.Diff(PodOf(p), PodOf(slimPod(p)), refs, placements); diff != "" {
+			t.Fatalf("row of a pod (-whole +slim):\n%s", diff)
+		}
+		fed := feed.row(p)
+		fed.Template = nil
+		if diff := cmp.Diff(PodOf(p), fed, refs, placements); diff != "" {
+			t.Fatalf("row of a pod (-whole +with what is known of its template):\n%s", diff)
 		}
 	}
 }
@@ -86,7 +93,7 @@ func sane(p *corev1.Pod) {
 }
 
 func TestTransformsDropTheRest(t *testing.T) {
-	n, p := slimmed(t, SlimNode, richNode()), slimmed(t, SlimPod, richPod())
+	n, p := slimNode(richNode()), slimPod(richPod())
 	if n.ManagedFields != nil || n.Annotations != nil || n.Spec.ProviderID != "" || len(n.Status.Conditions) != 2 || len(n.Status.Capacity) != 1 {
 		t.Errorf("slim node has fields that nobody reads: %v", n)
 	}
@@ -102,19 +109,29 @@ func TestTransformsDropTheRest(t *testing.T) {
 }
 
 func TestTransformsAreIdempotentAndPassOthers(t *testing.T) {
-	n, p := slimmed(t, SlimNode, richNode()), slimmed(t, SlimPod, richPod())
-	if again := slimmed(t, SlimNode, n); !reflect.DeepEqual(n, again) {
+	n, p := slimNode(richNode()), slimPod(richPod())
+	if again := slimNode(n); !reflect.DeepEqual(n, again) {
 		t.Errorf("second transform changes a node:\n%s", cmp.Diff(n, again))
 	}
-	if again := slimmed(t, SlimPod, p); !reflect.DeepEqual(p, again) {
+	if again := slimPod(p); !reflect.DeepEqual(p, again) {
 		t.Errorf("second transform changes a pod:\n%s", cmp.Diff(p, again))
 	}
-	for _, transform := range []func(any) (any, error){SlimNode, SlimPod} {
+	for _, transform := range []func(any) (any, error){newNodeFeed(nil).transform, newPodQueue(nil, nil, nil).Transformer()} {
 		other := &corev1.ConfigMap{}
 		if got, err := transform(other); err != nil || got != other {
 			t.Errorf("another object becomes %v, %v", got, err)
 		}
 	}
+}
+
+// recordOf is what the cache has of a node.
+func recordOf(t *testing.T, n *corev1.Node) *nodeRecord {
+	t.Helper()
+	object, err := newNodeFeed(func(string) *nodeRecord { return nil }).transform(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recordIn(object)
 }
 
 func slimmed[T any](t *testing.T, transform func(any) (any, error), obj *T) *T {

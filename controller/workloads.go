@@ -6,13 +6,15 @@ package controller
 import (
 	"cmp"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/ledger"
 )
 
 // Workload stands for all pods that are of one template, as far as the pods themselves tell.
@@ -24,7 +26,7 @@ type Workload struct {
 	Pods int
 	// Nodes are the names of the nodes on which they run.
 	Nodes map[string]bool
-	// Pod is one of them, as SlimPod leaves it. It is shared and must not be changed.
+	// Pod is one of them, as slimPod leaves it, without its status.
 	Pod *corev1.Pod
 }
 
@@ -32,47 +34,51 @@ type Workload struct {
 // are on their way out don't count, nor those that are made for one node each. It asks nobody, and takes some milliseconds for
 // ten thousand pods; events wait for a small part of that.
 func (i *Informers) Workloads(namespace string) []Workload {
-	return workloadsOf(i.pods.GetStore().List(), namespace)
+	return workloadsOf(i.ledger.HeldPods(), namespace)
 }
 
-// templateKey tells templates apart: the pods of one controller may be of several, such as during a rollout. Pods of another
+// workloadKey tells templates apart: the pods of one controller may be of several, such as during a rollout. Pods of another
 // namespace that name the same controller are not its pods.
-type templateKey struct {
+type workloadKey struct {
 	namespace  string
 	controller types.UID
-	hash       uint64
+	likeness   uint64
+	pod        string // of one that nothing controls
 }
 
-func workloadsOf(pods []any, namespace string) []Workload {
-	seed := maphash.MakeSeed()
-	byTemplate := make(map[templateKey]*Workload)
-	for _, object := range pods {
-		p, ok := object.(*corev1.Pod)
-		if !ok || namespace != "" && p.Namespace != namespace || finished(p) || p.DeletionTimestamp != nil {
+// foundWorkload has the pod of the lowest name for all: what is held has no order.
+type foundWorkload struct {
+	pods  int
+	nodes map[string]bool
+	first ledger.HeldPod
+}
+
+func workloadsOf(pods iter.Seq[ledger.HeldPod], namespace string) []Workload {
+	byTemplate := make(map[workloadKey]*foundWorkload)
+	for p := range pods {
+		t, ok := p.Row.Template.(*template)
+		if !ok || namespace != "" && p.Row.Namespace != namespace || p.Row.Finished || p.Row.Deleting {
 			continue
 		}
-		owner := metav1.GetControllerOfNoCopy(p)
-		if tiedToNode(owner) {
-			continue
-		}
-		key := keyOf(seed, owner, p)
+		key := t.keyOf(&p)
 		w := byTemplate[key]
 		if w == nil {
-			w = &Workload{Namespace: p.Namespace, Nodes: make(map[string]bool, 1), Pod: p}
-			w.Kind, w.Name = topOf(owner, p)
+			w = &foundWorkload{nodes: make(map[string]bool, 1), first: p}
 			byTemplate[key] = w
 		}
-		w.Pods++
-		if p.Spec.NodeName != "" {
-			w.Nodes[p.Spec.NodeName] = true
+		w.pods++
+		if p.NodeName != "" {
+			w.nodes[p.NodeName] = true
 		}
-		if p.Name < w.Pod.Name { // the store has no order
-			w.Pod = p
+		if p.CompareName(&w.first) < 0 {
+			w.first = p
 		}
 	}
 	workloads := make([]Workload, 0, len(byTemplate))
-	for _, w := range byTemplate {
-		workloads = append(workloads, *w)
+	for key, w := range byTemplate {
+		t, _ := w.first.Row.Template.(*template)
+		kind, name := t.topOf(&w.first)
+		workloads = append(workloads, Workload{Kind: kind, Namespace: key.namespace, Name: name, Pods: w.pods, Nodes: w.nodes, Pod: t.podOf(&w.first)})
 	}
 	slices.SortFunc(workloads, func(a, b Workload) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Pod.Name, b.Pod.Name))
@@ -80,12 +86,16 @@ func workloadsOf(pods []any, namespace string) []Workload {
 	return workloads
 }
 
-// keyOf compares of a template what decides about its images; where the pods of one controller differ in nothing but, say,
-// their tolerations, one stands for all.
-func keyOf(seed maphash.Seed, owner *metav1.OwnerReference, p *corev1.Pod) templateKey {
-	if owner == nil {
-		return templateKey{namespace: p.Namespace, controller: p.UID}
+func (t *template) keyOf(p *ledger.HeldPod) workloadKey {
+	if t.owner == nil {
+		return workloadKey{namespace: p.Row.Namespace, pod: p.Name()}
 	}
+	return workloadKey{namespace: p.Row.Namespace, controller: t.owner.UID, likeness: t.likeness}
+}
+
+// likenessOf compares of a template what decides about its images; where the pods of one controller differ in nothing but, say,
+// their tolerations, one stands for all.
+func likenessOf(seed maphash.Seed, p *corev1.Pod) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	add := func(texts ...string) {
@@ -105,21 +115,20 @@ func keyOf(seed maphash.Seed, owner *metav1.OwnerReference, p *corev1.Pod) templ
 			add(image.Reference, string(image.PullPolicy))
 		}
 	}
-	return templateKey{p.Namespace, owner.UID, h.Sum64()}
+	return h.Sum64()
 }
 
 // topOf names what is at the top of the chain of controllers, without asking for what is between. A ReplicaSet whose name ends
 // with the hash that its pods carry is one of the Deployment controller's (pkg/controller/deployment/sync.go,
 // getNewReplicaSet). That a Job is one of a CronJob can't be told from its pods.
-func topOf(owner *metav1.OwnerReference, p *corev1.Pod) (kind, name string) {
-	if owner == nil {
-		return "Pod", p.Name
+func (t *template) topOf(p *ledger.HeldPod) (kind, name string) {
+	if t.owner == nil {
+		return "Pod", p.Name()
 	}
-	hash := p.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
-	if owner.Kind == "ReplicaSet" && hash != "" {
-		if deployment, found := strings.CutSuffix(owner.Name, "-"+hash); found && deployment != "" {
+	if t.owner.Kind == "ReplicaSet" && t.replicaSetHash != "" {
+		if deployment, found := strings.CutSuffix(t.owner.Name, "-"+t.replicaSetHash); found && deployment != "" {
 			return "Deployment", deployment
 		}
 	}
-	return owner.Kind, owner.Name
+	return t.owner.Kind, t.owner.Name
 }

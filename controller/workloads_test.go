@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"testing"
@@ -14,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/headroom-dev/headroom/ledger"
 )
 
 // controlled is a pod of a controller, in namespace ns, on node.
@@ -109,13 +112,8 @@ func TestWorkloads(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sharing := newPodSharing()
-			var store []any
-			for _, p := range test.pods {
-				store = append(store, slimmed(t, sharing.transform, p))
-			}
 			var got []found
-			for _, w := range workloadsOf(store, test.namespace) {
+			for _, w := range workloadsOf(heldOf(test.pods), test.namespace) {
 				got = append(got, found{w.Kind + " " + w.Namespace + "/" + w.Name, w.Pods, slices.Sorted(maps.Keys(w.Nodes)), w.Pod.Name})
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -127,7 +125,7 @@ func TestWorkloads(t *testing.T) {
 
 func TestWorkloadsAreThoseOfTheInformer(t *testing.T) {
 	client := fake.NewClientset(controlled("", "", "a", "n1"))
-	i, err := NewInformers(client, &journal{}, InformerOptions{SyncTimeout: time.Minute})
+	i, err := NewInformers(client, ledger.New(), InformerOptions{SyncTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,23 +136,28 @@ func TestWorkloadsAreThoseOfTheInformer(t *testing.T) {
 	}
 }
 
+// heldOf are the pods as a ledger has them that an informer fed.
+func heldOf(pods []*corev1.Pod) iter.Seq[ledger.HeldPod] {
+	l, feed := ledger.New(), newPodFeed()
+	for _, p := range pods {
+		l.SetPod(feed.row(p), t0)
+	}
+	return l.HeldPods()
+}
+
 func BenchmarkWorkloadsOf50000Pods(b *testing.B) {
-	sharing := newPodSharing()
-	var store []any
+	var pods []*corev1.Pod
 	for number := range 50 {
 		for workload := range 1000 {
-			slim, err := sharing.transform(replicaOf(workload, number))
-			if err != nil {
-				b.Fatal(err)
-			}
-			store = append(store, slim)
+			pods = append(pods, replicaOf(workload, number))
 		}
 	}
+	held := heldOf(pods)
 	for name, namespace := range map[string]string{"all": "", "one namespace": "team-7"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				workloadsOf(store, namespace)
+				workloadsOf(held, namespace)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/placement"
 	"github.com/headroom-dev/headroom/policy"
 	"github.com/headroom-dev/headroom/verdict"
 )
@@ -55,6 +56,8 @@ type survey struct {
 	// autoscaled memoizes pointsToAutoscaler, inhabited what hasNodes asks.
 	autoscaled *bool
 	inhabited  map[*policy.NodePool]bool
+	// widest is what the largest known disk of each pool holds, where that is known: nil where it is not.
+	widest map[*policy.NodePool]int64
 	// huge memoizes refusedIfHuge, added and addedIfHuge the two answers of newNode.
 	huge               *bool
 	added, addedIfHuge *newNode
@@ -140,19 +143,25 @@ func (s *survey) look() bool {
 
 // lands reports whether the pod could ever be scheduled to the node, and whether it could be now.
 func (s *survey) lands(row *ledger.NodeRow, startup func(string) bool) (possible, ready bool) {
-	c := s.request.Placement
-	switch {
-	case s.request.NotOn[row.Name]:
+	if s.request.NotOn[row.Name] {
 		return false, false
+	}
+	if c := s.request.Placement; c != nil && s.everyNode() {
+		// The pods wait for room, each at its node.
+		return landsOn(row, c, c.Requests(), startup)
+	}
+	return landsOn(row, s.request.Placement, row.Free(), startup)
+}
+
+// landsOn is lands for a pod with these constraints on a node that has so much free.
+func landsOn(row *ledger.NodeRow, c *placement.Constraints, free placement.Resources, startup func(string) bool) (possible, ready bool) {
+	switch {
 	case c == nil:
 		return true, row.Ready && !row.Unschedulable
 	case !c.Possible(&row.Node.Node, startup):
 		return false, false
-	case s.everyNode():
-		// The pods wait for room, each at its node.
-		return true, c.Likely(&row.Node.Node, c.Requests())
 	default:
-		return true, c.Likely(&row.Node.Node, row.Free())
+		return true, c.Likely(&row.Node.Node, free)
 	}
 }
 
@@ -169,13 +178,18 @@ func (s *survey) add(row *ledger.NodeRow, ready bool) {
 	class := s.sizes.classOf(row)
 	result, d, expected := s.judge(row, class, s.ready.threshold)
 	result.Likely = ready
+	s.take(row, class, &result, &d, expected)
+}
 
-	account := result.Account
-	exact := account.Available.IsExact() && account.Reclaimable.IsExact()
-	best := optimistic(d, &account)
+// take takes what was found out about one possible node into account.
+func (s *survey) take(row *ledger.NodeRow, class *class, r *NodeResult, d *demand, expected figures) {
+	account, ready := r.Account, r.Likely
+	result := *r
+	exact := isExact(&account)
+	best := optimistic(*d, &account)
 	s.heed(row, class, &result, best)
 	s.possible.add(&result, result.Optimistic, best, exact)
-	if d.huge && blind(&account) == "" || result.Optimistic.AtLeast(s.policy.DenyAt) {
+	if d.huge && blind(&account) == "" && !account.Old || result.Optimistic.AtLeast(s.policy.DenyAt) {
 		s.pastIfHuge++
 	}
 	s.ever.add(&result, result.LikelyVerdict, expected, exact)
@@ -197,7 +211,7 @@ func (s *survey) judge(row *ledger.NodeRow, c *class, warnAt verdict.Verdict) (N
 	d := s.demand(row, &account, c)
 	s.mostNeeded = max(s.mostNeeded, d.need.Likely)
 	margin := s.policy.SafetyMargin.Of(account.CapacityBytes)
-	return judge(row.Name, &account, d, margin, warnAt), d, likely(d, margin, &account)
+	return judge(row.Name, &account, d, margin, warnAt, s.policy.DenyAt), d, likely(d, margin, &account)
 }
 
 // marked returns the images that are marked.

@@ -6,6 +6,7 @@ package fit
 import (
 	"maps"
 	"math"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -19,23 +20,23 @@ const unbounded = math.MaxInt64
 
 // AutoscalerLabels returns the keys of node labels that point to an autoscaler, or to a managed pool that has one: a closed
 // list. The caller owns the slice.
-func AutoscalerLabels() []string {
-	return []string{
-		"karpenter.sh/nodepool",
-		"karpenter.sh/provisioner-name",
-		"eks.amazonaws.com/nodegroup",
-		"alpha.eksctl.io/nodegroup-name",
-		"cloud.google.com/gke-nodepool",
-		"kubernetes.azure.com/agentpool",
-		"agentpool",
-		"doks.digitalocean.com/node-pool",
-		"k8s.scaleway.com/pool-name",
-		"lke.linode.com/pool-id",
-		"alibabacloud.com/nodepool-id",
-		"ibm-cloud.kubernetes.io/worker-pool-id",
-		"worker.gardener.cloud/pool",
-		"hcloud/node-group",
-	}
+func AutoscalerLabels() []string { return slices.Clone(autoscalerLabels[:]) }
+
+var autoscalerLabels = [...]string{
+	"karpenter.sh/nodepool",
+	"karpenter.sh/provisioner-name",
+	"eks.amazonaws.com/nodegroup",
+	"alpha.eksctl.io/nodegroup-name",
+	"cloud.google.com/gke-nodepool",
+	"kubernetes.azure.com/agentpool",
+	"agentpool",
+	"doks.digitalocean.com/node-pool",
+	"k8s.scaleway.com/pool-name",
+	"lke.linode.com/pool-id",
+	"alibabacloud.com/nodepool-id",
+	"ibm-cloud.kubernetes.io/worker-pool-id",
+	"worker.gardener.cloud/pool",
+	"hcloud/node-group",
 }
 
 // pool is what an empty node of a pool could hold.
@@ -63,15 +64,20 @@ func (s *survey) addToPool(row *ledger.NodeRow, c *class, a *ledger.Account) {
 		p = &pool{need: unbounded, needIfHuge: unbounded}
 		s.pools[c.pool] = p
 	}
-	if p.least == nil || c.empty < p.need {
-		p.least = c
-	}
-	p.need, p.needIfHuge = min(p.need, c.empty), min(p.needIfHuge, c.emptyHuge)
+	p.add(c)
 	if covers := s.covers(row); !p.reachable || covers && !p.covers {
 		twin := s.twinMatches(row)
 		p.reachable, p.covers = p.reachable || twin, p.covers || twin && covers
 	}
 	p.widen(a)
+}
+
+// add takes a class into account of which there are possible nodes.
+func (p *pool) add(c *class) {
+	if p.least == nil || c.empty < p.need || c.empty == p.need && c.before(p.least.classKey) {
+		p.least = c
+	}
+	p.need, p.needIfHuge = min(p.need, c.empty), min(p.needIfHuge, c.emptyHuge)
 }
 
 // covers reports whether the node, without any other pod on it, has what the pod requests.
@@ -96,7 +102,11 @@ func (p *pool) widen(a *ledger.Account) {
 	if blind(a) != "" {
 		return
 	}
-	if room := optimistic(demand{}, a).room(verdict.NeverFits); !p.known || room > p.room {
+	p.widenTo(optimistic(demand{}, a).room(verdict.NeverFits))
+}
+
+func (p *pool) widenTo(room int64) {
+	if !p.known || room > p.room {
 		p.room, p.known = room, true
 	}
 }
@@ -132,12 +142,19 @@ func pointsToAutoscaler(s *ledger.Snapshot) bool {
 	if s.Autoscaler().Present {
 		return true
 	}
-	keys := AutoscalerLabels()
 	for row := range s.Nodes() {
-		for _, key := range keys {
-			if _, found := row.Labels[key]; found {
-				return true
-			}
+		if autoscaledBy(row) {
+			return true
+		}
+	}
+	return false
+}
+
+// autoscaledBy reports whether the node's labels point to an autoscaler.
+func autoscaledBy(row *ledger.NodeRow) bool {
+	for _, key := range autoscalerLabels {
+		if _, found := row.Labels[key]; found {
+			return true
 		}
 	}
 	return false

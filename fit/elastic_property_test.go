@@ -17,7 +17,13 @@ func TestSignsOfAnAutoscalerNeverDeny(t *testing.T) {
 		"a label": func(c chance, l *ledger.Ledger) {
 			for row := range l.Snapshot().Nodes() {
 				if c.oneIn(2) {
-					labelled := ledger.Node{Node: row.Node.Node, UID: row.UID, Runtime: row.Runtime, EphemeralStorageBytes: row.EphemeralStorageBytes, Images: row.Images}
+					labelled := ledger.Node{Node: row.Node.Node, UID: row.UID, Runtime: row.Runtime, EphemeralStorageBytes: row.EphemeralStorageBytes}
+					if _, told := row.ImagesListed(); told {
+						labelled.Images = []ledger.ListedImage{}
+						for image := range row.Images() {
+							labelled.Images = append(labelled.Images, *image)
+						}
+					}
 					labelled.Labels = maps.Clone(row.Labels)
 					labelled.Labels[pick(c, AutoscalerLabels()...)] = "v"
 					l.SetNode(labelled)

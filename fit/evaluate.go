@@ -20,11 +20,8 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 	if p == nil {
 		p = policy.Fallback()
 	}
-	d := Decision{Action: Allow, Verdict: verdict.Unknown, PolicyVersion: p.Version, Invalid: slices.Clone(r.Invalid)}
-	d.Mode, d.ModeIgnored = modeFor(p, r.NamespaceMode)
-	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames, bound: r.nodeName() != ""}
-	if d.Reason = notJudged(s, &r, p, &d); d.Reason != "" {
-		d.Message = say.undecided(&d, &r)
+	d, say := undecided(s, &r, p)
+	if d.Reason != "" {
 		return d
 	}
 	v := newSurvey(s, &r, p, now)
@@ -41,6 +38,17 @@ func Evaluate(s *ledger.Snapshot, r Request, p *policy.Policy, now time.Time) De
 	}
 	d.Message = say.undecided(&d, &r)
 	return d
+}
+
+// undecided is the decision about a pod before any node was looked at. It is made where it has a reason.
+func undecided(s *ledger.Snapshot, r *Request, p *policy.Policy) (Decision, sentences) {
+	d := Decision{Action: Allow, Verdict: verdict.Unknown, PolicyVersion: p.Version, Invalid: slices.Clone(r.Invalid)}
+	d.Mode, d.ModeIgnored = modeFor(p, r.NamespaceMode)
+	say := sentences{numbers: p.Messages.Numbers, names: p.Messages.NodeNames, bound: r.nodeName() != ""}
+	if d.Reason = notJudged(s, r, p, &d); d.Reason != "" {
+		d.Message = say.undecided(&d, r)
+	}
+	return d, say
 }
 
 // modeFor returns the mode in force, and why the namespace's label was not followed, empty where it was.

@@ -56,7 +56,11 @@ func (s *situation) evaluate(t *testing.T) Decision {
 	if s.policy != nil {
 		s.policy(p)
 	}
-	return Evaluate(l.Snapshot(), r, p, epoch)
+	d, diff := disagreement(NewFleet(l.Snapshot(), p, epoch), l.Snapshot(), r, p, epoch)
+	if diff != "" {
+		t.Errorf("the fleet decides differently (-plain +fleet):\n%s", diff)
+	}
+	return d
 }
 
 func run(t *testing.T, situations map[string]situation) {

@@ -6,6 +6,7 @@ package fit
 import (
 	"time"
 
+	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
 )
@@ -16,12 +17,50 @@ type Evaluator struct {
 	Snapshot func() *ledger.Snapshot
 	Policy   func() *policy.Policy
 	Clock    func() time.Time
+	// Fleet is of a snapshot that may be a moment older than Snapshot's: nil, or a nil one, where all nodes are to be looked at.
+	Fleet func() *Fleet
 }
+
+// maxBehind is how old a fleet may be that pods are judged by, when the ledger has changed since.
+const maxBehind = time.Second
 
 // Evaluate decides about one pod by what is known now.
 func (e Evaluator) Evaluate(r Request) Decision {
 	s, now := e.moment()
-	return Evaluate(s, r, e.policy(), now)
+	p := e.policy()
+	if e.Fleet != nil && s != nil {
+		if f := e.Fleet(); f.answers(s, p, &r, now) {
+			return f.Evaluate(r, now)
+		}
+	}
+	return Evaluate(s, r, p, now)
+}
+
+// answers reports whether the fleet is as good as the snapshot for that request: it may be a moment behind, but not in what is
+// known of the sizes of the request's images. Who has waited for one wants to see it.
+func (f *Fleet) answers(s *ledger.Snapshot, p *policy.Policy, r *Request, now time.Time) bool {
+	switch {
+	case f == nil || f.policy != p:
+		return false
+	case f.snapshot == s:
+		return true
+	case now.UnixNano()-f.built > int64(maxBehind):
+		return false
+	default:
+		return s.SameSizes(f.snapshot) || f.knows(s, r.Images)
+	}
+}
+
+// knows reports whether the snapshot tells nothing else of the images' sizes.
+func (f *Fleet) knows(s *ledger.Snapshot, images []imageref.Image) bool {
+	for i := range images {
+		for _, key := range f.classes {
+			if !s.SameSize(f.snapshot, images[i].Ref, key.runtime, key.platform, key.poolKey()) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (e Evaluator) policy() *policy.Policy {

@@ -148,7 +148,7 @@ func TestPeakAndInodesOfAPull(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			got := judge("a", &c.account, c.demand, 0, verdict.EvictsPods)
+			got := judge("a", &c.account, c.demand, 0, verdict.EvictsPods, verdict.EvictsPods)
 			if got.Optimistic != c.optimistic || got.LikelyVerdict != c.likely {
 				t.Errorf("got %s, %s, want %s, %s", got.Optimistic, got.LikelyVerdict, c.optimistic, c.likely)
 			}

@@ -23,6 +23,8 @@ type sentences struct {
 	numbers, names bool
 	// bound is set where the pod has its node already.
 	bound bool
+	// kept are sentences that were written before; nil where they are not kept.
+	kept *kept
 }
 
 // denial is for a pod that is refused.
@@ -120,6 +122,16 @@ func (w sentences) partly(t *tally, unready bool) string {
 
 // allowed is for the command line: the pod is admitted, and something is known about the best node.
 func (w sentences) allowed(t *tally, unready bool) string {
+	about := w.aboutBest(t, unready)
+	said, found := w.kept.find(&about)
+	if !found {
+		said = w.allowedAnew(t, unready)
+		w.kept.keep(&about, said)
+	}
+	return said
+}
+
+func (w sentences) allowedAnew(t *tally, unready bool) string {
 	if !w.numbers {
 		return w.quietlyAllowed(t, unready)
 	}

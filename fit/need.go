@@ -123,8 +123,9 @@ func (p *peaks) add(presence ledger.Presence, size imagesize.Size) {
 // be larger than all that is on the disk. Or than the smallest image that is listed, because a list that was cut holds the
 // largest ones; a registry tells that in containerd's unit only.
 func (s *survey) mayTurnOutAbsent(row *ledger.NodeRow, ref imageref.Ref) bool {
+	listed, _ := row.ImagesListed()
 	return s.accounts.HoldsAtMost(row, ref) < math.MaxInt64 ||
-		row.Runtime == imagesize.Containerd && len(row.Images) > 0 && row.ListCut()
+		row.Runtime == imagesize.Containerd && listed > 0 && row.ListCut()
 }
 
 func neverPulled(image *imageref.Image) bool { return image.PullPolicy == corev1.PullNever }

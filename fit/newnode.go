@@ -35,55 +35,57 @@ func (s *survey) newNode(ifHuge bool) newNode {
 
 func (s *survey) anyPoolHolds(ifHuge bool) newNode {
 	growing := make(map[*policy.NodePool]*pool, len(s.pools))
-	var found newNode
-	for key, p := range s.byPool() {
-		if !p.reachable || !s.grows(key) {
-			continue
+	for key, p := range s.pools {
+		if p.reachable && s.grows(key) {
+			growing[key] = p
 		}
-		growing[key] = p
-		if p.holds(ifHuge) && !found.sure && (!found.holds || s.sureOf(p)) {
+	}
+	found := s.firstToHold(growing, ifHuge)
+	switch {
+	case found.holds:
+		return found
+	case s.mayGetUnseen():
+		return newNode{holds: true}
+	case len(growing) == 0:
+		return newNode{}
+	default:
+		// The pool's largest disk may be on a node that this pod can't use.
+		s.widenAll(growing)
+		return s.firstToHold(growing, ifHuge)
+	}
+}
+
+// firstToHold returns the first of the policy's pools that holds the pod, or may, if none does for sure.
+func (s *survey) firstToHold(growing map[*policy.NodePool]*pool, ifHuge bool) (found newNode) {
+	for key, p := range s.byPool() {
+		if growing[key] != nil && p.holds(ifHuge) && !found.sure && (!found.holds || s.sureOf(p)) {
 			found = newNode{holds: true, sure: s.sureOf(p), pool: key}
 		}
 	}
-	if found.holds {
-		return found
+	return found
+}
+
+// widenAll looks at the disks of all nodes, be they for this pod or not.
+func (s *survey) widenAll(pools map[*policy.NodePool]*pool) {
+	if s.widest != nil {
+		for key, p := range pools {
+			if room, known := s.widest[key]; known {
+				p.widenTo(room)
+			}
+		}
+		return
 	}
-	if s.mayGetUnseen() {
-		return newNode{holds: true}
-	}
-	if len(growing) == 0 {
-		return newNode{}
-	}
-	// The pool's largest disk may be on a node that this pod can't use.
 	for row := range s.snapshot.Nodes() {
-		key := s.sizes.classOf(row).pool
-		p := growing[key]
-		if p == nil {
-			continue
-		}
-		account := s.accounts.Disk(row)
-		if p.widen(&account); p.holds(ifHuge) {
-			return newNode{holds: true, sure: s.sureOf(p), pool: key}
+		if p := pools[s.sizes.classOf(row).pool]; p != nil {
+			account := s.accounts.Disk(row)
+			p.widen(&account)
 		}
 	}
-	return newNode{}
 }
 
 // sureOf reports whether it is known of a pool that a new node of it could take the pod.
 func (s *survey) sureOf(p *pool) bool {
-	return p.covers && p.known && s.likelyOnEmpty(p.least) <= p.room
-}
-
-// likelyOnEmpty is what the pod likely needs on an empty node of a class. It is unbounded where nobody knows.
-func (s *survey) likelyOnEmpty(c *class) int64 {
-	need := once{firsts: s.sizes.same}
-	for i, size := range s.sizes.onEmpty(c) {
-		if !c.wanted[i].Known() {
-			return unbounded
-		}
-		need.add(i, size.Disk.AtLeastZero())
-	}
-	return need.sum().Likely
+	return p.covers && p.known && p.least.emptyLikely <= p.room
 }
 
 // byPool returns the pools in the policy's order, which makes the first of several that hold a pod the same one each time;

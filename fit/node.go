@@ -154,7 +154,7 @@ func blind(a *ledger.Account) Reason {
 }
 
 // judge returns the numbers and verdicts of one node for a pod that demands d there.
-func judge(name string, a *ledger.Account, d demand, margin int64, warnAt verdict.Verdict) NodeResult {
+func judge(name string, a *ledger.Account, d demand, margin int64, warnAt, denyAt verdict.Verdict) NodeResult {
 	result := NodeResult{Node: name, Need: d.need, Account: *a, Projected: a.Available.Minus(d.need)}
 	if d.need.IsZero() && !d.unsized {
 		result.Optimistic, result.LikelyVerdict = verdict.Fits, verdict.Fits
@@ -165,12 +165,20 @@ func judge(name string, a *ledger.Account, d demand, margin int64, warnAt verdic
 		return result
 	}
 	result.Optimistic = optimistic(d, a).ofPod()
+	if a.Old && result.Optimistic.AtLeast(denyAt) {
+		result.Optimistic, result.Why = verdict.Unknown, StaleSample
+	}
 	result.LikelyVerdict = likely(d, margin, a).ofPod()
 	// The images whose size is known may be bad enough; otherwise the others decide.
 	if d.unsized && !result.LikelyVerdict.AtLeast(warnAt) {
 		result.LikelyVerdict, result.Why = verdict.Unknown, UnknownSize
 	}
 	return result
+}
+
+// isExact reports whether it is known exactly what there is on a node for images.
+func isExact(a *ledger.Account) bool {
+	return a.Available.IsExact() && a.Reclaimable.IsExact() && !a.Old
 }
 
 // ofPod is the verdict about a pod with these figures: one that adds nothing changes nothing.

@@ -172,7 +172,7 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			got := judge("a", &c.account, c.demand, c.margin, v)
+			got := judge("a", &c.account, c.demand, c.margin, v, verdict.EvictsPods)
 			if got.Optimistic != c.optimistic || got.LikelyVerdict != c.likely || got.Why != c.why {
 				t.Errorf("got %s, %s, %q, want %s, %s, %q", got.Optimistic, got.LikelyVerdict, got.Why, c.optimistic, c.likely, c.why)
 			}

@@ -108,7 +108,8 @@ func (o oracle) need(row *ledger.NodeRow, a ledger.Account, empty bool, huge int
 			continue
 		case ledger.PresenceUnsure:
 			bytes.Low = 0
-			cut := row.Images != nil && row.ListCut() && len(row.Images) > 0 && row.Runtime == imagesize.Containerd
+			listed, _ := row.ImagesListed()
+			cut := row.ListCut() && listed > 0 && row.Runtime == imagesize.Containerd
 			if huge > 0 && !told && (cut || bounded) {
 				bytes.Low = huge
 			}
@@ -205,6 +206,9 @@ func (o oracle) judge(huge int64) []judged {
 			}
 		default:
 			j.optimistic, j.likely = o.byBounds(low, likely, a)
+			if a.Old && j.optimistic.AtLeast(o.p.DenyAt) {
+				j.optimistic, j.why = verdict.Unknown, StaleSample
+			}
 			if unknown && j.likely.Severity() < o.p.WarnAt.Severity() {
 				j.likely, j.why = verdict.Unknown, UnknownSize
 			}

@@ -44,13 +44,27 @@ func imageOf(i int) imageref.Ref {
 	return r
 }
 
+// imageBytes is what few disks can hold, and now and then what hardly any can.
+func (c chance) imageBytes(most int64) int64 {
+	if c.oneIn(10) {
+		most = 1 << 40
+	}
+	return 1 + c.Int64N(most)
+}
+
 func (c chance) nodes() []node {
 	var nodes []node
 	for i := range min(c.IntN(12), 4) {
 		n := node{name: fmt.Sprintf("n%d", i), capacity: pick[int64](c, 1000, 1000, 500, 2000), labels: map[string]string{"pool": pick(c, "x", "y", "z")}}
+		if c.oneIn(8) {
+			n.capacity = 1000 << 30 // Its sample is good for longer.
+		}
 		n.available = c.Int64N(n.capacity + 1)
 		n.unmeasured, n.cordoned, n.notReady = c.oneIn(12), c.oneIn(8), c.oneIn(8)
-		if c.oneIn(12) {
+		switch {
+		case n.capacity >= 1<<30 && c.oneIn(2):
+			n.age = pick(c, 5*time.Minute, 10*time.Minute)
+		case c.oneIn(12):
 			n.age = time.Hour
 		}
 		if c.oneIn(3) {
@@ -99,7 +113,7 @@ func (c chance) ledger(nodes []node) *ledger.Ledger {
 	}
 	for i := range 6 {
 		if !c.oneIn(6) {
-			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: 1 + c.Int64N(600)})
+			l.SetManifest(imageOf(i), linux, imagesize.Manifest{CompressedBytes: c.imageBytes(600)})
 		}
 	}
 	if c.oneIn(20) {

@@ -48,6 +48,9 @@ func RequestOf(pod *corev1.Pod) Request {
 
 // wanted returns the images that the pod may pull, each once, in the order of first use.
 func (r *Request) wanted() []imageref.Image {
+	if len(r.Images) <= maxImages {
+		return r.appendWanted(make([]imageref.Image, 0, len(r.Images)))
+	}
 	wanted := make([]imageref.Image, 0, len(r.Images))
 	seen := make(map[imageref.Ref]int, len(r.Images))
 	for _, image := range r.Images {
@@ -55,15 +58,41 @@ func (r *Request) wanted() []imageref.Image {
 			continue
 		}
 		i, again := seen[image.Ref]
-		switch {
-		case !again:
+		if !again {
 			seen[image.Ref] = len(wanted)
 			wanted = append(wanted, image)
-		case image.PullPolicy == corev1.PullAlways, wanted[i].PullPolicy == corev1.PullNever:
-			wanted[i].PullPolicy = image.PullPolicy
+			continue
 		}
+		join(&wanted[i], &image)
 	}
 	return wanted
+}
+
+// appendWanted is wanted for few images, added to those that are there.
+func (r *Request) appendWanted(wanted []imageref.Image) []imageref.Image {
+	first := len(wanted)
+next:
+	for i := range r.Images {
+		image := &r.Images[i]
+		if image.Ref.IsZero() {
+			continue
+		}
+		for k := first; k < len(wanted); k++ {
+			if wanted[k].Ref == image.Ref {
+				join(&wanted[k], image)
+				continue next
+			}
+		}
+		wanted = append(wanted, *image)
+	}
+	return wanted
+}
+
+// join takes what is asked of an image once more.
+func join(wanted, again *imageref.Image) {
+	if again.PullPolicy == corev1.PullAlways || wanted.PullPolicy == corev1.PullNever {
+		wanted.PullPolicy = again.PullPolicy
+	}
 }
 
 // nodeName is spec.nodeName: the one node that counts, whatever the other constraints say. Empty for the scheduler's choice.

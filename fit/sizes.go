@@ -4,6 +4,7 @@
 package fit
 
 import (
+	"cmp"
 	"iter"
 
 	"github.com/headroom-dev/headroom/estimate"
@@ -47,8 +48,8 @@ type class struct {
 	// wanted are the sizes of the pod's own images, by index.
 	wanted []imagesize.Size
 	// empty is what the pod needs on a node that has nothing yet, at least; emptyHuge the same if images of unknown size are
-	// larger than any disk.
-	empty, emptyHuge int64
+	// larger than any disk; emptyLikely what it likely needs, unbounded where nobody knows.
+	empty, emptyHuge, emptyLikely int64
 }
 
 func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *sizes {
@@ -75,11 +76,22 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	if row == z.lastRow {
 		return z.last
 	}
-	key := classKey{
+	c := z.classAt(classKeyOf(row, z.policy))
+	z.lastRow, z.last = row, c
+	return c
+}
+
+// classKeyOf returns the key of the node's class.
+func classKeyOf(row *ledger.NodeRow, p *policy.Policy) classKey {
+	return classKey{
 		runtime:  row.Runtime,
 		platform: Platform{OS: row.OS, Architecture: row.Architecture},
-		pool:     z.policy.PoolOf(row.Labels),
+		pool:     p.PoolOf(row.Labels),
 	}
+}
+
+// classAt returns the class of that key.
+func (z *sizes) classAt(key classKey) *class {
 	c, known := z.classes[key]
 	if !known {
 		c = &class{
@@ -89,7 +101,6 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 		z.classes[key] = c
 		z.fill(c)
 	}
-	z.lastRow, z.last = row, c
 	return c
 }
 
@@ -108,16 +119,25 @@ func (z *sizes) fill(c *class) {
 			c.wanted[first] = c.wanted[i]
 		}
 	}
-	empty, huge := once{firsts: z.same}, once{firsts: z.same}
+	empty, huge, known := once{firsts: z.same}, once{firsts: z.same}, true
 	for i, size := range z.onEmpty(c) {
+		known = known && c.wanted[i].Known()
 		low := size.Disk.AtLeastZero().Low
-		empty.add(i, estimate.Exactly(low))
+		empty.add(i, size.Disk.AtLeastZero())
 		if !certain(c.wanted[i]) {
 			low = unbounded
 		}
 		huge.add(i, estimate.Exactly(low))
 	}
-	c.empty, c.emptyHuge = empty.sum().Low, huge.sum().Low
+	c.empty, c.emptyHuge, c.emptyLikely = empty.sum().Low, huge.sum().Low, unbounded
+	if known {
+		c.emptyLikely = empty.sum().Likely
+	}
+}
+
+// before orders classes of one pool.
+func (k classKey) before(o classKey) bool {
+	return cmp.Or(cmp.Compare(k.runtime, o.runtime), cmp.Compare(k.platform.OS, o.platform.OS), cmp.Compare(k.platform.Architecture, o.platform.Architecture)) < 0
 }
 
 // onEmpty returns what each of the pod's images that may be pulled adds to a node of the class that has nothing yet, but what

@@ -126,7 +126,7 @@ func (s *survey) steer(d *Steering, row *ledger.NodeRow, before []types.UID, now
 	}
 	d.SendBack, d.CauseCode = true, causeCode(d.Verdict)
 	target := tally{threshold: s.policy.DenyAt}
-	target.add(&result, d.Verdict, expected, result.Account.Available.IsExact() && result.Account.Reclaimable.IsExact())
+	target.add(&result, d.Verdict, expected, isExact(&result.Account))
 	d.Message = sentences{numbers: s.policy.Messages.Numbers, names: s.policy.Messages.NodeNames}.sentBack(&target)
 }
 

@@ -4,6 +4,8 @@
 package fit
 
 import (
+	"cmp"
+
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/verdict"
@@ -72,10 +74,7 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 	if t.nodes == 1 || tierRank(result.Account.Tier) > tierRank(t.tier) {
 		t.tier = result.Account.Tier
 	}
-	one := ranked{
-		NodeResult: *result, verdict: v, slack: estimate.SaturatingSub(f.room(v), f.need), set: true,
-		lineless: f.lineless(), short: v == verdict.PressuresDisk && f.ofBytes() != v,
-	}
+	one := rank(result, v, f)
 	if v.Severity() < 0 {
 		t.addUnknown(&one)
 	}
@@ -89,17 +88,43 @@ func (t *tally) add(result *NodeResult, v verdict.Verdict, f figures, exact bool
 	t.past++
 	t.pastBest.offer(&one)
 	t.addCauses(&one)
-	need := amount{f.need, result.Need.IsExact()}
-	if t.past == 1 || need.bytes < t.least.bytes {
+	t.addNeed(amount{f.need, result.Need.IsExact()}, t.past == 1)
+	for severity, at := range pastVerdicts {
+		t.rooms[severity+1].offer(amount{f.room(at), exact})
+	}
+}
+
+var pastVerdicts = [...]verdict.Verdict{verdict.TriggersGC, verdict.PressuresDisk, verdict.EvictsPods, verdict.FillsDisk, verdict.NeverFits}
+
+func (t *tally) addNeed(need amount, first bool) {
+	switch {
+	case first || need.bytes < t.least.bytes:
 		t.least = need
+	case need.bytes == t.least.bytes:
+		t.least.exact = t.least.exact && need.exact
 	}
-	if t.past == 1 || need.bytes > t.most.bytes {
+	switch {
+	case first || need.bytes > t.most.bytes:
 		t.most = need
+	case need.bytes == t.most.bytes:
+		t.most.exact = t.most.exact && need.exact
 	}
-	for _, at := range verdict.All()[1:6] {
-		if r := &t.rooms[at.Severity()]; !r.known || f.room(at) > r.bytes {
-			*r = room{amount{f.room(at), exact}, true}
-		}
+}
+
+// offer replaces r by more room. Of several nodes with the same there may be doubt about one.
+func (r *room) offer(o amount) {
+	switch {
+	case !r.known || o.bytes > r.bytes:
+		*r = room{o, true}
+	case o.bytes == r.bytes:
+		r.exact = r.exact && o.exact
+	}
+}
+
+func rank(result *NodeResult, v verdict.Verdict, f figures) ranked {
+	return ranked{
+		NodeResult: *result, verdict: v, slack: estimate.SaturatingSub(f.room(v), f.need), set: true,
+		lineless: f.lineless(), short: v == verdict.PressuresDisk && f.ofBytes() != v,
 	}
 }
 
@@ -124,11 +149,19 @@ func (t *tally) addCauses(r *ranked) {
 	if !r.short {
 		return
 	}
-	left := r.inodes()
-	if t.short == 0 || left.share() > t.inodes.share() {
+	t.addShort(r.inodes())
+}
+
+func (t *tally) addShort(left inodes) {
+	if t.short == 0 || left.more(t.inodes) {
 		t.inodes = left
 	}
 	t.short++
+}
+
+// more reports whether a larger share is left, or of the same share more in figures.
+func (i inodes) more(than inodes) bool {
+	return cmp.Or(cmp.Compare(i.share(), than.share()), cmp.Compare(i.total, than.total), cmp.Compare(i.free, than.free), cmp.Compare(i.line, than.line)) > 0
 }
 
 func (r *ranked) inodes() inodes {
@@ -169,6 +202,27 @@ func better(r, than *ranked) bool {
 		return r.slack > than.slack
 	default:
 		return r.Node < than.Node
+	}
+}
+
+// join adds the counts and the extremes of another tally of this threshold, but for the best nodes.
+func (t *tally) join(o *tally) {
+	t.unknown, t.stale, t.unmeasured, t.unsized = t.unknown+o.unknown, t.stale+o.stale, t.unmeasured+o.unmeasured, t.unsized+o.unsized
+	for i := range t.counts {
+		t.counts[i] += o.counts[i]
+	}
+	if o.past == 0 {
+		return
+	}
+	t.addNeed(o.least, t.past == 0)
+	t.past, t.lineless = t.past+o.past, t.lineless+o.lineless
+	for i := range t.rooms {
+		if o.rooms[i].known {
+			t.rooms[i].offer(o.rooms[i].amount)
+		}
+	}
+	if o.short > 0 {
+		t.addShort(o.inodes)
 	}
 }
 

@@ -70,6 +70,9 @@ func (s *survey) heed(row *ledger.NodeRow, c *class, r *NodeResult, best figures
 	here := seen{row: row, class: c, need: r.Need, room: best.roomForOthers(denyAt), past: r.Optimistic.AtLeast(denyAt)}
 	s.seen = append(s.seen, here)
 	t.evicts = t.evicts || !best.lineless()
+	if r.Account.Old {
+		t.lacks = 0 // What it has left refuses nothing.
+	}
 	if here.past {
 		return
 	}

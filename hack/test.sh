@@ -16,6 +16,9 @@ go run ./hack/lab/cmd/lab build
 step "the kubelet's own rules: what its configuration means"
 (cd test/kubeletrules && go test ./...)
 
+step "the benchmark's own parts: load, percentiles, peers, the page"
+(cd hack/bench && go test ./...)
+
 step "manifests: they render, and agree with the code"
 kustomize_bin="$(go run ./hack/lab/cmd/lab build --nodes=false)/kubectl"
 "$kustomize_bin" kustomize manifests/base >/dev/null
@@ -25,12 +28,13 @@ step "the laws of the decision, held against all worlds"
 go test -shuffle=on ./fit
 
 step "unit tests, race detector"
-mapfile -t packages < <(go list ./... | grep -vE '/test/(e2e|integration)$')
+mapfile -t packages < <(go list ./... | grep -vE '/test/(e2e|integration|synthapi/crosscheck)$')
 go test -race -shuffle=on -timeout 30m "${packages[@]}"
 
 # Without the race detector: what is tested is another process, built as it is released.
 step "real API server, simulated nodes"
 go test -timeout 30m ./test/integration
+go test ./test/synthapi/crosscheck
 
 # Two control planes with nodes of their own, each for half of the time: mostly, tests wait for kubelets.
 step "real nodes, in two halves side by side; this one, and after it the other"

@@ -23,6 +23,7 @@ func seeds(f *testing.F) {
 func FuzzParse(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, s string) {
+		asIs(t, s)
 		r, err := Parse(s)
 		if err != nil {
 			if !r.IsZero() || len(err.Error()) > 400 || strings.ContainsAny(err.Error(), "\n\r") {
@@ -84,22 +85,23 @@ func FuzzOfPod(f *testing.F) {
 			EphemeralContainers: []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Image: d}}},
 		}
 		images, invalid := OfPod(spec)
-		named, told := 0, len(invalid)
+		want, wrong := map[Ref]bool{}, 0
 		for _, name := range []string{a, b, c, d} {
-			if name != "" {
-				named++
+			if ref, err := Parse(name); err == nil {
+				want[ref] = true
+			} else if name != "" {
+				wrong++
 			}
 		}
 		seen := map[Ref]bool{}
 		for _, image := range images {
-			told += len(image.From)
-			if seen[image.Ref] || image.Ref.IsZero() || strictness(image.PullPolicy) == 0 || len(image.From) == 0 {
+			if seen[image.Ref] || !want[image.Ref] || strictness(image.PullPolicy) == 0 {
 				t.Errorf("%+v", image)
 			}
 			seen[image.Ref] = true
 		}
-		if told != named {
-			t.Errorf("%d names, %d accounted for", named, told)
+		if len(seen) != len(want) || len(invalid) != wrong {
+			t.Errorf("%d images and %d that are none, want %d and %d", len(seen), len(invalid), len(want), wrong)
 		}
 		for _, ref := range OfStatusNames([]string{a, b, c, d}) {
 			if ref.IsZero() {

@@ -15,8 +15,6 @@ type Image struct {
 	Ref Ref
 	// PullPolicy is the strictest that the pod asks for: Always beats IfNotPresent beats Never.
 	PullPolicy corev1.PullPolicy
-	// From holds the path of every field that names this image, such as "spec.containers[0].image".
-	From []string
 }
 
 // maxInvalid bounds the names that are returned as invalid: a pod can hold a hundred thousand.
@@ -43,20 +41,20 @@ func OfPod(spec *corev1.PodSpec) (images []Image, invalid []Invalid) {
 	var c collector
 	for i, v := range spec.Volumes {
 		if v.Image != nil {
-			c.add(fmt.Sprintf("spec.volumes[%d].image.reference", i), v.Image.Reference, v.Image.PullPolicy)
+			c.add("volumes", i, v.Image.Reference, v.Image.PullPolicy)
 		}
 	}
 	for i := range spec.InitContainers {
 		container := &spec.InitContainers[i]
-		c.add(fmt.Sprintf("spec.initContainers[%d].image", i), container.Image, container.ImagePullPolicy)
+		c.add("initContainers", i, container.Image, container.ImagePullPolicy)
 	}
 	for i := range spec.Containers {
 		container := &spec.Containers[i]
-		c.add(fmt.Sprintf("spec.containers[%d].image", i), container.Image, container.ImagePullPolicy)
+		c.add("containers", i, container.Image, container.ImagePullPolicy)
 	}
 	for i := range spec.EphemeralContainers {
 		container := &spec.EphemeralContainers[i]
-		c.add(fmt.Sprintf("spec.ephemeralContainers[%d].image", i), container.Image, container.ImagePullPolicy)
+		c.add("ephemeralContainers", i, container.Image, container.ImagePullPolicy)
 	}
 	return c.images, c.invalid
 }
@@ -64,35 +62,62 @@ func OfPod(spec *corev1.PodSpec) (images []Image, invalid []Invalid) {
 type collector struct {
 	images  []Image
 	invalid []Invalid
-	// index holds the position in images of each Ref.
+	// index holds the position in images of each Ref, once there are many.
 	index map[Ref]int
 }
 
-func (c *collector) add(field, name string, policy corev1.PullPolicy) {
+// few images are looked through one by one: a map costs more.
+const few = 8
+
+// add takes in what element i of a list of the spec names.
+func (c *collector) add(list string, i int, name string, policy corev1.PullPolicy) {
 	if name == "" {
 		return
 	}
 	ref, err := Parse(name)
 	if err != nil {
 		if len(c.invalid) < maxInvalid {
-			c.invalid = append(c.invalid, Invalid{Field: field, Name: name, Err: err})
+			field := "image"
+			if list == "volumes" {
+				field = "image.reference"
+			}
+			c.invalid = append(c.invalid, Invalid{Field: fmt.Sprintf("spec.%s[%d].%s", list, i, field), Name: name, Err: err})
 		}
 		return
 	}
 	policy = effective(policy, name, ref)
-	if i, known := c.index[ref]; known {
-		image := &c.images[i]
-		image.From = append(image.From, field)
-		if strictness(policy) > strictness(image.PullPolicy) {
-			image.PullPolicy = policy
+	if known := c.find(ref); known != nil {
+		if strictness(policy) > strictness(known.PullPolicy) {
+			known.PullPolicy = policy
 		}
 		return
 	}
+	c.images = append(c.images, Image{Ref: ref, PullPolicy: policy})
+	if c.index != nil {
+		c.index[ref] = len(c.images) - 1
+	}
+}
+
+// find returns the image that has been added, nil for none.
+func (c *collector) find(ref Ref) *Image {
+	if len(c.images) <= few {
+		for i := range c.images {
+			if c.images[i].Ref == ref {
+				return &c.images[i]
+			}
+		}
+		return nil
+	}
 	if c.index == nil {
 		c.index = make(map[Ref]int)
+		for i := range c.images {
+			c.index[c.images[i].Ref] = i
+		}
 	}
-	c.index[ref] = len(c.images)
-	c.images = append(c.images, Image{Ref: ref, PullPolicy: policy, From: []string{field}})
+	if i, known := c.index[ref]; known {
+		return &c.images[i]
+	}
+	return nil
 }
 
 // effective returns policy, or what the API server would have set where there is none that it knows

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unique"
 
 	"github.com/distribution/reference"
 	godigest "github.com/opencontainers/go-digest"
@@ -25,8 +26,11 @@ const MaxLength = 1024
 
 // Ref is the canonical name of an image. Two Refs are equal when a runtime would resolve them as the same reference; it
 // can be the key of a map. The zero Ref is no image.
+//
+// It is one pointer to a text that all Refs of that name share, for as long as there is one: thousands of nodes and pods name
+// the same images.
 type Ref struct {
-	canonical string
+	name unique.Handle[string]
 }
 
 // Parse returns the canonical form of an image name as users write it in a pod. It follows
@@ -38,11 +42,14 @@ func Parse(s string) (Ref, error) {
 	if len(s) > MaxLength {
 		return Ref{}, fmt.Errorf("image name %q has %d bytes: at most %d are allowed", shorten(s), len(s), MaxLength)
 	}
+	if isCanonical(s) {
+		return Ref{name: unique.Make(s)}, nil
+	}
 	named, err := reference.ParseDockerRef(s)
 	if err != nil {
 		return Ref{}, explain(s, err)
 	}
-	return Ref{canonical: named.String()}, nil
+	return Ref{name: unique.Make(named.String())}, nil
 }
 
 // explain says what is wrong with s. Only errors of fixed text are passed on: others of the reference package hold all of s,
@@ -67,10 +74,15 @@ func explain(s string, err error) error {
 }
 
 // String returns the canonical name, such as "docker.io/library/nginx:latest"; "" for the zero Ref.
-func (r Ref) String() string { return r.canonical }
+func (r Ref) String() string {
+	if r.IsZero() {
+		return ""
+	}
+	return r.name.Value()
+}
 
 // MarshalText implements [encoding.TextMarshaler]: it is String.
-func (r Ref) MarshalText() ([]byte, error) { return []byte(r.canonical), nil }
+func (r Ref) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler]: it is Parse, but that no text is the zero Ref.
 func (r *Ref) UnmarshalText(text []byte) error {
@@ -87,7 +99,7 @@ func (r *Ref) UnmarshalText(text []byte) error {
 }
 
 // IsZero reports whether r is no image.
-func (r Ref) IsZero() bool { return r.canonical == "" }
+func (r Ref) IsZero() bool { return r == Ref{} }
 
 // Repository returns the name without tag and digest, such as "docker.io/library/nginx".
 func (r Ref) Repository() string {
@@ -97,7 +109,7 @@ func (r Ref) Repository() string {
 
 // Host returns the registry, with its port if it has one, such as "docker.io" or "localhost:5000".
 func (r Ref) Host() string {
-	host, _, _ := strings.Cut(r.canonical, "/")
+	host, _, _ := strings.Cut(r.String(), "/")
 	return host
 }
 
@@ -124,28 +136,30 @@ func (r Ref) WithDigest(digest string) (Ref, error) {
 // Familiar returns the name as users type it: without "docker.io/" and "library/", unless that would name another image.
 // The tag is kept, also ":latest".
 func (r Ref) Familiar() string {
-	named, err := reference.ParseNormalizedNamed(r.canonical)
+	canonical := r.String()
+	named, err := reference.ParseNormalizedNamed(canonical)
 	if err != nil {
-		return r.canonical
+		return canonical
 	}
 	familiar := reference.FamiliarString(named)
 	// docker.io/ghcr.io/a is a repository on Docker Hub; ghcr.io/a is not.
 	if again, err := Parse(familiar); err != nil || again != r {
-		return r.canonical
+		return canonical
 	}
 	return familiar
 }
 
 // split takes a canonical name apart: it has either a digest or a tag. A colon before the last slash belongs to a port.
 func (r Ref) split() (repository, tag, digest string) {
-	if repository, digest, found := strings.Cut(r.canonical, "@"); found {
+	canonical := r.String()
+	if repository, digest, found := strings.Cut(canonical, "@"); found {
 		return repository, "", digest
 	}
-	slash := strings.LastIndexByte(r.canonical, '/')
-	if colon := strings.LastIndexByte(r.canonical, ':'); colon > slash {
-		return r.canonical[:colon], r.canonical[colon+1:], ""
+	slash := strings.LastIndexByte(canonical, '/')
+	if colon := strings.LastIndexByte(canonical, ':'); colon > slash {
+		return canonical[:colon], canonical[colon+1:], ""
 	}
-	return r.canonical, "", ""
+	return canonical, "", ""
 }
 
 // shorten keeps hostile input from filling a message.

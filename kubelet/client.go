@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,7 +21,7 @@ import (
 const (
 	DefaultPort         = 10250
 	DefaultTimeout      = 10 * time.Second
-	DefaultMaxBodyBytes = 16 << 20 // a summary has about 1 kB for each pod
+	DefaultMaxBodyBytes = 2 << 20 // what is needed has 10 kB, with 100 network interfaces 30 kB
 )
 
 // Target is one kubelet.
@@ -38,6 +39,8 @@ type Client struct {
 	http         *http.Client
 	timeout      time.Duration
 	maxBodyBytes int64
+	remainder    *remainder
+	received     atomic.Uint64
 	// apiServer is nil for a direct client.
 	apiServer *url.URL
 	token     func(context.Context) (string, error)
@@ -45,82 +48,98 @@ type Client struct {
 	subject   string
 }
 
-// Stats returns a sample of the target's image file system. Errors are *Error.
+// Stats returns a sample of the target's image file system. It reads no more of
+// the answer than it needs. Errors are *Error.
 func (c *Client) Stats(ctx context.Context, t Target) (Stats, error) {
-	body, date, err := c.get(ctx, t, "stats/summary", "nodes/stats")
-	if err != nil {
-		return Stats{}, err
-	}
-	if date.IsZero() {
-		return Stats{}, named(failure(ReasonMalformed, nil, "%s answers without a Date, so that nobody knows how old its numbers are", c.where(t)), t)
-	}
-	stats, err := ParseSummary(body, date)
-	return stats, named(err, t)
+	var stats Stats
+	err := c.ask(ctx, t, "stats/summary", "nodes/stats", func(a *answer) error {
+		if a.date.IsZero() {
+			return failure(ReasonMalformed, nil, "%s answers without a Date, so that nobody knows how old its numbers are", c.where(t))
+		}
+		part, err := readNodePart(a)
+		if err != nil {
+			return err
+		}
+		stats, err = statsOf(part, a.date)
+		return err
+	})
+	return stats, err
 }
 
 // Config returns the target's configuration. It changes only when the kubelet
 // restarts. Errors are *Error.
 func (c *Client) Config(ctx context.Context, t Target) (Config, error) {
-	body, _, err := c.get(ctx, t, "configz", "nodes/configz")
-	if err != nil {
-		return Config{}, err
-	}
-	config, err := ParseConfigz(body)
-	return config, named(err, t)
+	var config Config
+	err := c.ask(ctx, t, "configz", "nodes/configz", func(a *answer) error {
+		body, err := io.ReadAll(a)
+		if err != nil {
+			return err
+		}
+		config, err = ParseConfigz(body)
+		return err
+	})
+	return config, err
 }
+
+// ReadBytes returns how many bytes have come from kubelets, with TLS and HTTP, and
+// false for a client through the API server, which does not count.
+func (c *Client) ReadBytes() (uint64, bool) { return c.received.Load(), c.apiServer == nil }
 
 // CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// get returns a body and the node's time when it was sent.
-func (c *Client) get(ctx context.Context, t Target, path, resource string) ([]byte, time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	body, date, err := c.fetch(ctx, t, path, resource)
-	if err != nil {
-		return nil, time.Time{}, named(transportFailure(err, c.where(t)), t)
+// ask asks the target for a path. read gets the answer.
+func (c *Client) ask(ctx context.Context, t Target, path, resource string, read func(*answer) error) error {
+	if err := c.exchange(ctx, t, path, resource, read); err != nil {
+		return named(transportFailure(err, c.where(t)), t)
 	}
-	return body, date, nil
+	return nil
 }
 
-func (c *Client) fetch(ctx context.Context, t Target, path, resource string) ([]byte, time.Time, error) {
+func (c *Client) exchange(ctx context.Context, t Target, path, resource string, read func(*answer) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(t, path), http.NoBody)
 	if err != nil {
-		return nil, time.Time{}, failure(ReasonOther, err, "its address %q makes no URL", t.Address)
+		return failure(ReasonOther, err, "its address %q makes no URL", t.Address)
 	}
 	request.Header.Set("Accept", "application/json")
 	var token string
 	if c.token != nil {
 		if token, err = c.token(ctx); err != nil {
-			return nil, time.Time{}, tokenFailure(err)
+			return tokenFailure(err)
 		}
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, time.Time{}, withoutURL(err)
+		return withoutURL(err)
 	}
-	// A body read to its end lets the connection be used again.
+	// Where the body has not been read to its end, this ends it: over HTTP/2 its stream, over HTTP/1.1 the connection.
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, c.maxBodyBytes+1))
+	a := &answer{from: response.Body, left: c.maxBodyBytes}
 	if response.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(a) // What can't be read of it is not said.
 		if response.StatusCode == http.StatusUnauthorized && c.rejected != nil {
 			c.rejected(token)
 		}
-		return nil, time.Time{}, c.statusFailure(t, response.StatusCode, body, path, resource)
-	}
-	switch {
-	case err != nil:
-		return nil, time.Time{}, err
-	case int64(len(body)) > c.maxBodyBytes:
-		return nil, time.Time{}, failure(ReasonTooLarge, nil, "%s answers with more than %d bytes to /%s: not read", c.where(t), c.maxBodyBytes, path)
+		return c.statusFailure(t, response.StatusCode, body, path, resource)
 	}
 	// Stats can't do without it and says so; Config does not look at it.
-	date, err := http.ParseTime(response.Header.Get("Date"))
-	if err != nil {
-		date = time.Time{}
+	if a.date, err = http.ParseTime(response.Header.Get("Date")); err != nil {
+		a.date = time.Time{}
 	}
-	return body, date, nil
+	switch err := read(a); {
+	case err == nil:
+		c.remainder.read(response.Body, cancel)
+		return nil
+	case errors.Is(a.fault, errTooLarge):
+		return failure(ReasonTooLarge, nil, "%s answers with more than %d bytes to /%s: not read", c.where(t), c.maxBodyBytes, path)
+	case a.fault != nil:
+		return a.fault
+	default:
+		return err
+	}
 }
 
 func (c *Client) url(t Target, path string) string {

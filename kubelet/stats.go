@@ -4,7 +4,6 @@
 package kubelet
 
 import (
-	"encoding/json"
 	"math"
 	"time"
 
@@ -35,31 +34,16 @@ type Stats struct {
 	NodeFSCapacityBytes, NodeFSAvailableBytes int64
 }
 
-// summary is the part of the Summary that is read. The rest, which grows with
-// the number of pods, is skipped.
-type summary struct {
-	Node struct {
-		FS      *statsv1alpha1.FsStats `json:"fs"`
-		Runtime *struct {
-			ImageFS *statsv1alpha1.FsStats `json:"imageFs"`
-		} `json:"runtime"`
-	} `json:"node"`
-}
-
-// ParseSummary reads the body of /stats/summary. date is the time of the
-// response by the node's clock (its Date header); the zero Time leaves Age 0.
+// statsOf checks what a node part says. date is the time of the response by the
+// node's clock (its Date header); the zero Time leaves Age 0.
 //
 // It never looks at usedBytes: containerd leaves its content store out of it,
 // CRI-O counts metadata only.
-func ParseSummary(body []byte, date time.Time) (Stats, error) {
-	var s summary
-	if err := json.Unmarshal(body, &s); err != nil {
-		return Stats{}, failure(ReasonMalformed, err, "the answer is not a kubelet's summary: check the address and port")
-	}
-	if s.Node.Runtime == nil || s.Node.Runtime.ImageFS == nil {
+func statsOf(part nodePart, date time.Time) (Stats, error) {
+	if part.Runtime == nil || part.Runtime.ImageFS == nil {
 		return Stats{}, noImageFS()
 	}
-	image, node := s.Node.Runtime.ImageFS, s.Node.FS
+	image, node := part.Runtime.ImageFS, part.FS
 	if image.CapacityBytes == nil || image.AvailableBytes == nil || *image.CapacityBytes == 0 {
 		return Stats{}, noImageFS()
 	}

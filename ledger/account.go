@@ -59,8 +59,8 @@ type View struct {
 	// DeclaredBytes tells the capacity the policy declares for the node's
 	// image file system, 0 for none. Nil means none.
 	DeclaredBytes func(*NodeRow) int64
-	// MaxStaleness is the greatest age at which a sample still counts as
-	// Measured; 0 is no limit.
+	// MaxStaleness is the greatest age at which a sample still counts in full; 0 is no
+	// limit.
 	MaxStaleness time.Duration
 }
 
@@ -101,9 +101,12 @@ type Account struct {
 	// Tier is NoTier when nothing is known: then all below but Stale, SampleAge
 	// and LinesAssumed is zero and means nothing.
 	Tier Tier
-	// Stale is set when there is a sample, but older than MaxStaleness.
-	Stale     bool
-	SampleAge time.Duration // 0 without a sample
+	// Old is set when the sample is older than MaxStaleness, but not more than
+	// Measurement.Patience times as old. Nobody knows what has been deleted since: it
+	// is good enough for a warning, and must not be what a pod is refused for. Stale is
+	// set when it is older than that, and then it counts for nothing.
+	Old, Stale bool
+	SampleAge  time.Duration // 0 without a sample
 	// CapacityBytes is 0 when Tier is NoTier.
 	CapacityBytes int64
 	// Measured is what the kubelet said is available; below tier Measured it is

@@ -16,6 +16,8 @@ type accountant struct {
 	row    *row
 	kind   *kind
 	result Account
+	// drawn is set where all images that are on their way are ahead.
+	drawn bool
 	// ahead are the images that are on their way to the node, and unsampled the
 	// entries of its list that no sample has seen: they are among them.
 	ahead     []coming
@@ -31,7 +33,7 @@ func (a *accountant) disk() {
 	shared := false
 	if m := a.row.measurement; m != nil {
 		r.SampleAge = max(m.AgeAtReceipt+a.view.Now.Sub(m.ReceivedAt), 0)
-		r.Stale = a.view.MaxStaleness > 0 && r.SampleAge > a.view.MaxStaleness
+		r.Old, r.Stale = a.ageOf(m)
 		shared = m.SharedWithNodeFS
 		if !r.Stale {
 			r.Tier, r.CapacityBytes = Measured, m.CapacityBytes
@@ -60,6 +62,17 @@ func (a *accountant) disk() {
 	r.InodeLine = a.row.lines.InodeLine(r.Inodes, shared)
 }
 
+// ageOf says whether a sample is older than it should be, and whether too old for how
+// much room there was.
+func (a *accountant) ageOf(m *Measurement) (old, stale bool) {
+	limit := a.view.MaxStaleness
+	if limit <= 0 || a.result.SampleAge <= limit {
+		return false, false
+	}
+	stale = a.result.SampleAge > a.view.staleAfter(m, a.row.lines)
+	return !stale, stale
+}
+
 // fromList estimates what is available from the images listed: they may share all
 // layers with the largest one, or none, and others may use the rest of the disk.
 func (a *accountant) fromList() estimate.Bytes {
@@ -76,7 +89,7 @@ func (a *accountant) fromList() estimate.Bytes {
 
 // listedSize is what an entry of the node's list takes on its disk.
 func (a *accountant) listedSize(i int) estimate.Bytes {
-	number := a.row.list.numbers[i]
+	number := a.row.list.images[i].number
 	if number < 0 {
 		// It has no name that anybody could know it by.
 		reported := imagesize.Evidence{Reported: estimate.Exactly(a.row.list.images[i].ReportedBytes)}

@@ -46,39 +46,53 @@ func (s *Snapshot) Accounts(v View) *Accounts {
 			a.judged = &u
 		}
 	}
-	for _, r := range s.reservations {
+	a.nominated = nominatedBy(s.reservations)
+	return a
+}
+
+// nominatedBy returns the nodes that are planned for some pod, nil for none.
+func nominatedBy(all []*reservation) map[string]struct{} {
+	var nodes map[string]struct{}
+	for _, r := range all {
 		for i := range r.wants {
 			if name := r.wants[i].nominated; name != "" {
-				if a.nominated == nil {
-					a.nominated = make(map[string]struct{})
+				if nodes == nil {
+					nodes = make(map[string]struct{})
 				}
-				a.nominated[name] = struct{}{}
+				nodes[name] = struct{}{}
 			}
 		}
 	}
-	return a
+	return nodes
 }
 
 // Of draws up a node's image storage. The row must be of the same snapshot.
 func (a *Accounts) Of(row *NodeRow) Account {
-	if a.current == nil {
-		a.current = new(accountant)
-	}
-	c := a.current
-	*c = accountant{Accounts: a, node: row, row: row.row, kind: a.kindOf(row), ahead: c.ahead[:0], unsampled: c.unsampled[:0]}
-	c.disk()
+	c := a.begin(row)
+	c.drawn = true
 	r := &c.result
 	if r.Tier == NoTier {
 		return *r
-	}
-	if r.Tier != Measured {
-		r.Measured = c.fromList()
 	}
 	c.claims()
 	c.reservations()
 	c.reclaimable()
 	r.Available = r.Measured.Minus(r.Settled).Minus(r.Pending).Minus(r.Reserved)
 	return *r
+}
+
+// begin is the accountant of a node that knows no more than its disk.
+func (a *Accounts) begin(row *NodeRow) *accountant {
+	if a.current == nil {
+		a.current = new(accountant)
+	}
+	c := a.current
+	*c = accountant{Accounts: a, node: row, row: row.row, kind: a.kindOf(row), ahead: c.ahead[:0], unsampled: c.unsampled[:0]}
+	c.disk()
+	if r := &c.result; r.Tier != Measured && r.Tier != NoTier {
+		r.Measured = c.fromList()
+	}
+	return c
 }
 
 // Disk returns what [Accounts.Of] says of the disk itself: tier, age of the sample,

@@ -34,7 +34,7 @@ func (a *Accounts) HoldsAtMost(row *NodeRow, ref imageref.Ref) int64 {
 
 // holdsAtMost is HoldsAtMost once disk has been called.
 func (a *accountant) holdsAtMost(ref imageref.Ref) int64 {
-	if a.result.Tier != Measured || a.result.SampleAge >= goneMemory || a.row.facts.of(ref) != (use{}) {
+	if a.result.Tier != Measured || a.result.Old || a.result.SampleAge >= goneMemory || a.row.facts.of(ref) != (use{}) {
 		return math.MaxInt64
 	}
 	if m := a.row.measurement; m.AvailableBytes <= m.CapacityBytes {

@@ -59,22 +59,32 @@ func claimsOf(n *nodeState, f *facts, states []*podState) []claim {
 		for i := range p.latches {
 			image, latched := &p.pod.Images[i], &p.latches[i]
 			state, concerned := stateOf(n, f, states, p, i)
-			if !concerned {
-				continue
+			if concerned {
+				claims = joined(claims, image.Ref, p, state, latched)
 			}
-			place, found := slices.BinarySearchFunc(claims, image.Ref, func(c claim, ref imageref.Ref) int {
-				return strings.Compare(c.ref.String(), ref.String())
-			})
-			if !found {
-				claims = slices.Insert(claims, place, claim{ref: image.Ref, baselineBytes: latched.baselineBytes})
-			}
-			claims[place].join(p, state, latched)
+		}
+	}
+	if slices.ContainsFunc(claims, func(c claim) bool { return c.settled || len(c.wanters) > 0 }) {
+		for image, latched := range n.parked.spent() {
+			claims = joined(claims, image.Ref, nil, spent, &latched)
 		}
 	}
 	for i := range claims {
 		claims[i].decide()
 	}
 	return withoutIdle(claims)
+}
+
+// joined adds a pod to the claim on its image, which is one of claims from then on.
+func joined(claims []claim, ref imageref.Ref, p *podState, state claimState, latched *latch) []claim {
+	place, found := slices.BinarySearchFunc(claims, ref, func(c claim, ref imageref.Ref) int {
+		return strings.Compare(c.ref.String(), ref.String())
+	})
+	if !found {
+		claims = slices.Insert(claims, place, claim{ref: ref, baselineBytes: latched.baselineBytes})
+	}
+	claims[place].join(p, state, latched)
+	return claims
 }
 
 // stateOf says how far the node is with one pod's image, and false when the image
@@ -88,7 +98,7 @@ func stateOf(n *nodeState, f *facts, states []*podState, p *podState, i int) (cl
 		if latched.sampled || latched.presence != Absent {
 			return spent, latched.sampled && latched.endBytes > latched.baselineBytes
 		}
-		if digest := image.ImageID.Digest(); digest != "" && sampledByAnother(states, digest) {
+		if sampledByAnother(states, n, image.ImageID.Digest()) {
 			return spent, false
 		}
 		return settled, true
@@ -109,8 +119,11 @@ func stateOf(n *nodeState, f *facts, states []*podState, p *podState, i int) (cl
 
 // sampledByAnother reports whether a pod that is not finished has the image of that
 // digest, by whatever name, and no bytes of it are missing in the sample.
-func sampledByAnother(states []*podState, digest string) bool {
-	return slices.ContainsFunc(states, func(p *podState) bool {
+func sampledByAnother(states []*podState, n *nodeState, digest string) bool {
+	if digest == "" {
+		return false
+	}
+	return n.parked.sampled(digest) || slices.ContainsFunc(states, func(p *podState) bool {
 		for i := range p.latches {
 			image, latched := &p.pod.Images[i], &p.latches[i]
 			if !p.pod.Finished && !p.isGone() && image.Pulled && image.ImageID.Digest() == digest && (latched.sampled || latched.presence != Absent) {
@@ -121,12 +134,19 @@ func sampledByAnother(states []*podState, digest string) bool {
 	})
 }
 
+// sampled is sampledByAnother for pods that are parked: the sample has seen all their images.
+func (p *parking) sampled(digest string) bool {
+	return slices.ContainsFunc(p.shapes, func(s *shape) bool {
+		return !s.pod.Finished && slices.ContainsFunc(s.pod.Images, func(image PodImage) bool { return image.ImageID.Digest() == digest })
+	})
+}
+
 // join adds a pod to a claim.
 func (c *claim) join(p *podState, state claimState, latched *latch) {
-	pod := p.pod
 	c.baselineBytes = min(c.baselineBytes, latched.baselineBytes)
 	switch state {
 	case pending:
+		pod := p.pod
 		c.wanters = append(c.wanters, wanter{
 			pod: pod.UID, namespace: pod.Namespace, watched: latched.watched,
 			baselineBytes: latched.baselineBytes, failingSince: latched.failingSince, deleting: pod.Deleting,
@@ -134,8 +154,8 @@ func (c *claim) join(p *podState, state claimState, latched *latch) {
 		})
 	case settled:
 		c.settled = true
-		if !slices.Contains(c.starters, pod.Namespace) {
-			c.starters = append(c.starters, pod.Namespace)
+		if !slices.Contains(c.starters, p.pod.Namespace) {
+			c.starters = append(c.starters, p.pod.Namespace)
 		}
 	case spent:
 		if !c.spent || latched.endBytes < c.endBytes {

@@ -36,7 +36,8 @@
 // One mutex, held by writers only. A write builds the one row it changes and
 // publishes a new immutable [Snapshot] before it returns; everything else is
 // shared with the snapshot before. [Ledger.Snapshot] is one atomic load: a reader
-// never waits, whatever writers do, and sees every write that has returned.
+// never waits, whatever writers do, and sees every write that has returned; with
+// [Ledger.Batch], rows are built and published for many writes at a time.
 // Until [Ledger.MarkSynced], nothing is built or published: half a world is no
 // ground for a decision, and the first lists are read in one go.
 //

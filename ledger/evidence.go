@@ -28,11 +28,11 @@ type reportCount struct {
 
 // report adds what the node lists to the reports, or with -1 takes it away.
 // Runtimes whose unit is not known say nothing to other nodes.
-func (l *Ledger) report(n *Node, change int) {
+func (l *Ledger) report(n *Node, list *imageList, change int) {
 	if n.Runtime == imagesize.OtherRuntime {
 		return
 	}
-	for _, image := range n.Images {
+	for _, image := range list.images {
 		if image.ReportedBytes <= 0 {
 			continue
 		}

@@ -5,7 +5,6 @@ package ledger
 
 import (
 	"hash/maphash"
-	"iter"
 	"math/bits"
 
 	"github.com/headroom-dev/headroom/imageref"
@@ -17,16 +16,16 @@ import (
 type filter []uint64
 
 // filterBitsPerName makes a "maybe" of one answer in a hundred that should be no.
-const filterBitsPerName = 24
+const filterBitsPerName = 20
 
-func newFilter(seed maphash.Seed, names iter.Seq[string], count int) filter {
-	if count == 0 {
+// newFilter takes the names' hashes.
+func newFilter(hashes []uint64) filter {
+	if len(hashes) == 0 {
 		return nil
 	}
-	words := (count*filterBitsPerName + 63) / 64
+	words := (len(hashes)*filterBitsPerName + 63) / 64
 	f := make(filter, 1<<bits.Len(uint(words-1)))
-	for name := range names {
-		h := maphash.String(seed, name)
+	for _, h := range hashes {
 		f[f.word(h)] |= 1 << (h & 63)
 		f[f.word(h>>32)] |= 1 << (h >> 6 & 63)
 	}

@@ -19,7 +19,11 @@ func TestFilterIsSureOfWhatItRulesOut(t *testing.T) {
 		for i := range count {
 			names = append(names, fmt.Sprint("registry.example.com/app:", i))
 		}
-		f := newFilter(seed, slices.Values(names), count)
+		var hashes []uint64
+		for _, name := range names {
+			hashes = append(hashes, maphash.String(seed, name))
+		}
+		f := newFilter(hashes)
 		for _, name := range names {
 			if !f.mayHold(maphash.String(seed, name)) {
 				t.Fatalf("of %d names, %s is ruled out", count, name)
@@ -49,16 +53,26 @@ func TestNumbersAreGivenAnewOnlyWhenFree(t *testing.T) {
 		}
 		return image
 	}
-	n := numbers{given: map[imageref.Ref]*number{}}
-	lists := func(images ...ListedImage) *imageList { return &imageList{images: images, numbers: n.take(images)} }
+	n := newNumbers()
+	seed := maphash.MakeSeed()
+	lists := func(images ...ListedImage) *imageList { return &imageList{images: n.take(images, seed)} }
+	numbersOf := func(l *imageList) (all []int) {
+		for _, image := range l.images {
+			all = append(all, image.number)
+		}
+		return all
+	}
 	first := lists(entry("a"), entry("b", "c"), entry(), entry("a"))
-	if want := []int{0, 1, -1, 0}; !slices.Equal(first.numbers, want) {
-		t.Fatalf("the numbers are %v, want %v", first.numbers, want)
+	if want := []int{0, 1, -1, 0}; !slices.Equal(numbersOf(first), want) {
+		t.Fatalf("the numbers are %v, want %v", numbersOf(first), want)
+	}
+	if first.images[0] != first.images[3] {
+		t.Error("two entries that are the same are two in memory")
 	}
 	second := lists(entry("b", "x"), entry("d"))
 	n.release(first)
-	if third := lists(entry("e"), entry("b")); !slices.Equal(second.numbers, []int{1, 2}) || !slices.Equal(third.numbers, []int{0, 1}) {
-		t.Errorf("the numbers are %v and %v: want b to stay 1, and e to have a's", second.numbers, third.numbers)
+	if third := lists(entry("e"), entry("b")); !slices.Equal(numbersOf(second), []int{1, 2}) || !slices.Equal(numbersOf(third), []int{0, 1}) {
+		t.Errorf("the numbers are %v and %v: want b to stay 1, and e to have a's", numbersOf(second), numbersOf(third))
 	}
 	n.release(nil)
 }

@@ -283,6 +283,9 @@ func TestTwin(t *testing.T) {
 	for seed := range uint64(histories) {
 		h := &history{Rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), uids: map[string]int{}}
 		l, second := ledger.New(), &twin{}
+		if seed%3 == 0 {
+			l.Batch(func() {})
+		}
 		sync := h.IntN(60)
 		for step := range steps {
 			e := h.next()
@@ -292,7 +295,10 @@ func TestTwin(t *testing.T) {
 			e.write(l)
 			second.events = append(second.events, e)
 			if step >= sync && (step%20 == 0 || step == steps-1) {
-				if diff := compare(h, l.Snapshot(), second); diff != "" {
+				if step%40 == 0 {
+					l.Publish()
+				}
+				if diff := compare(h, l.Latest(), second); diff != "" {
 					t.Fatalf("history %d, step %d: account (-twin +ledger):\n%s", seed, step, diff)
 				}
 			}

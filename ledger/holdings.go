@@ -78,9 +78,9 @@ func newHoldings(c *contents, r *row) *holdings {
 	}
 	p := platformOf(r.node)
 	for i := range r.list.images {
-		image := &r.list.images[i]
+		image := &r.list.images[i].ListedImage
 		_, kept := r.list.pinned[i]
-		h.inUse[i] = kept || !slices.Contains(r.facts.unused, i)
+		h.inUse[i] = kept || !slices.Contains(r.facts.unused, int32(i))
 		if h.listed[i] = c.layersOfEntry(image, r.node.Runtime, p); h.listed[i] == nil {
 			h.hidden.add(image.ReportedBytes)
 		}
@@ -141,9 +141,9 @@ func (h *holdings) sameImages(o *holdings) bool {
 // pulledImages are the images that pods which are not finished have pulled, each once.
 func (f *facts) pulledImages() []*PodImage {
 	var images []*PodImage
-	for _, p := range f.pods {
-		for i := range p.Images {
-			image := &p.Images[i]
+	for p, of := range f.bound() {
+		for i := range of {
+			image := &of[i]
 			if !p.Finished && image.Pulled && !slices.ContainsFunc(images, func(o *PodImage) bool { return o.Ref == image.Ref && o.ImageID == image.ImageID }) {
 				images = append(images, image)
 			}

@@ -4,7 +4,8 @@
 package ledger
 
 import (
-	"maps"
+	"hash/maphash"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -19,16 +20,13 @@ const namesPerImage = 5
 // imageList is a node's status.images, indexed. It never changes, and lives as
 // long as the list stays the same.
 type imageList struct {
-	images []ListedImage // nil says nothing
-	// numbers are those of the images.
-	numbers []int
+	images []*listed // nil says nothing
 	// byName finds an entry by each of its canonical names and by each digest
 	// alone: under another repository the layers are the same ones.
-	byName map[string]int
-	// names holds the keys of byName.
+	byName nameTable
+	// names holds the hashes of those, and of the repositories.
 	names filter
-	// byRepository are the entries of each repository.
-	byRepository map[string][]int
+	seed  maphash.Seed
 	// crowded are repositories with an entry whose names may have been cut.
 	crowded map[string]struct{}
 	// crowdedUnknown is set when names were cut of an entry without a repository.
@@ -40,36 +38,47 @@ type imageList struct {
 }
 
 func (l *Ledger) newImageList(images []ListedImage) *imageList {
-	list := &imageList{images: images, numbers: l.numbers.take(images), byName: make(map[string]int, 3*len(images)), smallestBytes: math.MaxInt64}
-	for i, image := range images {
+	list := &imageList{images: l.numbers.take(images, l.next.seed), seed: l.next.seed, smallestBytes: math.MaxInt64}
+	hashes := make([]uint64, 0, 5*len(images))
+	for i, image := range list.images {
 		list.smallestBytes = min(list.smallestBytes, image.ReportedBytes)
-		if pinned(image) {
+		if pinned(image.ListedImage) {
 			if list.pinned == nil {
 				list.pinned = make(map[int]struct{})
 			}
 			list.pinned[i] = struct{}{}
 		}
-		for _, ref := range image.Refs {
-			list.inRepository(ref.Repository(), i)
-			list.byName[ref.String()] = i
-			if digest := ref.Digest(); digest != "" {
-				list.byName[digest] = i
+		hashes = append(hashes, image.hashes...)
+		for k, ref := range image.Refs {
+			if repository := ref.Repository(); k == 0 || repository != image.Refs[k-1].Repository() {
+				hashes = append(hashes, maphash.String(list.seed, repository))
 			}
 		}
 		if image.NameCount >= namesPerImage {
 			list.crowd(image.Refs)
 		}
 	}
-	list.names = newFilter(l.next.seed, maps.Keys(list.byName), len(list.byName))
+	list.byName = newNameTable(list.images)
+	list.names = newFilter(hashes)
 	return list
 }
 
-func (l *imageList) inRepository(repository string, i int) {
-	if l.byRepository == nil {
-		l.byRepository = make(map[string][]int, len(l.images))
-	}
-	if entries := l.byRepository[repository]; !slices.Contains(entries, i) {
-		l.byRepository[repository] = append(entries, i)
+// mayHaveRepository reports whether some entry may be of the repository. False is sure.
+func (l *imageList) mayHaveRepository(repository string) bool {
+	return l.names.mayHold(maphash.String(l.seed, repository))
+}
+
+// ofRepository returns the places of the entries that have a name in the repository.
+func (l *imageList) ofRepository(repository string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if !l.mayHaveRepository(repository) {
+			return
+		}
+		for i, image := range l.images {
+			if slices.ContainsFunc(image.Refs, func(ref imageref.Ref) bool { return ref.Repository() == repository }) && !yield(i) {
+				return
+			}
+		}
 	}
 }
 
@@ -87,14 +96,46 @@ func (l *imageList) crowd(refs []imageref.Ref) {
 
 // find returns the entry that has ref among its names, or its digest.
 func (l *imageList) find(ref imageref.Ref) (int, bool) {
-	if i, found := l.byName[ref.String()]; found {
+	if i, found := l.named(ref.String()); found {
 		return i, true
 	}
 	if digest := ref.Digest(); digest != "" {
-		i, found := l.byName[digest]
-		return i, found
+		return l.named(digest)
 	}
 	return 0, false
+}
+
+// named returns the entry that has the canonical name, or the digest.
+func (l *imageList) named(name string) (int, bool) {
+	if len(l.images) == 0 {
+		return 0, false
+	}
+	return l.hashed(maphash.String(l.seed, name))
+}
+
+// hashed is named by the name's hash.
+func (l *imageList) hashed(hash uint64) (int, bool) {
+	if l.byName != nil {
+		return l.byName.find(l.images, hash)
+	}
+	for i, image := range slices.Backward(l.images) {
+		if image.has(hash) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// whole returns the list as it was told.
+func (l *imageList) whole() []ListedImage {
+	if l.images == nil {
+		return nil
+	}
+	images := make([]ListedImage, len(l.images))
+	for i, image := range l.images {
+		images[i] = image.ListedImage
+	}
+	return images
 }
 
 // mayHide reports whether ref may be a name that the kubelet cut off.
@@ -122,8 +163,6 @@ func pinned(image ListedImage) bool {
 	})
 }
 
-func sameImages(a, b []ListedImage) bool {
-	return (a == nil) == (b == nil) && slices.EqualFunc(a, b, func(x, y ListedImage) bool {
-		return x.NameCount == y.NameCount && x.ReportedBytes == y.ReportedBytes && slices.Equal(x.Refs, y.Refs)
-	})
+func sameImages(l *imageList, b []ListedImage) bool {
+	return (l.images == nil) == (b == nil) && slices.EqualFunc(l.images, b, func(x *listed, y ListedImage) bool { return sameListed(x.ListedImage, y) })
 }

@@ -68,7 +68,7 @@ func (l *Ledger) firstSight(n *nodeState, image *PodImage) latch {
 	}
 	first := latch{presence: PresenceUnsure, watched: true, baselineBytes: n.lostBytes}
 	if n.node != nil {
-		r := newRow(n)
+		r := newRow(l.withFacts(n))
 		first.presence = r.presence(image.Ref, &Snapshot{contents: l.next})
 		if first.presence == Absent && r.mayHave(l.next.knownOf(image.Ref, platformOf(n.node))) {
 			first.presence = PresenceUnsure // By another name: then it brings nothing.

@@ -11,7 +11,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/imagesize"
 )
 
@@ -27,6 +26,10 @@ type Ledger struct {
 
 	nodes     map[string]*nodeState // known nodes and ghosts
 	pods      map[types.UID]*podState
+	parked    map[shortUID]uint32 // where a parked pod is, by the node's index
+	byIndex   []*nodeState
+	indices   slots
+	shapes    shapes
 	manifests map[manifestKey]*known
 	// digests are the names under which a layered image is known, by its digests.
 	digests map[digestKey]map[manifestKey]struct{}
@@ -38,6 +41,7 @@ type Ledger struct {
 	reports   map[reportKey][]reportCount
 	platforms map[imagesize.Platform]int
 	groups    map[string]*group // of unbound pods, by placement.Constraints.Key
+	idle      []*group          // without a pod, the oldest first
 
 	deadPods, deadNodes *tombstones
 	nodeSlots           slots
@@ -48,6 +52,13 @@ type Ledger struct {
 	next contents
 	// changed says that next differs from what is published.
 	changed bool
+
+	// wake is for [Ledger.Batch], and woken says that it has been called since the last
+	// publication. stale are the nodes whose rows have to be made before the next, and resealed counts those made for it.
+	wake     func()
+	woken    bool
+	stale    []*nodeState
+	resealed int
 }
 
 // New returns an empty ledger that is not synced.
@@ -55,6 +66,8 @@ func New() *Ledger {
 	l := &Ledger{
 		nodes:     make(map[string]*nodeState),
 		pods:      make(map[types.UID]*podState),
+		parked:    make(map[shortUID]uint32),
+		shapes:    make(shapes),
 		manifests: make(map[manifestKey]*known),
 		digests:   make(map[digestKey]map[manifestKey]struct{}),
 		pulled:    make(map[reportKey]int64),
@@ -63,16 +76,17 @@ func New() *Ledger {
 		groups:    make(map[string]*group),
 		deadPods:  newTombstones(tombstoneLimit),
 		deadNodes: newTombstones(tombstoneLimit),
-		numbers:   numbers{given: make(map[imageref.Ref]*number)},
+		numbers:   newNumbers(),
 		next:      emptyContents(),
 	}
 	l.published.Store(&Snapshot{contents: l.next})
 	return l
 }
 
-// Snapshot returns the ledger as it is after every write that has returned. It
-// never waits, and is the same pointer while nothing has changed. Before
-// MarkSynced it is empty and says that it is not synced.
+// Snapshot returns the ledger as it is after every write that has returned, or, with
+// [Ledger.Batch], as it was when it was published. It never waits, and is the same
+// pointer while nothing has changed. Before MarkSynced it is empty and says that it is
+// not synced.
 func (l *Ledger) Snapshot() *Snapshot { return l.published.Load() }
 
 // MarkSynced says that the first lists of nodes and pods have been written. From
@@ -93,7 +107,9 @@ func (l *Ledger) MarkSynced() {
 func (l *Ledger) buildAll() {
 	var known []*row
 	for _, n := range l.nodes {
+		n.parked = n.parked.clone(0) // which has grown as pods came
 		if n.node != nil {
+			l.parkQuiet(n)
 			n.facts = newFacts(n)
 			known = append(known, newRow(n))
 		}
@@ -123,16 +139,6 @@ func (l *Ledger) buildAll() {
 			l.reserve(p)
 		}
 	}
-}
-
-// publish makes what has changed visible to readers. Every write ends with it.
-func (l *Ledger) publish() {
-	if !l.changed || !l.synced {
-		return
-	}
-	l.changed = false
-	l.next.generation++
-	l.published.Store(&Snapshot{contents: l.next})
 }
 
 // slots hands out small numbers and takes them back.

@@ -66,6 +66,9 @@ func DefaultLines() Lines {
 	}
 }
 
+// defaultLines are those of all rows whose kubelet did not tell. They never change.
+var defaultLines = DefaultLines()
+
 // GCLineBytes returns the bytes of which the kubelet wants at least that many
 // available: with fewer, its next image GC trims images. 0 when GC is off.
 //

@@ -59,8 +59,8 @@ func (r *row) pullsAnew(ref imageref.Ref) bool {
 // hasDigest reports whether an image of that digest is listed, or a pod that is not
 // finished has pulled it.
 func (r *row) hasDigest(digest string) bool {
-	_, listed := r.list.byName[digest]
-	return listed || r.facts.uses[digest].pulled
+	_, listed := r.list.named(digest)
+	return listed || r.facts.named(digest).pulled
 }
 
 // mayHave reports whether the image may be on the node by whatever name: by one of its
@@ -70,11 +70,11 @@ func (r *row) mayHave(k *known) bool {
 		return false
 	}
 	for _, digest := range []string{k.Digest, k.ImageDigest} {
-		if digest != "" && (r.hasDigest(digest) || r.facts.uses[digest].had) {
+		if digest != "" && (r.hasDigest(digest) || r.facts.named(digest).had) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(r.list.images, func(image ListedImage) bool {
+	return slices.ContainsFunc(r.list.images, func(image *listed) bool {
 		digests := slices.ContainsFunc(image.Refs, func(name imageref.Ref) bool { return name.Digest() != "" })
 		return !digests && k.fits(image.ReportedBytes, r.node.Runtime)
 	})

@@ -18,10 +18,12 @@ import (
 // snapshot, while node is nil.
 type nodeState struct {
 	name string
-	node *Node
+	node *Node // without its images, which are in list
 	list *imageList
 	slot int
-	seed maphash.Seed // of filters
+	// index is that in Ledger.byIndex, ghosts have one, too.
+	index uint32
+	seed  maphash.Seed // of filters
 
 	measurement *Measurement
 	lines       *Lines // nil: defaults
@@ -29,9 +31,12 @@ type nodeState struct {
 	// lostBytes is the sum of the decreases of AvailableBytes between samples.
 	lostBytes int64
 
-	pods  map[types.UID]*podState
-	gone  []*podState // deleted a short while ago, oldest first
-	facts *facts      // of pods, gone and list; nil until synced
+	pods map[types.UID]*podState // nil where there are none
+	// parked are the pods of which nothing more comes until they change; snapshots share them.
+	parked parking
+	gone   []*podState // deleted a short while ago, oldest first
+	facts  *facts      // of pods, gone and list; nil where they have to be made
+	stale  bool        // its row has to be made before the next publication
 
 	// watch is a pull that is watched, nil for none; calm is how many samples in a row
 	// have seen nothing under way.
@@ -42,16 +47,29 @@ type nodeState struct {
 func (l *Ledger) nodeNamed(name string) *nodeState {
 	n := l.nodes[name]
 	if n == nil {
-		n = &nodeState{name: name, seed: l.next.seed, pods: make(map[types.UID]*podState)}
-		l.nodes[name] = n
+		n = &nodeState{name: name, index: uint32(l.indices.take()), seed: l.next.seed} //nolint:gosec // there are fewer nodes
+		for len(l.byIndex) <= int(n.index) {
+			l.byIndex = append(l.byIndex, nil)
+		}
+		l.nodes[name], l.byIndex[n.index] = n, n
 	}
 	return n
 }
 
+// hold takes a pod in that is bound to the node.
+func (n *nodeState) hold(p *podState) {
+	if n.pods == nil {
+		n.pods = make(map[types.UID]*podState)
+	}
+	n.pods[p.pod.UID] = p
+}
+
 // forgetUnused drops a ghost that holds nothing.
 func (l *Ledger) forgetUnused(n *nodeState) {
-	if n.node == nil && len(n.pods) == 0 && n.measurement == nil && n.lines == nil {
+	if n.node == nil && len(n.pods)+n.parked.len() == 0 && n.measurement == nil && n.lines == nil {
 		delete(l.nodes, n.name)
+		l.byIndex[n.index] = nil
+		l.indices.release(int(n.index))
 	}
 }
 
@@ -73,23 +91,26 @@ func (l *Ledger) SetNode(node Node) {
 	case old.UID != node.UID:
 		l.deadNodes.bury(old.UID)
 		n.reset()
-	case sameNode(old, &node):
+	case sameNode(old, &node) && sameImages(n.list, node.Images):
 		return
 	}
-	if old == nil || old.UID != node.UID || !sameImages(old.Images, node.Images) {
-		before := n.list
+	before := n.list
+	if old == nil || old.UID != node.UID || !sameImages(n.list, node.Images) {
 		n.list = l.newImageList(node.Images)
 		if n.list.lost(before) {
 			n.disturb()
 		}
-		l.numbers.release(before)
 		n.facts = nil
 	}
+	node.Images = nil // The list has them.
 	n.node = &node
-	l.count(old, &node)
+	l.count(old, before, n)
+	if before != n.list {
+		l.numbers.release(before)
+	}
 	l.candidacy(n, old)
 	l.changeRow(n)
-	l.publish()
+	l.publishSoon()
 }
 
 // DeleteNode takes a node away. Its pods are kept: they may be deleted later, or
@@ -114,12 +135,12 @@ func (l *Ledger) DeleteNode(name string, uid types.UID) {
 	if uid != "" && uid != n.node.UID {
 		return
 	}
-	old := n.node
+	old, before := n.node, n.list
 	l.deadNodes.bury(old.UID)
 	n.reset()
-	l.numbers.release(n.list)
 	n.node, n.list = nil, nil
-	l.count(old, nil)
+	l.count(old, before, n)
+	l.numbers.release(before)
 	l.candidacy(n, old)
 	l.nodeSlots.release(n.slot)
 	if l.synced {
@@ -127,7 +148,7 @@ func (l *Ledger) DeleteNode(name string, uid types.UID) {
 		l.changed = true
 	}
 	l.forgetUnused(n)
-	l.publish()
+	l.publishSoon()
 }
 
 // dropForeign forgets what arrived before the node itself and was of another one.
@@ -149,6 +170,7 @@ func (n *nodeState) restartLoss() {
 			p.latches[i].baselineBytes, p.latches[i].endBytes = 0, 0
 		}
 	}
+	n.parked = n.parked.withRests((*parkedRest).restarted)
 }
 
 // reset forgets what belonged to the node object that is gone.
@@ -163,29 +185,19 @@ func (n *nodeState) reset() {
 			p.latches[i].failingSince, p.latches[i].pulledAt = old.failingSince, old.pulledAt
 		}
 	}
+	n.parked = n.parked.withRests((*parkedRest).unwatched)
 }
 
-// changeRow puts the node's row, made anew, into what will be published.
-func (l *Ledger) changeRow(n *nodeState) {
-	if !l.synced || n.node == nil {
-		return
-	}
-	if n.facts == nil {
-		n.facts = newFacts(n)
-	}
-	l.next.rows = l.next.rows.with(newRow(n))
-	l.changed = true
-}
-
-// count keeps reports and platforms in step with a node's change from old to new.
-func (l *Ledger) count(old, node *Node) {
-	if old != nil && node != nil && old.Runtime == node.Runtime && platformOf(old) == platformOf(node) && sameImages(old.Images, node.Images) {
+// count keeps reports and platforms in step with a node's change from old, with its list, to what it is now.
+func (l *Ledger) count(old *Node, list *imageList, n *nodeState) {
+	node := n.node
+	if old != nil && node != nil && old.Runtime == node.Runtime && platformOf(old) == platformOf(node) && list == n.list {
 		return
 	}
 	before := len(l.platforms)
 	if node != nil {
 		l.platforms[platformOf(node)]++
-		l.report(node, 1)
+		l.report(node, n.list, 1)
 	}
 	if old != nil {
 		p := platformOf(old)
@@ -193,7 +205,7 @@ func (l *Ledger) count(old, node *Node) {
 			delete(l.platforms, p)
 			before = -1
 		}
-		l.report(old, -1)
+		l.report(old, list, -1)
 	}
 	if l.synced && before != len(l.platforms) {
 		l.next.platforms = l.sortedPlatforms()
@@ -214,5 +226,5 @@ func sameNode(a, b *Node) bool {
 	return a.UID == b.UID && a.BootID == b.BootID && a.Runtime == b.Runtime &&
 		a.EphemeralStorageBytes == b.EphemeralStorageBytes && a.Unschedulable == b.Unschedulable &&
 		a.Ready == b.Ready && a.DiskPressure == b.DiskPressure && a.Allocatable.Equal(b.Allocatable) &&
-		a.OS == b.OS && a.Architecture == b.Architecture && maps.Equal(a.Labels, b.Labels) && sameTaints(a.Taints, b.Taints) && sameImages(a.Images, b.Images)
+		a.OS == b.OS && a.Architecture == b.Architecture && maps.Equal(a.Labels, b.Labels) && sameTaints(a.Taints, b.Taints)
 }

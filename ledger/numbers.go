@@ -13,48 +13,41 @@ import (
 // all rows of one snapshot a number stands for the same image: it is given anew
 // only when no node lists that image any more.
 type numbers struct {
-	given map[imageref.Ref]*number
-	slots slots
+	entries map[listedKey][]*listed
+	given   map[imageref.Ref]*number
+	slots   slots
 }
 
-// number is one image's number, and how many entries of lists have it.
+// number is one image's number, and how many different entries have it.
 type number struct{ value, entries int }
 
-// take returns the numbers of the entries, -1 for those without a name.
-func (n *numbers) take(images []ListedImage) []int {
-	values := make([]int, len(images))
-	for i := range images {
-		values[i] = -1
-		if len(images[i].Refs) == 0 {
-			continue
-		}
-		ref := images[i].Refs[0]
-		known := n.given[ref]
-		if known == nil {
-			known = &number{value: n.slots.take()}
-			n.given[ref] = known
-		}
-		known.entries++
-		values[i] = known.value
-	}
-	return values
+func newNumbers() numbers {
+	return numbers{entries: make(map[listedKey][]*listed), given: make(map[imageref.Ref]*number)}
 }
 
-// release takes the numbers of a list back; nil has none.
-func (n *numbers) release(l *imageList) {
-	if l == nil {
+// number returns the image's number for one entry more; -1 for no image.
+func (n *numbers) number(ref imageref.Ref) int {
+	if ref.IsZero() {
+		return -1
+	}
+	known := n.given[ref]
+	if known == nil {
+		known = &number{value: n.slots.take()}
+		n.given[ref] = known
+	}
+	known.entries++
+	return known.value
+}
+
+// forget takes one entry with the image away.
+func (n *numbers) forget(ref imageref.Ref) {
+	known := n.given[ref]
+	if known == nil {
 		return
 	}
-	for i := range l.images {
-		if l.numbers[i] < 0 {
-			continue
-		}
-		ref := l.images[i].Refs[0]
-		known := n.given[ref]
-		if known.entries--; known.entries == 0 {
-			delete(n.given, ref)
-			n.slots.release(known.value)
-		}
+	if known.entries--; known.entries == 0 {
+		delete(n.given, ref)
+		n.slots.release(known.value)
 	}
 }
 

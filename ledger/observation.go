@@ -57,8 +57,9 @@ func (l *Ledger) SetLearned(key imagesize.PoolKey, learned imagesize.Learned) {
 	}
 	all[key] = learned
 	l.next.learned = all
+	l.next.lessons++
 	l.changed = true
-	l.publish()
+	l.publishSoon()
 }
 
 // SetObserved writes what pulling an image has taken of disks of a pool, for images
@@ -77,7 +78,7 @@ func (l *Ledger) SetObserved(key imagesize.PoolKey, ref imageref.Ref, taken esti
 		l.next.observed = l.next.observed.with(k, taken)
 	}
 	l.changed = true
-	l.publish()
+	l.publishSoon()
 }
 
 // SetPulled writes the size that a kubelet's event gave for an image, in the unit of

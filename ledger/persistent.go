@@ -14,13 +14,25 @@ import (
 // large cluster, while copying the table of shards stays cheap.
 const shardCount = 256
 
-// table is a map that never changes: with and without return another one, which
-// shares all but one shard. Values are shared between tables, so they must not
-// change either.
+// table is a map that never changes once it has been shared: with and without return
+// another one, which has all shards in common with it but one. Values are shared
+// between tables, so they must not change either. The one that was changed since must
+// not be used any more: nobody has seen it.
 type table[K comparable, V any] struct {
 	seed   maphash.Seed
 	shards *[shardCount]map[K]V
+	// own says which shards, and own.table whether the table of them, nobody has seen yet.
+	own own
 }
+
+// own is what a table need not copy before it is changed.
+type own struct {
+	table  bool
+	shards [shardCount / 64]uint64
+}
+
+// share says that the table may be seen by others from now on.
+func (t *table[K, V]) share() { t.own = own{} }
 
 func newTable[K comparable, V any]() table[K, V] {
 	return table[K, V]{seed: maphash.MakeSeed(), shards: new([shardCount]map[K]V)}
@@ -40,6 +52,9 @@ func (t table[K, V]) with(key K, value V) table[K, V] {
 	shard[key] = value
 	return t
 }
+
+// same reports whether both are one table.
+func (t table[K, V]) same(o table[K, V]) bool { return t.shards == o.shards }
 
 // fill writes an entry into t itself: only for a table that nobody has seen yet.
 func (t table[K, V]) fill(key K, value V) {
@@ -62,12 +77,17 @@ func (t table[K, V]) without(key K) table[K, V] {
 // edit returns a table whose shard for key is its own and may be changed.
 func (t table[K, V]) edit(key K, more int) (table[K, V], map[K]V) {
 	i := t.shard(key)
-	shards := *t.shards
-	shard := make(map[K]V, len(shards[i])+more)
-	maps.Copy(shard, t.shards[i])
-	shards[i] = shard
-	t.shards = &shards
-	return t, shard
+	if !t.own.table {
+		shards := *t.shards
+		t.shards, t.own.table = &shards, true
+	}
+	if t.own.shards[i/64]&(1<<(i%64)) == 0 {
+		shard := make(map[K]V, len(t.shards[i])+more)
+		maps.Copy(shard, t.shards[i])
+		t.shards[i] = shard
+		t.own.shards[i/64] |= 1 << (i % 64)
+	}
+	return t, t.shards[i]
 }
 
 // each calls f for all entries, in no order.
@@ -143,6 +163,27 @@ func (r rows) with(changed *row) rows {
 		chunks = slices.Insert(chunks, i+1, slices.Clone(chunk[half:]))
 	}
 	return rows{chunks: chunks, count: r.count + 1}
+}
+
+// withAll is with for many rows, which need not be in order. Each name must come once.
+func (r rows) withAll(changed []*row) rows {
+	result, added := rows{chunks: slices.Clone(r.chunks), count: r.count}, []*row(nil)
+	own := make([]bool, len(r.chunks))
+	for _, row := range changed {
+		i, place, found := r.locate(row.node.Name)
+		if !found {
+			added = append(added, row)
+			continue
+		}
+		if !own[i] {
+			result.chunks[i], own[i] = slices.Clone(r.chunks[i]), true
+		}
+		result.chunks[i][place] = row
+	}
+	for _, row := range added {
+		result = result.with(row)
+	}
+	return result
 }
 
 func (r rows) without(name string) rows {

@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"hash/maphash"
 	"slices"
 
 	"github.com/headroom-dev/headroom/estimate"
@@ -25,9 +26,9 @@ type plan struct {
 	// sum is what all items cost, and certain are the indices of those that are certain for somebody.
 	sum     sums
 	certain []int
-	// byName are the indices of items by their names and digests: it is quicker then to look up what a node has than to ask for
+	// byName are the indices of items by the hashes of their names and digests: it is quicker then to look up what a node has than to ask for
 	// each item. Nil for few items, or for a sum beyond what can be counted.
-	byName map[string][]int
+	byName map[uint64][]int
 }
 
 // fewPlanned is how many items are soon asked for one by one. Whoever may create pods can make very many.
@@ -66,22 +67,24 @@ func (a *accountant) plan() *plan {
 func (a *accountant) newPlan() *plan {
 	p := &plan{items: make([]planned, 0, len(a.s.reservations))}
 	for _, r := range a.s.reservations {
-		d := a.demand(r)
-		if !d.any || slices.Contains(a.view.Images, r.ref) {
-			continue
+		if d := a.demand(r, a.s); d.any && !slices.Contains(a.view.Images, r.ref) {
+			p.add(a.planned(r, d))
 		}
-		size := a.size(r.ref)
-		cost := size.Disk
-		weight := min(d.expected, 1)
-		likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
-		item := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
-		if d.certain {
-			item.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
-		}
-		p.add(item)
 	}
-	p.index()
+	p.index(a.s.seed)
 	return p
+}
+
+// planned is what an image that is wanted that much adds.
+func (a *accountant) planned(r *reservation, d demand) planned {
+	cost := a.size(r.ref).Disk
+	weight := min(d.expected, 1)
+	likely := estimate.Exactly(cost.Likely).Times(estimate.Factor{Low: weight, Likely: weight, High: weight}).Likely
+	item := planned{ref: r.ref, hash: r.hash, cost: estimate.Between(0, likely, cost.High)}
+	if d.certain {
+		item.certain = estimate.Between(cost.Low, max(likely, cost.Low), cost.High)
+	}
+	return item
 }
 
 func (p *plan) add(item planned) {
@@ -92,16 +95,18 @@ func (p *plan) add(item planned) {
 	p.sum.add(item.cost)
 }
 
-func (p *plan) index() {
+func (p *plan) index(seed maphash.Seed) {
 	if len(p.items) <= fewPlanned || p.sum.beyond() {
 		return
 	}
-	p.byName = make(map[string][]int, len(p.items))
+	p.byName = make(map[uint64][]int, len(p.items))
 	for i := range p.items {
 		ref := p.items[i].ref
-		p.byName[ref.String()] = append(p.byName[ref.String()], i)
-		if digest := ref.Digest(); digest != "" {
-			p.byName[digest] = append(p.byName[digest], i)
+		for _, name := range []string{ref.String(), ref.Digest()} {
+			if name != "" {
+				hash := maphash.String(seed, name)
+				p.byName[hash] = append(p.byName[hash], i)
+			}
 		}
 	}
 }
@@ -109,12 +114,15 @@ func (p *plan) index() {
 // underWayOf returns, in order, the indices of the items for which underWay is true.
 func (a *accountant) underWayOf(p *plan) []int {
 	found := a.underWayScratch[:0]
-	for name := range a.row.list.byName {
-		found = append(found, p.byName[name]...)
+	for _, image := range a.row.list.images {
+		for _, hash := range image.hashes {
+			found = append(found, p.byName[hash]...)
+		}
 	}
-	for name, how := range a.row.facts.uses {
-		if how.pulled {
-			found = append(found, p.byName[name]...)
+	used := &a.row.facts.uses
+	for i, hash := range used.hashes {
+		if used.how[i].pulled {
+			found = append(found, p.byName[hash]...)
 		}
 	}
 	for i := range a.row.facts.claims {
@@ -122,7 +130,7 @@ func (a *accountant) underWayOf(p *plan) []int {
 		if c.state != pending {
 			continue
 		}
-		if items := p.byName[c.ref.String()]; len(items) > 0 {
+		if items := p.byName[maphash.String(a.s.seed, c.ref.String())]; len(items) > 0 {
 			if _, concerned := a.due(c); concerned {
 				found = append(found, items...)
 			}

@@ -30,15 +30,16 @@ type podState struct {
 func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.publish()
+	defer l.publishSoon()
 	l.forgetGone(pod.NodeName, now)
 	if pod.UID == "" || l.deadPods.has(pod.UID) {
 		return
 	}
-	p := l.pods[pod.UID]
-	if p != nil && (p.pod.NodeName != "" && pod.NodeName == "" || samePod(p.pod, &pod)) {
+	if l.knows(&pod) {
 		return
 	}
+	l.unpark(pod.UID)
+	p := l.pods[pod.UID]
 	arrives := p == nil || p.pod.NodeName != pod.NodeName
 	if p == nil {
 		p = &podState{}
@@ -48,18 +49,30 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	}
 	if pod.NodeName == "" {
 		l.reserveAnew(p, &pod)
-	} else {
-		n := l.nodeNamed(pod.NodeName)
-		p.latches = l.latches(n, p, &pod, now)
-		p.pod = &pod
-		n.settle(p)
-		n.pods[pod.UID] = p
-		n.facts = nil
-		l.changeRow(n)
-		if arrives && l.synced {
-			n.begin(p)
-		}
+		return
 	}
+	n := l.nodeNamed(pod.NodeName)
+	p.latches = l.latches(n, p, &pod, now)
+	p.pod = &pod
+	n.settle(p)
+	n.hold(p)
+	n.facts = nil
+	if !l.synced && p.isQuiet() {
+		l.park(n, p)
+	}
+	l.changeRow(n)
+	if arrives && l.synced {
+		l.begin(n, p)
+	}
+}
+
+// knows reports whether a row says nothing new, or is older than the one held.
+func (l *Ledger) knows(pod *Pod) bool {
+	if n, i := l.findParked(pod.UID); n != nil {
+		return pod.NodeName == "" || n.parked.isSame(i, pod, n.name)
+	}
+	p := l.pods[pod.UID]
+	return p != nil && (p.pod.NodeName != "" && pod.NodeName == "" || samePod(p.pod, pod))
 }
 
 // DeletePod takes a pod away, for good. now is our clock: until the node has been
@@ -68,17 +81,31 @@ func (l *Ledger) DeletePod(uid types.UID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deadPods.bury(uid)
+	if l.synced {
+		l.forgetGone(l.nodeOf(uid), now) // first: it parks what it can
+	}
+	l.unpark(uid)
 	p := l.pods[uid]
 	if p == nil {
 		return
 	}
 	if p.pod.NodeName != "" && l.synced {
-		l.forgetGone(p.pod.NodeName, now)
 		l.nodes[p.pod.NodeName].remember(p, now)
 	}
 	l.detach(p)
 	delete(l.pods, uid)
-	l.publish()
+	l.publishSoon()
+}
+
+// nodeOf returns the name of the node that a pod is bound to, "" for none.
+func (l *Ledger) nodeOf(uid types.UID) string {
+	if n, _ := l.findParked(uid); n != nil {
+		return n.name
+	}
+	if p := l.pods[uid]; p != nil {
+		return p.pod.NodeName
+	}
+	return ""
 }
 
 // detach takes a pod out of where it is: its node, or the pods that wait.
@@ -97,16 +124,16 @@ func (l *Ledger) detach(p *podState) {
 }
 
 func samePod(a, b *Pod) bool {
-	return a.UID == b.UID && a.Namespace == b.Namespace && a.Name == b.Name &&
-		a.NodeName == b.NodeName && a.NominatedNodeName == b.NominatedNodeName &&
-		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
-		samePodImages(a, b) &&
-		a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement) &&
-		a.PriorityClass == b.PriorityClass && a.CreatedUnixSeconds == b.CreatedUnixSeconds && maps.Equal(a.Labels, b.Labels)
+	return a.UID == b.UID && a.NodeName == b.NodeName && a.CreatedUnixSeconds == b.CreatedUnixSeconds &&
+		samePodRow(a, b) && slices.EqualFunc(a.Images, b.Images, samePodImage)
 }
 
-func samePodImages(a, b *Pod) bool {
-	return a.MoreImages == b.MoreImages && slices.EqualFunc(a.Images, b.Images, samePodImage)
+// samePodRow compares what pods may have in common, but for the images.
+func samePodRow(a, b *Pod) bool {
+	return a.Namespace == b.Namespace && a.Name == b.Name && a.NominatedNodeName == b.NominatedNodeName &&
+		a.Finished == b.Finished && a.Deleting == b.Deleting && a.Gated == b.Gated && a.Unschedulable == b.Unschedulable &&
+		a.MoreImages == b.MoreImages && a.Requests.Equal(b.Requests) && keyOf(a.Placement) == keyOf(b.Placement) &&
+		a.PriorityClass == b.PriorityClass && maps.Equal(a.Labels, b.Labels) && a.Template == b.Template
 }
 
 func samePodImage(a, b PodImage) bool {

@@ -52,18 +52,19 @@ func (l *Ledger) readRow(w *WrittenNode) {
 		return // A node without a name is none.
 	}
 	n.measurement, n.lines, n.lostBytes = w.Measurement, &w.Lines, w.LostBytes
-	n.facts = &facts{pods: make([]*Pod, 0, len(w.Pods)), uses: make(map[string]use, 4*len(w.Pods))}
+	n.facts = &facts{seed: n.seed}
+	var names []usedName
 	for _, pod := range w.Pods {
 		if pod != nil {
-			n.facts.add(pod)
+			names = n.facts.add(names, pod)
 		}
 	}
 	for _, pod := range w.Gone {
 		if pod != nil {
-			n.facts.addGone(pod)
+			names = n.facts.addGone(names, pod)
 		}
 	}
-	n.facts.index(n)
+	n.facts.index(n, names)
 	n.facts.setClaims(claimsOfWritten(w.Claims))
 	l.changeRow(n)
 }

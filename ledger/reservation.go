@@ -20,6 +20,8 @@ type group struct {
 	slot        int
 	constraints *placement.Constraints
 	pods        int
+	// kept are the candidates of a group that has no pod; nobody else has a use for them.
+	kept *candidates
 }
 
 // candidates are the nodes of a group, by slot. They never change.
@@ -63,6 +65,11 @@ func (l *Ledger) reserve(p *podState) {
 		l.groups[constraints.Key()] = g
 		l.setCandidates(g.slot, l.candidatesOf(constraints))
 	}
+	if g.kept != nil {
+		l.busy(g)
+		l.setCandidates(g.slot, g.kept)
+		g.kept = nil
+	}
 	g.pods++
 	p.group = g
 	l.want(p, 1)
@@ -92,13 +99,33 @@ func nameOf(p *Pod) types.NamespacedName {
 	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
 }
 
-// leave takes a pod out of a group; the last one takes the group with it.
+// maxIdleGroups is how many groups are kept that have no pod: pods of a template come again and again and wait for a moment,
+// and to find the nodes of a group takes a look at all of them.
+const maxIdleGroups = 64
+
+// leave takes a pod out of a group.
 func (l *Ledger) leave(g *group) {
-	if g.pods--; g.pods == 0 {
-		delete(l.groups, g.constraints.Key())
-		l.setCandidates(g.slot, nil)
-		l.groupSlots.release(g.slot)
+	if g.pods--; g.pods > 0 {
+		return
 	}
+	g.kept = l.next.candidates[g.slot]
+	l.setCandidates(g.slot, nil)
+	l.idle = append(l.idle, g)
+	oldest := g // of a group for one node only, nothing is kept
+	if g.kept.tiedCount > 1 {
+		if len(l.idle) <= maxIdleGroups {
+			return
+		}
+		oldest = l.idle[0]
+	}
+	l.busy(oldest)
+	delete(l.groups, oldest.constraints.Key())
+	l.groupSlots.release(oldest.slot)
+}
+
+// busy takes a group out of those that have no pod.
+func (l *Ledger) busy(g *group) {
+	l.idle = slices.DeleteFunc(l.idle, func(o *group) bool { return o == g })
 }
 
 // reserveAnew gives an unbound pod another row. Its group is held meanwhile: it
@@ -169,6 +196,14 @@ func (w *want) ofPod(p *Pod, group int) bool {
 // candidatesOf looks at every known node.
 func (l *Ledger) candidatesOf(c *placement.Constraints) *candidates {
 	set := &candidates{}
+	if names, only := c.NamedNodes(); only {
+		for name := range names {
+			if n := l.nodes[name]; n != nil && n.node != nil {
+				set.judge(c, n)
+			}
+		}
+		return set
+	}
 	for _, n := range l.nodes {
 		if n.node != nil {
 			set.judge(c, n)
@@ -185,16 +220,25 @@ func (s *candidates) judge(c *placement.Constraints, n *nodeState) {
 	s.tiedCount += s.tied.set(n.slot, tied)
 }
 
+// judgedAgain returns the candidates after one node has changed.
+func (s *candidates) judgedAgain(c *placement.Constraints, n *nodeState) *candidates {
+	set := *s
+	set.possible, set.tied = slices.Clone(set.possible), slices.Clone(set.tied)
+	set.judge(c, n)
+	return &set
+}
+
 // candidacy looks at a changed node again for every group. old is its row before.
 func (l *Ledger) candidacy(n *nodeState, old *Node) {
 	if !l.synced || old != nil && n.node != nil && samePlace(old, n.node) {
 		return
 	}
 	for _, g := range l.groups {
-		set := *l.next.candidates[g.slot]
-		set.possible, set.tied = slices.Clone(set.possible), slices.Clone(set.tied)
-		set.judge(g.constraints, n)
-		l.setCandidates(g.slot, &set)
+		if g.kept != nil {
+			g.kept = g.kept.judgedAgain(g.constraints, n)
+		} else {
+			l.setCandidates(g.slot, l.next.candidates[g.slot].judgedAgain(g.constraints, n))
+		}
 	}
 }
 

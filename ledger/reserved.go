@@ -73,14 +73,14 @@ func (a *accountant) costHere(p *planned) estimate.Bytes {
 	return estimate.Bytes{Low: low, Likely: max(p.cost.Likely, low), High: max(p.cost.High, low)}
 }
 
-// demand sums up who wants an image and could land on the node; the pod judged
-// is left out.
-func (a *accountant) demand(r *reservation) demand {
+// demand sums up who wants an image and could land on the node, which is in the snapshot of the reservation; the pod judged is
+// left out.
+func (a *accountant) demand(r *reservation, of *Snapshot) demand {
 	var d demand
 	for i := range r.wants {
 		w := &r.wants[i]
 		eager, held := a.waitFor(w, r.ref)
-		set := a.s.candidates[w.group]
+		set := of.candidates[w.group]
 		nominated := w.nominated != "" && w.nominated == a.node.Name
 		if eager+held <= 0 || !nominated && !set.possible.has(a.row.slot) {
 			continue

@@ -28,7 +28,7 @@ type row struct {
 func newRow(n *nodeState) *row {
 	r := &row{
 		node: n.node, slot: n.slot, list: n.list, facts: n.facts,
-		measurement: n.measurement, lines: DefaultLines(), lostBytes: n.lostBytes,
+		measurement: n.measurement, lines: defaultLines, lostBytes: n.lostBytes,
 	}
 	if n.lines != nil {
 		r.lines = *n.lines
@@ -61,13 +61,13 @@ func (r *NodeRow) Lines() Lines { return r.row.lines }
 func (r *NodeRow) Free() placement.Resources { return r.row.free }
 
 // Pods returns the pods bound here, finished ones too, by namespace and name.
-func (r *NodeRow) Pods() iter.Seq[*Pod] { return slices.Values(r.row.facts.pods) }
+func (r *NodeRow) Pods() iter.Seq[*Pod] { return slices.Values(r.row.facts.rows(r.Name)) }
 
 // Uses reports whether a pod that is bound here and not finished needs the image,
 // by this name or by its digest.
 func (r *NodeRow) Uses(ref imageref.Ref) bool {
 	if i, listed := r.row.list.find(ref); listed {
-		return !slices.Contains(r.row.facts.unused, i)
+		return !slices.Contains(r.row.facts.unused, int32(i)) //nolint:gosec // an object has no room for that many
 	}
 	return r.row.facts.of(ref).running
 }
@@ -84,7 +84,24 @@ func (r *NodeRow) Listed(ref imageref.Ref) (ListedImage, bool) {
 	if !found {
 		return ListedImage{}, false
 	}
-	return r.row.list.images[i], true
+	return r.row.list.images[i].ListedImage, true
+}
+
+// Images returns the node's list; see ImagesListed.
+func (r *NodeRow) Images() iter.Seq[*ListedImage] {
+	return func(yield func(*ListedImage) bool) {
+		for _, image := range r.row.list.images {
+			if !yield(&image.ListedImage) {
+				return
+			}
+		}
+	}
+}
+
+// ImagesListed returns how many images the node lists, and false where its list says
+// nothing.
+func (r *NodeRow) ImagesListed() (count int, told bool) {
+	return len(r.row.list.images), r.row.list.images != nil
 }
 
 // ListCut reports whether the node may have images that it does not list: the

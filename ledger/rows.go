@@ -77,13 +77,16 @@ type Pod struct {
 	Images               []PodImage
 	// MoreImages says that the pod has more than these.
 	MoreImages bool
-	// Placement, PriorityClass, Labels and CreatedUnixSeconds are of pods that are
-	// not bound. The last is the API server's clock, in whole seconds.
-	Placement          *placement.Constraints
-	PriorityClass      string
-	Labels             map[string]string
+	// CreatedUnixSeconds is the API server's clock, in whole seconds.
 	CreatedUnixSeconds int64
-	Requests           placement.Resources
+	// Placement, PriorityClass and Labels are of pods that are not bound.
+	Placement     *placement.Constraints
+	PriorityClass string
+	Labels        map[string]string
+	Requests      placement.Resources
+	// Template is the writer's: a pointer to what it knows besides of all pods made as
+	// this one, or nil. It is kept and given back, compared with ==, and not written.
+	Template any `json:"-"`
 }
 
 // PodImage is one distinct image of a pod and how far the node is with it.

@@ -22,7 +22,7 @@ const clockStep = 2 * time.Minute
 func (l *Ledger) SetMeasurement(node string, m Measurement) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.publish()
+	defer l.publishSoon()
 	l.forgetGone(node, m.ReceivedAt)
 	if node == "" || m.CapacityBytes <= 0 || l.deadNodes.has(m.NodeUID) {
 		return
@@ -60,7 +60,7 @@ func (l *Ledger) ForgetMeasurement(node string) {
 	n.measurement = nil
 	l.changeRow(n)
 	l.forgetUnused(n)
-	l.publish()
+	l.publishSoon()
 }
 
 // SetLines writes a kubelet's thresholds; those for another UID than the node

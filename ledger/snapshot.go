@@ -30,6 +30,7 @@ type contents struct {
 	told         uint64 // grows with every change of what is known of layers
 	pulled       table[reportKey, int64]
 	learned      map[imagesize.PoolKey]imagesize.Learned
+	lessons      uint64 // grows with every change of learned
 	observed     table[observedKey, estimate.Bytes]
 	platforms    []imagesize.Platform
 	autoscaler   Autoscaler

@@ -50,10 +50,19 @@ func (a *Accounts) Pulling(row *NodeRow) []imageref.Ref { return a.on(row).resul
 
 // on is the accountant of a node.
 func (a *Accounts) on(row *NodeRow) *accountant {
-	if a.current == nil || a.current.row != row.row {
-		a.Of(row)
+	if c := a.current; c != nil && c.row == row.row && c.drawn {
+		return c
 	}
-	return a.current
+	if a.view.Namespace != Nobody {
+		a.Of(row)
+		return a.current
+	}
+	// Nothing that is reserved is sure to come, so that nothing of it is on its way.
+	c := a.begin(row)
+	if c.drawn = true; c.result.Tier != NoTier {
+		c.claims()
+	}
+	return c
 }
 
 // pull is Accounts.Pull with the images ahead of this one.
@@ -145,7 +154,7 @@ func (a *accountant) reportedAtMost(ref imageref.Ref) int64 {
 
 // usedByAll is what is in use on the disk, by a sample that nothing can have come after.
 func (a *accountant) usedByAll(h *holdings) (bytes int64, bounded bool) {
-	if a.result.Tier != Measured || a.result.SampleAge >= goneMemory || len(h.perhaps) > 0 ||
+	if a.result.Tier != Measured || a.result.Old || a.result.SampleAge >= goneMemory || len(h.perhaps) > 0 ||
 		slices.ContainsFunc(a.row.facts.claims, func(c claim) bool { return c.state != spent }) {
 		return 0, false
 	}
@@ -176,7 +185,7 @@ func (a *accountant) brings(ref imageref.Ref) *known {
 // of another version may be nearly the same.
 func (a *accountant) related(ref imageref.Ref, ahead []coming) bool {
 	repository := ref.Repository()
-	for _, i := range a.row.list.byRepository[repository] {
+	for i := range a.row.list.ofRepository(repository) {
 		if !slices.Contains(a.unsampled, i) {
 			return true
 		}

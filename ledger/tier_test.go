@@ -38,6 +38,19 @@ func TestTiers(t *testing.T) {
 			age:     91 * time.Second, view: declare,
 			want: ledger.Account{Tier: ledger.Declared, Stale: true, CapacityBytes: 800, Measured: between(0, 650, 700), GCLineBytes: 128, EvictionLineBytes: 120, EvictionTargetBytes: 120},
 		},
+		"an old sample of a disk with much room": {
+			options: []lt.NodeOption{lt.Disk(1000<<30, 970<<30)},
+			age:     8 * 90 * time.Second, view: declare,
+			want: ledger.Account{
+				Tier: ledger.Measured, Old: true, CapacityBytes: 1000 << 30, Measured: exactly(970 << 30),
+				GCLineBytes: 160 << 30, EvictionLineBytes: 161_061_280_000, EvictionTargetBytes: 161_061_280_000,
+			},
+		},
+		"a stale sample of a disk with much room": {
+			options: []lt.NodeOption{lt.Disk(1000<<30, 970<<30)},
+			age:     8*90*time.Second + 8, view: declare,
+			want: ledger.Account{Tier: ledger.Declared, Stale: true, CapacityBytes: 800, Measured: between(0, 800, 800), GCLineBytes: 128, EvictionLineBytes: 120, EvictionTargetBytes: 120},
+		},
 		"no sample, and ephemeral-storage": {
 			options: []lt.NodeOption{lt.EphemeralStorage(2000), lt.Lists("x=100")},
 			want:    ledger.Account{Tier: ledger.Assumed, CapacityBytes: 2000, Measured: between(0, 1900, 1900), GCLineBytes: 320, EvictionLineBytes: 300, EvictionTargetBytes: 300},

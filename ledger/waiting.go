@@ -141,11 +141,20 @@ func (a *Accounts) decided(ref imageref.Ref) bool {
 }
 
 func (a *Accounts) anyWants(ref imageref.Ref, counts func(w *want, eager, held int) bool) bool {
-	place, found := slices.BinarySearchFunc(a.s.reservations, ref, func(r *reservation, ref imageref.Ref) int {
-		return cmp.Compare(r.ref.String(), ref.String())
-	})
-	return found && slices.ContainsFunc(a.s.reservations[place].wants, func(w want) bool {
+	r := a.s.reservationOf(ref)
+	return r != nil && slices.ContainsFunc(r.wants, func(w want) bool {
 		eager, held := a.waitFor(&w, ref)
 		return w.namespace == a.view.Namespace && counts(&w, eager, held)
 	})
+}
+
+// reservationOf returns who waits to pull an image, nil for nobody.
+func (s *Snapshot) reservationOf(ref imageref.Ref) *reservation {
+	place, found := slices.BinarySearchFunc(s.reservations, ref, func(r *reservation, ref imageref.Ref) int {
+		return cmp.Compare(r.ref.String(), ref.String())
+	})
+	if !found {
+		return nil
+	}
+	return s.reservations[place]
 }

@@ -28,7 +28,7 @@ type watch struct {
 }
 
 // begin looks at a pod that was not bound to the node before.
-func (n *nodeState) begin(p *podState) {
+func (l *Ledger) begin(n *nodeState, p *podState) {
 	var pulled []imageref.Ref
 	for i := range p.latches {
 		image := &p.pod.Images[i]
@@ -50,7 +50,7 @@ func (n *nodeState) begin(p *podState) {
 	}
 	switch {
 	case len(pulled) == 0:
-	case len(pulled) > 1, n.calm < calmSamples, n.watch != nil, n.measurement == nil, n.underWay() > 1:
+	case len(pulled) > 1, n.calm < calmSamples, n.watch != nil, n.measurement == nil, l.underWay(n) > 1:
 		n.disturb()
 	default:
 		n.watch = &watch{pod: p.pod.UID, ref: pulled[0], availableBytes: n.measurement.AvailableBytes}
@@ -61,10 +61,11 @@ func (n *nodeState) begin(p *podState) {
 func (n *nodeState) disturb() { n.watch, n.calm = nil, 0 }
 
 // underWay is how many images' bytes are expected that no sample has seen.
-func (n *nodeState) underWay() int {
-	if n.facts == nil {
+func (l *Ledger) underWay(n *nodeState) int {
+	if n.node == nil {
 		return 0
 	}
+	l.withFacts(n)
 	count := 0
 	for i := range n.facts.claims {
 		if n.facts.claims[i].state != spent {
@@ -76,10 +77,10 @@ func (n *nodeState) underWay() int {
 
 // observe looks at a new sample, once it has settled what it has seen.
 func (l *Ledger) observe(n *nodeState) {
-	if n.facts == nil || n.node == nil {
+	if !l.synced || n.node == nil {
 		return
 	}
-	if n.underWay() == 0 {
+	if l.underWay(n) == 0 {
 		n.calm = min(n.calm+1, calmSamples)
 	}
 	w := n.watch
@@ -114,7 +115,7 @@ func (l *imageList) lost(before *imageList) bool {
 	if before == nil || l.images == nil {
 		return false
 	}
-	return slices.ContainsFunc(before.images, func(image ListedImage) bool {
+	return slices.ContainsFunc(before.images, func(image *listed) bool {
 		return !slices.ContainsFunc(image.Refs, func(ref imageref.Ref) bool { _, found := l.find(ref); return found })
 	})
 }

@@ -121,8 +121,10 @@ func inOrder[T any](all []T, key func(*T) string) {
 }
 
 func (r *row) write() WrittenNode {
+	node := *r.node
+	node.Images = r.list.whole()
 	w := WrittenNode{
-		Node: r.node, Measurement: r.measurement, Lines: r.lines, LostBytes: r.lostBytes, Pods: r.facts.pods, Gone: r.facts.gone,
+		Node: &node, Measurement: r.measurement, Lines: r.lines, LostBytes: r.lostBytes, Pods: r.facts.rows(r.node.Name), Gone: r.facts.gone,
 	}
 	for i := range r.facts.claims {
 		c := &r.facts.claims[i]

@@ -130,7 +130,7 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetInt(3)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
+			if field := v.Type().Field(i); field.IsExported() && field.Tag.Get("json") != "-" {
 				fill(t, v.Field(i))
 			}
 		}

@@ -4,9 +4,7 @@
 package placement
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 
@@ -90,12 +88,22 @@ func (c *Constraints) Key() string { return c.key }
 // NodeName is spec.nodeName, empty for a pod that is not bound.
 func (c *Constraints) NodeName() string { return c.nodeName }
 
+// NamedNodes returns the names of the only nodes that the pod's required affinity
+// lets it onto, and false where that names none: the pods of a DaemonSet name one.
+func (c *Constraints) NamedNodes() (names iter.Seq[string], only bool) {
+	return maps.Keys(c.named), c.named != nil
+}
+
 // Selects returns the value that the pod's nodeSelector asks of a label, and
 // whether it asks for any. Its required affinity is not looked at.
 func (c *Constraints) Selects(label string) (value string, selected bool) {
 	value, selected = c.selector[label]
 	return value, selected
 }
+
+// Named returns the names of the only nodes that the pod could ever land on, and false where it does not name them: in the fields
+// of its required affinity, as pods of DaemonSets do. None of them need be possible. Callers must not change the map.
+func (c *Constraints) Named() (names map[string]struct{}, named bool) { return c.named, c.named != nil }
 
 // Requests are what the scheduler sets aside for the pod. Callers must not
 // change the map in it.
@@ -182,19 +190,4 @@ func namedNodes(required *corev1.NodeSelector) map[string]struct{} {
 		}
 	}
 	return names
-}
-
-// keyOf hashes all that [Constraints.Possible] and [Constraints.TiedTo] read.
-// JSON writes maps in the order of their keys, so equal wishes give equal text.
-func keyOf(c *Constraints, required *corev1.NodeSelector) string {
-	// These types hold nothing that JSON can't express, so there is no error.
-	text, _ := json.Marshal(struct {
-		NodeName, OS string
-		Selector     map[string]string
-		Affinity     *corev1.NodeSelector
-		Tolerations  []corev1.Toleration
-		Beyond       bool
-	}{c.nodeName, c.os, c.selector, required, c.tolerations, c.beyond})
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }

@@ -8,7 +8,8 @@ import (
 	"math"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/component-helpers/resource"
+	"k8s.io/apimachinery/pkg/api/resource"
+	podresource "k8s.io/component-helpers/resource"
 )
 
 // Resources are what a pod requests or a node has left. Units: thousandths of
@@ -28,9 +29,54 @@ func RequestsOf(spec *corev1.PodSpec) Resources {
 	if spec == nil {
 		return Resources{Pods: 1}
 	}
-	r := ResourcesOf(resource.PodRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}))
+	r, simple := sumOfContainers(spec)
+	if !simple {
+		r = ResourcesOf(podresource.PodRequests(&corev1.Pod{Spec: *spec}, podresource.PodResourcesOptions{}))
+	}
 	r.Pods = 1
 	return r
+}
+
+// sumOfContainers is what [podresource.PodRequests] comes to for pods without init containers and without requests of the pod as a
+// whole: nearly all. That one makes four maps and copies the spec.
+func sumOfContainers(spec *corev1.PodSpec) (r Resources, simple bool) {
+	if len(spec.InitContainers) > 0 || spec.Resources != nil {
+		return Resources{}, false
+	}
+	var sums requestSums
+	for i := range spec.Containers {
+		sums.add(spec.Containers[i].Resources.Requests)
+	}
+	sums.add(spec.Overhead)
+	for name, sum := range sums.others {
+		r.set(name, sum)
+	}
+	r.MilliCPU, r.MemoryBytes = milliValueOf(sums.cpu), ValueOf(sums.memory)
+	return r, true
+}
+
+// requestSums are exact: fractions are rounded up once, not for each container.
+type requestSums struct {
+	cpu, memory resource.Quantity
+	others      corev1.ResourceList
+}
+
+func (s *requestSums) add(list corev1.ResourceList) {
+	for name, quantity := range list {
+		switch name {
+		case corev1.ResourceCPU:
+			s.cpu.Add(quantity)
+		case corev1.ResourceMemory:
+			s.memory.Add(quantity)
+		default:
+			if s.others == nil {
+				s.others = make(corev1.ResourceList)
+			}
+			sum := s.others[name]
+			sum.Add(quantity)
+			s.others[name] = sum
+		}
+	}
 }
 
 // ResourcesOf converts a resource list, such as a node's status.allocatable.
@@ -38,21 +84,25 @@ func RequestsOf(spec *corev1.PodSpec) Resources {
 func ResourcesOf(list corev1.ResourceList) Resources {
 	var r Resources
 	for name, quantity := range list {
-		switch name {
-		case corev1.ResourceCPU:
-			r.MilliCPU = milliValueOf(quantity)
-		case corev1.ResourceMemory:
-			r.MemoryBytes = ValueOf(quantity)
-		case corev1.ResourcePods:
-			r.Pods = ValueOf(quantity)
-		default:
-			if r.Extended == nil {
-				r.Extended = make(map[corev1.ResourceName]int64)
-			}
-			r.Extended[name] = ValueOf(quantity)
-		}
+		r.set(name, quantity)
 	}
 	return r
+}
+
+func (r *Resources) set(name corev1.ResourceName, quantity resource.Quantity) {
+	switch name {
+	case corev1.ResourceCPU:
+		r.MilliCPU = milliValueOf(quantity)
+	case corev1.ResourceMemory:
+		r.MemoryBytes = ValueOf(quantity)
+	case corev1.ResourcePods:
+		r.Pods = ValueOf(quantity)
+	default:
+		if r.Extended == nil {
+			r.Extended = make(map[corev1.ResourceName]int64)
+		}
+		r.Extended[name] = ValueOf(quantity)
+	}
 }
 
 // Cover reports whether r is enough for what is requested. What is not requested

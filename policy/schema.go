@@ -56,7 +56,7 @@ func policyProperties() []property[Policy] {
 		},
 		{
 			name: "maxStaleness", kind: "duration, at least 1s", preset: "90s",
-			meaning: "Measurements that are older never refuse a pod.",
+			meaning: "Measurements that are older never refuse a pod. Nodes with much room are measured as seldom as this allows.",
 			read:    func(d *decoder, at place, p *Policy) { d.duration(at, &p.MaxStaleness, time.Second) },
 		},
 		{

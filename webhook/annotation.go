@@ -4,7 +4,6 @@
 package webhook
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -66,7 +65,7 @@ func annotationsOf(d fit.Decision) map[string]string {
 	annotations := map[string]string{
 		actionKey:     string(d.Action),
 		verdictKey:    verdictLabel(d.Verdict),
-		candidatesKey: fmt.Sprintf("possible=%d,likely=%d,overloaded=%d", d.Possible, d.Likely, d.Overloaded),
+		candidatesKey: "possible=" + strconv.Itoa(d.Possible) + ",likely=" + strconv.Itoa(d.Likely) + ",overloaded=" + strconv.Itoa(d.Overloaded),
 		policyKey:     policyText(d.Mode, d.PolicyVersion),
 	}
 	if d.Verdict.Severity() > 0 {
@@ -122,6 +121,9 @@ func oneLine(s string) string { return clipped(s, maxTextRunes) }
 
 // clipped is oneLine with another limit.
 func clipped(s string, limit int) string {
+	if isPlain(s, limit) {
+		return s
+	}
 	s = strings.ToValidUTF8(s, " ")
 	var b strings.Builder
 	runes := 0
@@ -136,4 +138,18 @@ func clipped(s string, limit int) string {
 		b.WriteRune(r)
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// isPlain reports whether s is one line as it is, as nearly all texts are: ASCII without control characters, with no space around
+// it, and short.
+func isPlain(s string, limit int) bool {
+	if len(s) > limit || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }

@@ -13,10 +13,10 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/webhook/decode"
 )
 
 // A scheduler may be sooner with a pod than the informer here. unknownWait is how long a binding waits for its pod to be known:
@@ -69,7 +69,8 @@ type bindingReviews struct {
 }
 
 // reviewBinding judges the choice of a node for a pod. It refuses nothing for good: what it sends back comes again.
-func (r *bindingReviews) reviewBinding(ctx context.Context, req *admissionv1.AdmissionRequest, _ time.Time) outcome {
+func (r *bindingReviews) reviewBinding(ctx context.Context, in *incoming, _ time.Time) outcome {
+	req := in.AdmissionRequest
 	r = r.sourced(ctx)
 	if !isBinding(req) {
 		return unexpected(req)
@@ -160,8 +161,8 @@ func (r *bindingReviews) holdBack(ctx context.Context, req *admissionv1.Admissio
 
 // bindingOf decodes the binding. The request names the namespace and the pod that count; in the object they may be missing.
 func bindingOf(req *admissionv1.AdmissionRequest) (*corev1.Binding, error) {
-	var b corev1.Binding
-	if err := utiljson.Unmarshal(req.Object.Raw, &b); err != nil {
+	b, err := decode.Binding(req.Object.Raw)
+	if err != nil {
 		return nil, fmt.Errorf("the binding can't be decoded: %w", err)
 	}
 	if b.Target.Kind != "" && b.Target.Kind != "Node" {
@@ -173,7 +174,7 @@ func bindingOf(req *admissionv1.AdmissionRequest) (*corev1.Binding, error) {
 	if req.Name != "" {
 		b.Name = req.Name
 	}
-	return &b, nil
+	return b, nil
 }
 
 // isBinding reports whether req is one of the two ways in which a scheduler names a pod's node.

@@ -114,7 +114,7 @@ func FuzzBindings(f *testing.F) {
 		s := &steerer{answer: tooFull}
 		w := httptest.NewRecorder()
 		NewBindings(HandlerOptions{}, s.options()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, BindingsPath, bytes.NewReader(body)))
-		req, version, err := readReview(bytes.NewReader(body))
+		req, version, err := readReview(body)
 		if (err == nil) != (w.Code == http.StatusOK) {
 			t.Fatalf("HTTP status %d, %v: %s", w.Code, err, w.Body)
 		}

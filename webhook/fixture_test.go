@@ -22,9 +22,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/webhook/decode"
 )
 
 const requestUID = "705ab4f5-6393-11e8-b7cc-42010a800002"
@@ -103,6 +105,19 @@ func reviewOfObject(t testing.TB, object metav1.Object, kind schema.GroupVersion
 		f(review)
 	}
 	return asJSON(t, review)
+}
+
+// readReview reads a review with the typed decoder.
+func readReview(body []byte) (*admissionv1.AdmissionRequest, string, error) {
+	var review admissionv1.AdmissionReview
+	switch err := utiljson.Unmarshal(body, &review); {
+	case err != nil:
+		return nil, "", err
+	case review.Request == nil || review.Request.UID == "":
+		return nil, "", decode.ErrNoRequest
+	default:
+		return review.Request, review.APIVersion, nil
+	}
 }
 
 func asJSON(t testing.TB, object any) []byte {

@@ -38,7 +38,7 @@ func FuzzHandle(f *testing.F) {
 		h := NewPods(HandlerOptions{Evaluator: evaluatorFunc(func(fit.Request) fit.Decision { evaluated = true; return refuse })})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodsPath, bytes.NewReader(body)))
-		req, version, err := readReview(bytes.NewReader(body))
+		req, version, err := readReview(body)
 		if err != nil {
 			if w.Code != http.StatusBadRequest {
 				t.Fatalf("HTTP status %d for no review: %s", w.Code, w.Body)

@@ -5,28 +5,25 @@ package webhook
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
+
+	"github.com/headroom-dev/headroom/webhook/decode"
 )
 
 const (
 	// maxBodyBytes is more than twice the 3 MiB that the API server takes for one request (GenericAPIServer's
 	// MaxRequestBodyBytes): a review holds the object once, and on UPDATE the one it replaces.
 	maxBodyBytes = 7 << 20
-	// largeBodyBytes is where a body counts as large. An ordinary review has 5 to 20 kB. maxLargeBodies are read and judged
-	// at a time, so that whoever reaches the port can't fill the memory with what is not even a review.
+	// largeBodyBytes is where a body counts as large. An ordinary review has 5 to 20 kB.
 	largeBodyBytes = 128 << 10
-	maxLargeBodies = 8
 	// defaultTimeout and maxTimeout are the API server's, see ValidatingWebhook.timeoutSeconds.
 	defaultTimeout = 10 * time.Second
 	maxTimeout     = 30 * time.Second
@@ -37,15 +34,26 @@ type Handler struct {
 	HandlerOptions
 	// webhook is the label of the webhook in metrics and log lines.
 	webhook string
+	// read decodes a review.
+	read func(body []byte) (decode.Review, error)
 	// review judges one request, under judge's recover. It may use the time until waitUntil for what it waits for.
-	review func(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome
+	review func(ctx context.Context, in *incoming, waitUntil time.Time) outcome
 	said   *said
+}
+
+// incoming is a request, with what has been read of its objects.
+type incoming struct {
+	*admissionv1.AdmissionRequest
+	// version is the review's.
+	version string
+	// pod and oldPod are its objects, nil where they have not been read.
+	pod, oldPod *corev1.Pod
 }
 
 // NewPods returns a handler for the webhook pods.headroom.dev.
 func NewPods(o HandlerOptions) *Handler {
 	h := newHandler(o)
-	h.webhook, h.review = podsLabel, h.reviewPod
+	h.webhook, h.read, h.review = podsLabel, decode.Pods, h.reviewPod
 	return h
 }
 
@@ -57,9 +65,9 @@ func newHandler(o HandlerOptions) *Handler {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Limits == nil {
-		o.Limits = NewLimits()
+		o.Limits = newLimits()
 	}
-	return &Handler{HandlerOptions: o, said: &said{}}
+	return &Handler{HandlerOptions: o, read: decode.Any, said: &said{}}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -72,76 +80,102 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	start := h.Clock.Now()
-	if r.Method != http.MethodPost {
+	switch {
+	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "send an AdmissionReview by POST", http.StatusMethodNotAllowed)
+		return
+	case r.ContentLength > maxBodyBytes:
+		h.unreadable(w, &http.MaxBytesError{Limit: maxBodyBytes})
 		return
 	}
 	timeout := timeoutOf(r)
 	// The last tenth is for the way back: an answer that comes too late carries no annotation.
 	ctx, cancel := context.WithDeadline(r.Context(), start.Add(timeout/10*9))
 	defer cancel()
-	if r.ContentLength < 0 || r.ContentLength > largeBodyBytes {
-		select {
-		case h.Limits.large <- struct{}{}:
-			defer func() { <-h.Limits.large }()
-		case <-ctx.Done():
-			h.Metrics.undecided(h.webhook, TimedOut)
-			http.Error(w, "too many large requests at once: this one was not read", http.StatusServiceUnavailable)
+	if isLarge(r) {
+		expectBy(w, start.Add(timeout))
+		leave, entered := h.Limits.enterLarge(ctx, timeout/4)
+		if !entered {
+			h.shedUnread(w, r)
 			return
 		}
+		defer leave()
 	}
-	req, version, err := readReview(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if err != nil {
-		h.Metrics.undecided(h.webhook, Unreadable)
-		// Not from the API server, most likely, and so nothing that anybody could fill the log with.
-		h.Log.V(1).Info("Request is not an AdmissionReview", "reason", oneLine(err.Error()))
-		status := http.StatusBadRequest
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			status = http.StatusRequestEntityTooLarge
-		}
-		http.Error(w, oneLine(err.Error()), status)
+	body := newBuffer()
+	if err := body.readAll(limited(w, r)); err != nil {
+		body.release()
+		h.unreadable(w, fmt.Errorf("read the AdmissionReview: %w", err))
 		return
 	}
-	h.write(w, h.answer(ctx, req, version, start.Add(timeout/2)))
+	if h.serve(ctx, w, body, start.Add(timeout/2)) {
+		body.release()
+	}
 }
 
-// answer is the response to req, whatever happens and in time. It waits for sizes until waitUntil at most.
-func (h *Handler) answer(ctx context.Context, req *admissionv1.AdmissionRequest, version string, waitUntil time.Time) *admissionv1.AdmissionResponse {
-	done := make(chan outcome, 1)
-	go func() { done <- h.judge(ctx, req, version, waitUntil) }()
+// serve answers what body holds. It returns whether body is used no more.
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, body *buffer, waitUntil time.Time) bool {
+	leave, entered := h.Limits.enter()
+	if !entered {
+		h.shed(w, body.bytes)
+		return true
+	}
+	defer leave()
+	review, err := h.read(body.bytes)
+	if err != nil {
+		h.unreadable(w, fmt.Errorf("the body is not an AdmissionReview: %w", err))
+		return true
+	}
+	if review.Typed {
+		h.Metrics.typedDecodes.Inc()
+	}
+	in := &incoming{AdmissionRequest: review.Request, version: review.APIVersion, pod: review.Object, oldPod: review.OldObject}
+	response, done := h.answer(ctx, in, waitUntil)
+	if done {
+		body.bytes = body.bytes[:0]
+		h.write(w, &body.bytes, response)
+		return true
+	}
+	h.write(w, new([]byte), response)
+	return false
+}
+
+// answer is the response to a request, whatever happens and in time. It waits for sizes until waitUntil at most. done is false
+// where the request is still being looked at.
+func (h *Handler) answer(ctx context.Context, in *incoming, waitUntil time.Time) (response *admissionv1.AdmissionResponse, done bool) {
+	judged := make(chan outcome, 1)
+	h.Limits.crew.do(func() { judged <- h.judge(ctx, in, waitUntil) })
 	var o outcome
 	select {
-	case o = <-done:
+	case o = <-judged:
+		done = true
 	case <-ctx.Done():
 		select {
-		case o = <-done: // Just in time: what was done about it holds.
+		case o = <-judged: // Just in time: what was done about it holds.
+			done = true
 		default:
-			o = undecided(req, TimedOut, errors.New("no decision in the time that the API server gives"))
+			o = undecided(in.AdmissionRequest, TimedOut, errors.New("no decision in the time that the API server gives"))
 		}
 	}
-	h.count(req, o)
-	if h.Tell != nil && o.notice != nil && !isDryRun(req) {
+	h.count(in.AdmissionRequest, o)
+	if h.Tell != nil && o.notice != nil && !isDryRun(in.AdmissionRequest) {
 		h.Tell(*o.notice)
 	}
-	return o.response
+	return o.response, done
 }
 
-func (h *Handler) write(w http.ResponseWriter, response *admissionv1.AdmissionResponse) {
-	body, err := json.Marshal(&admissionv1.AdmissionReview{
-		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "AdmissionReview"},
-		Response: response,
-	})
-	if err != nil {
-		h.Metrics.undecided(h.webhook, Unreadable)
-		h.Log.Error(err, "AdmissionReview can't be encoded")
-		http.Error(w, "internal error: the answer can't be encoded", http.StatusInternalServerError)
-		return
+// unreadable answers what is no review with a UID.
+func (h *Handler) unreadable(w http.ResponseWriter, err error) {
+	h.Metrics.undecided(h.webhook, Unreadable)
+	// Not from the API server, most likely, and so nothing that anybody could fill the log with.
+	if log := h.Log.V(1); log.Enabled() {
+		log.Info("Request is not an AdmissionReview", "reason", oneLine(err.Error()))
 	}
-	w.Header().Set("Content-Type", "application/json")
-	if _, err := w.Write(body); err != nil {
-		h.Log.V(1).Info("Answer was not taken", "reason", err.Error())
+	status := http.StatusBadRequest
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		status = http.StatusRequestEntityTooLarge
 	}
+	http.Error(w, oneLine(err.Error()), status)
 }
 
 func (h *Handler) panicked(p any) {
@@ -150,30 +184,4 @@ func (h *Handler) panicked(p any) {
 		return // A controller tries again and again what makes one; the metric counts on.
 	}
 	h.Log.Error(fmt.Errorf("panic: %v", p), "Panic while judging a request, which is admitted", "stack", string(debug.Stack()))
-}
-
-// readReview returns the request in an AdmissionReview and the review's version. Any version that has a request with a UID
-// can be answered: the API server takes v1 whatever it asked in.
-func readReview(body io.Reader) (*admissionv1.AdmissionRequest, string, error) {
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return nil, "", fmt.Errorf("read the AdmissionReview: %w", err)
-	}
-	var review admissionv1.AdmissionReview
-	if err := utiljson.Unmarshal(data, &review); err != nil {
-		return nil, "", fmt.Errorf("the body is not an AdmissionReview: %w", err)
-	}
-	if review.Request == nil || review.Request.UID == "" {
-		return nil, "", errors.New("the body is not an AdmissionReview: request.uid is missing")
-	}
-	return review.Request, review.APIVersion, nil
-}
-
-// timeoutOf is how long the API server waits for the answer to r, which it says in the query.
-func timeoutOf(r *http.Request) time.Duration {
-	timeout, err := time.ParseDuration(r.URL.Query().Get("timeout"))
-	if err != nil || timeout <= 0 {
-		return defaultTimeout
-	}
-	return min(timeout, maxTimeout)
 }

@@ -31,18 +31,20 @@ type outcome struct {
 	err error
 }
 
+var knownVersion = admissionv1.SchemeGroupVersion.String()
+
 // judge decides on one request. It never panics; where it can't decide, it admits.
-func (h *Handler) judge(ctx context.Context, req *admissionv1.AdmissionRequest, version string, waitUntil time.Time) (o outcome) {
+func (h *Handler) judge(ctx context.Context, in *incoming, waitUntil time.Time) (o outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.panicked(p)
-			o = undecided(req, Panicked, fmt.Errorf("panic: %v", p))
+			o = undecided(in.AdmissionRequest, Panicked, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if version != admissionv1.SchemeGroupVersion.String() {
-		return undecided(req, UnknownVersion, fmt.Errorf("the AdmissionReview's apiVersion is %q: only %s is known", version, admissionv1.SchemeGroupVersion))
+	if in.version != knownVersion {
+		return undecided(in.AdmissionRequest, UnknownVersion, fmt.Errorf("the AdmissionReview's apiVersion is %q: only %s is known", in.version, knownVersion))
 	}
-	return h.review(ctx, req, waitUntil)
+	return h.review(ctx, in, waitUntil)
 }
 
 // decide evaluates r, and once more if the size of an image arrives that could turn the answer into a refusal, or, of a

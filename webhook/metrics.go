@@ -74,8 +74,15 @@ const (
 // Metrics counts what the webhook answered. Label values are closed sets: a name from the cluster is never one.
 type Metrics struct {
 	decisions, undecidedBy, exemptedBy, sizeWaits, bindings, settings *prometheus.CounterVec
-	panics                                                            prometheus.Counter
-	duration, whatIf                                                  prometheus.Histogram
+	// decisionsOf, undecidedOf and exemptedOf have the series of the first three: to find one by its labels takes longer than to
+	// count.
+	decisionsOf series[decisionLabels]
+	undecidedOf series[whyLabels]
+	exemptedOf  series[whyLabels]
+
+	panics           prometheus.Counter
+	typedDecodes     prometheus.Counter
+	duration, whatIf prometheus.Histogram
 }
 
 // NewMetrics makes the webhook's metrics and registers them with r, which may be nil. It panics if they are registered
@@ -102,6 +109,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "panics_total",
 			Help: "Panics while judging a request. It was admitted.",
 		}),
+		typedDecodes: f.NewCounter(prometheus.CounterOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "typed_decodes_total",
+			Help: "Reviews out of the ordinary, of which all was decoded and not only what is needed: they are judged like all others, but take longer.",
+		}),
 		duration: f.NewHistogram(prometheus.HistogramOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "evaluation_duration_seconds",
 			Help:    "Time to judge one pod or template against the ledger, without HTTP, JSON and waits.",
@@ -119,23 +130,19 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 // initialize creates every series that can come up for pods and workloads, so that a rate over the first one is right.
 func (m *Metrics) initialize() {
-	for _, webhook := range []string{podsLabel, workloadsLabel} {
-		for _, v := range verdict.All() {
-			for _, mode := range []policy.Mode{policy.Audit, policy.Warn, policy.Enforce} {
-				for _, action := range []fit.Action{fit.Allow, fit.Warn, fit.Deny} {
-					if heldToMode(fit.Decision{Verdict: v, Mode: mode, Action: action}, webhook == podsLabel) == action {
-						m.decisions.WithLabelValues(webhook, string(v), string(mode), string(action))
-					}
-				}
-			}
+	m.decisionsOf = newSeries(func(l decisionLabels) prometheus.Counter {
+		return m.decisions.WithLabelValues(webhookLabel(l.webhook), verdictLabel(l.verdict), modeLabel(l.mode), string(l.action))
+	}, decisionSeries())
+	known := reasons()
+	m.undecidedOf = newSeries(func(l whyLabels) prometheus.Counter {
+		if !slices.Contains(known, fit.Reason(l.why)) {
+			l.why = string(otherReason)
 		}
-		for _, reason := range reasons() {
-			m.undecidedBy.WithLabelValues(webhook, string(reason))
-		}
-		for _, e := range exemptions() {
-			m.exemptedBy.WithLabelValues(webhook, string(e))
-		}
-	}
+		return m.undecidedBy.WithLabelValues(webhookLabel(l.webhook), l.why)
+	}, whySeries(known))
+	m.exemptedOf = newSeries(func(l whyLabels) prometheus.Counter {
+		return m.exemptedBy.WithLabelValues(webhookLabel(l.webhook), l.why)
+	}, whySeries(exemptions()))
 	for _, setting := range []Setting{policySetting, namespaceSetting} {
 		m.settings.WithLabelValues(string(setting), settingAdmitted)
 		m.settings.WithLabelValues(string(setting), settingRefused)
@@ -146,21 +153,18 @@ func (m *Metrics) initialize() {
 }
 
 func (m *Metrics) decided(webhook string, d fit.Decision) {
-	m.decisions.WithLabelValues(webhookLabel(webhook), verdictLabel(d.Verdict), modeLabel(d.Mode), string(d.Action)).Inc()
+	m.decisionsOf.of(decisionLabels{webhook, d.Verdict, d.Mode, d.Action}).Inc()
 	if d.Reason != "" && d.Reason != fit.NoImages && d.Reason != fit.NoReplicas {
 		m.undecided(webhook, d.Reason)
 	}
 }
 
 func (m *Metrics) undecided(webhook string, why fit.Reason) {
-	if !slices.Contains(reasons(), why) {
-		why = otherReason
-	}
-	m.undecidedBy.WithLabelValues(webhookLabel(webhook), string(why)).Inc()
+	m.undecidedOf.of(whyLabels{webhook, string(why)}).Inc()
 }
 
 func (m *Metrics) exempted(webhook string, e Exemption) {
-	m.exemptedBy.WithLabelValues(webhookLabel(webhook), string(e)).Inc()
+	m.exemptedOf.of(whyLabels{webhook, string(e)}).Inc()
 }
 
 func (m *Metrics) set(s Setting, admitted bool) {
@@ -179,7 +183,7 @@ func reasons() []fit.Reason {
 	all := slices.DeleteFunc(fit.Reasons(), func(r fit.Reason) bool {
 		return r == fit.ExemptPod || r == fit.ModeOff || r == fit.NoImages || r == fit.NoReplicas
 	})
-	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, UnknownTemplate, Undecodable, TimedOut, Panicked, Inconsistent, otherReason)
+	return append(all, Unreadable, UnknownVersion, Unexpected, UnknownKind, UnknownTemplate, Undecodable, TimedOut, Panicked, Inconsistent, Overloaded, otherReason)
 }
 
 func exemptions() []Exemption {

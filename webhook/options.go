@@ -5,7 +5,6 @@ package webhook
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -67,21 +66,4 @@ type HandlerOptions struct {
 	Log logr.Logger
 	// Clock is the real one if nil.
 	Clock clock.PassiveClock
-}
-
-// Limits bounds what handlers do at the same time.
-type Limits struct {
-	// slots bounds the evaluations: they are pure computation, more than the processors can do only makes each of them late. It
-	// also bounds what an evaluation that never ends could pile up.
-	slots chan struct{}
-	// large bounds the requests with a large body.
-	large chan struct{}
-}
-
-// NewLimits returns the limits of one process.
-func NewLimits() *Limits {
-	return &Limits{
-		slots: make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))),
-		large: make(chan struct{}, maxLargeBodies),
-	}
 }

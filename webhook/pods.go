@@ -27,12 +27,13 @@ func harmlessSubresources() []string {
 }
 
 // reviewPod judges a request about a pod.
-func (h *Handler) reviewPod(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome {
+func (h *Handler) reviewPod(ctx context.Context, in *incoming, waitUntil time.Time) outcome {
+	req := in.AdmissionRequest
 	h = h.sourced(ctx)
 	if o := passedOver(req); o != nil {
 		return *o
 	}
-	pod, old, o := readPods(req)
+	pod, old, o := readPods(in)
 	if o != nil {
 		return *o
 	}
@@ -70,9 +71,10 @@ func passedOver(req *admissionv1.AdmissionRequest) *outcome {
 
 // readPods returns the pod, and what it was before: an empty one where it is made. Where there is nothing to judge, it returns
 // the answer instead.
-func readPods(req *admissionv1.AdmissionRequest) (pod, old *corev1.Pod, answer *outcome) {
-	pod, old = &corev1.Pod{}, &corev1.Pod{}
-	if err := utiljson.Unmarshal(req.Object.Raw, pod); err != nil {
+func readPods(in *incoming) (pod, old *corev1.Pod, answer *outcome) {
+	req := in.AdmissionRequest
+	pod, err := podIn(in.pod, req.Object.Raw)
+	if err != nil {
 		return nil, nil, new(undecided(req, Undecodable, fmt.Errorf("the pod can't be decoded: %w", err)))
 	}
 	// A kubelet makes mirror pods of pods that run already: refusing one would only hide it.
@@ -80,15 +82,24 @@ func readPods(req *admissionv1.AdmissionRequest) (pod, old *corev1.Pod, answer *
 		return nil, nil, new(exempt(req, MirrorPod))
 	}
 	if req.Operation == admissionv1.Create {
-		return pod, old, nil
+		return pod, &corev1.Pod{}, nil
 	}
-	if err := utiljson.Unmarshal(req.OldObject.Raw, old); err != nil {
+	if old, err = podIn(in.oldPod, req.OldObject.Raw); err != nil {
 		return nil, nil, new(undecided(req, Undecodable, fmt.Errorf("the pod as it was can't be decoded: %w", err)))
 	}
 	if !changesImagesOrNode(pod, old) {
 		return nil, nil, new(exempt(req, Unchanged))
 	}
 	return pod, old, nil
+}
+
+// podIn is the pod that raw holds: what has been read of it, if it has.
+func podIn(read *corev1.Pod, raw []byte) (*corev1.Pod, error) {
+	if read != nil {
+		return read, nil
+	}
+	var typed corev1.Pod
+	return &typed, utiljson.Unmarshal(raw, &typed)
 }
 
 func (h *Handler) requestOf(req *admissionv1.AdmissionRequest, pod *corev1.Pod) fit.Request {

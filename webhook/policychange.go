@@ -53,7 +53,8 @@ func (h *policyReviewer) now() time.Time {
 }
 
 // reviewSetting judges a request about the policy's ConfigMap or a Namespace.
-func (h *policyReviewer) reviewSetting(ctx context.Context, req *admissionv1.AdmissionRequest, until time.Time) outcome {
+func (h *policyReviewer) reviewSetting(ctx context.Context, in *incoming, until time.Time) outcome {
+	req := in.AdmissionRequest
 	h = h.sourced(ctx)
 	core := req.Resource.Group == "" && req.Resource.Version == "v1" && req.SubResource == ""
 	switch {

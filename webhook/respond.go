@@ -153,7 +153,9 @@ func (h *Handler) count(req *admissionv1.AdmissionRequest, o outcome) {
 		if h.webhook == bindingsLabel {
 			h.Metrics.bound(bindingUndecided)
 		}
-		h.Log.V(h.unjudgedVerbosity(o.why)).Info("Admitted without judging", append(h.about(req), "reason", o.why, "detail", oneLine(o.err.Error()))...)
+		if log := h.Log.V(h.unjudgedVerbosity(o.why)); log.Enabled() {
+			log.Info("Admitted without judging", append(h.about(req), "reason", o.why, "detail", oneLine(o.err.Error()))...)
+		}
 	}
 }
 

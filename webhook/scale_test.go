@@ -131,7 +131,7 @@ func TestScalingWaitsItsTurn(t *testing.T) {
 			t.Error("it was looked for")
 			return nil
 		}
-		o.Limits = NewLimits()
+		o.Limits = newLimits()
 		for range cap(o.Limits.slots) {
 			o.Limits.slots <- struct{}{}
 		}

@@ -53,7 +53,7 @@ func serving(t *testing.T, s *Server) (address string, stop func() error) {
 	return listener.Addr().String(), stop
 }
 
-func selfSigned(t *testing.T) *tls.Certificate {
+func selfSigned(t testing.TB) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -90,6 +90,6 @@ func (h *Handler) Review(ctx context.Context, review *admissionv1.AdmissionRevie
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxTimeout)
 	defer cancel()
-	o := h.judge(ctx, review.Request, review.APIVersion, h.Clock.Now().Add(maxTimeout))
+	o := h.judge(ctx, &incoming{AdmissionRequest: review.Request, version: review.APIVersion}, h.Clock.Now().Add(maxTimeout))
 	return Answer{Response: o.response, Decision: o.decision, Steering: o.steering}, nil
 }

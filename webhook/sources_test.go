@@ -47,7 +47,7 @@ func TestReviewIsWhatIsPosted(t *testing.T) {
 	deny := fit.Decision{Action: fit.Deny, Mode: policy.Enforce, Verdict: "EvictsPods", Message: "image storage: too much", CauseCode: "EvictsPods"}
 	h := NewPods(HandlerOptions{Evaluator: &script{decisions: []fit.Decision{deny}}})
 	posted := post(t, h, reviewOf(t, aPod()))
-	request, version, err := readReview(strings.NewReader(string(reviewOf(t, aPod()))))
+	request, version, err := readReview(reviewOf(t, aPod()))
 	if err != nil {
 		t.Fatal(err)
 	}

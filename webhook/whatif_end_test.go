@@ -65,7 +65,7 @@ func TestLooksAndPodsDoNotWaitForEachOther(t *testing.T) {
 			<-release
 			return byImage(r, p)
 		}
-		limits := NewLimits()
+		limits := newLimits()
 		var listed atomic.Int32
 		cluster := clusterOf(policy.Default(), hangs, running("Deployment", "team-a", "web", "big:1", 1))
 		workloads := cluster.Workloads

@@ -24,7 +24,8 @@ func NewWorkloads(o HandlerOptions) *Handler {
 }
 
 // reviewWorkload judges the pods that a workload would make. It warns, and never refuses: they are judged when they come.
-func (h *Handler) reviewWorkload(ctx context.Context, req *admissionv1.AdmissionRequest, waitUntil time.Time) outcome {
+func (h *Handler) reviewWorkload(ctx context.Context, in *incoming, waitUntil time.Time) outcome {
+	req := in.AdmissionRequest
 	h = h.sourced(ctx)
 	changes := req.Operation == admissionv1.Update
 	switch {

@@ -82,11 +82,6 @@ func (w *Workload) Name() string {
 // Request is the question about its pods. Their namespace is the object's.
 func (w *Workload) Request() fit.Request {
 	r := fit.RequestOfTemplate(w.pod(), fit.Workload{Kind: w.Kind, Replicas: w.Replicas, EveryNode: w.EveryNode})
-	for i := range r.Images {
-		for j, field := range r.Images[i].From {
-			r.Images[i].From[j] = w.Path + "." + field
-		}
-	}
 	for i := range r.Invalid {
 		r.Invalid[i].Field = w.Path + "." + r.Invalid[i].Field
 	}

@@ -142,7 +142,8 @@ func TestWhichPodsAnObjectMakes(t *testing.T) {
 			if tc.want.Field == "" {
 				tc.want.Field = "spec.template.spec.containers[0].image"
 			}
-			got := made{w.Kind, w.Name(), w.Replicas, w.EveryNode, w.Suspended, strings.Join(images, " "), w.Request().Images[0].From[0]}
+			w.Template.Spec.Containers[0].Image = "UPPER"
+			got := made{w.Kind, w.Name(), w.Replicas, w.EveryNode, w.Suspended, strings.Join(images, " "), w.Request().Invalid[0].Field}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("workload (-want +got):\n%s", diff)
 			}

@@ -40,8 +40,8 @@ type imageOnKind struct {
 func imagesOn(s *ledger.Snapshot, p *policy.Policy, now time.Time) imagesReport {
 	r := imageRows{snapshot: s, policy: p, names: namesOn(s), rows: map[imageRow]*imageReport{}, sizes: map[imageOnKind]imagesize.Size{}}
 	for node := range s.Nodes() {
-		for i := range node.Images {
-			if refs := node.Images[i].Refs; len(refs) > 0 {
+		for listed := range node.Images() {
+			if refs := listed.Refs; len(refs) > 0 {
 				image := r.of(node, refs[0])
 				image.Nodes = appendNew(image.Nodes, node.Name)
 			}
@@ -135,8 +135,8 @@ type namedImage struct{ shown, asked imageref.Ref }
 func namesOn(s *ledger.Snapshot) imageNames {
 	names := imageNames{}
 	for node := range s.Nodes() {
-		for i := range node.Images {
-			refs := node.Images[i].Refs
+		for listed := range node.Images() {
+			refs := listed.Refs
 			if len(refs) == 0 {
 				continue
 			}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/headroom-dev/headroom/controller"
 	"github.com/headroom-dev/headroom/kubelet"
 	"github.com/headroom-dev/headroom/policy"
 )
@@ -37,7 +38,7 @@ type kubeletOptions struct {
 }
 
 func newKubeletOptions() kubeletOptions {
-	return kubeletOptions{via: kubeletViaDirect, concurrency: 32, timeout: 10 * time.Second}
+	return kubeletOptions{via: kubeletViaDirect, concurrency: controller.DefaultPollConcurrency, timeout: 10 * time.Second}
 }
 
 func (o *kubeletOptions) addFlags(flags *pflag.FlagSet) {

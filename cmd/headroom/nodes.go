@@ -77,6 +77,7 @@ func nodesOf(s *ledger.Snapshot, p *policy.Policy, now time.Time) nodesReport {
 	report := nodesReport{Nodes: []nodeReport{}}
 	for row := range s.Nodes() {
 		result := fit.Now(s, row, p, now)
+		listed, _ := row.ImagesListed()
 		report.Nodes = append(report.Nodes, nodeReport{
 			Name:              row.Name,
 			Tier:              result.Account.Tier,
@@ -89,7 +90,7 @@ func nodesOf(s *ledger.Snapshot, p *policy.Policy, now time.Time) nodesReport {
 			Inodes:            result.Account.Inodes,
 			InodesFree:        result.Account.InodesFree,
 			InodeLine:         result.Account.InodeLine,
-			ImagesListed:      len(row.Images),
+			ImagesListed:      listed,
 			VerdictNow:        result.LikelyVerdict,
 		})
 	}

@@ -36,7 +36,7 @@ func TestEveryMistakeInFlagsIsNamedAtOnce(t *testing.T) {
 		"--webhook-url", "http://x", "--kubelet-via", "sideways", "--kubelet-certificate-authority", "/nowhere/ca.crt", "--kubelet-concurrency", "0", "--kubelet-timeout", "0s",
 		"--registry", "maybe", "--registry-tag-ttl", "-1s", "--registry-endpoint", "nonsense", "--log-format", "xml",
 		"--kubelet-interval", "0s", "--kubelet-pending-interval", "-1s", "--sync-timeout", "0s", "--resync-period", "-1s", "--size-wait", "-1s", "--shutdown-delay", "-1s",
-		"--size-waiters", "0", "--tls-cert-file", "a", "--webhook-address", "0", "--health-address", "x", "--metrics-address", "y",
+		"--size-waiters", "0", "--gc-percent", "0", "--tls-cert-file", "a", "--webhook-address", "0", "--health-address", "x", "--metrics-address", "y",
 	)
 	want := []string{
 		`--webhook-url: "http://x" does not start with https://: the API server calls webhooks over TLS only`,
@@ -55,6 +55,7 @@ func TestEveryMistakeInFlagsIsNamedAtOnce(t *testing.T) {
 		`--size-wait: must not be negative, got -1s`,
 		`--shutdown-delay: must not be negative, got -1s`,
 		`--size-waiters: must be 1 or more, got 0`,
+		`--gc-percent: must be 1 or more, got 0`,
 		`--tls-cert-file and --tls-key-file: name both or neither`,
 		`--webhook-address: must be HOST:PORT or :PORT, got "0"`,
 		`--health-address: must be HOST:PORT or :PORT, got "x"`,
@@ -76,6 +77,8 @@ func TestServeFlags(t *testing.T) {
 		"not asking them is, too":         {[]string{"--kubelet-via", "off"}, nil},
 		"nor is the API server in need":   {[]string{"--kubelet-via", "apiserver"}, nil},
 		"health and metrics switched off": {[]string{"--kubelet-via", "off", "--health-address", "0", "--metrics-address", "0"}, nil},
+		"profiles switched on":            {[]string{"--kubelet-via", "off", "--pprof-address", "127.0.0.1:6060"}, nil},
+		"profiles at no address":          {[]string{"--kubelet-via", "off", "--pprof-address", "on"}, []string{`--pprof-address: must be HOST:PORT or :PORT, got "on"`}},
 		"zero where it means never":       {[]string{"--kubelet-via", "off", "--resync-period", "0", "--size-wait", "0", "--shutdown-delay", "0"}, nil},
 		"out of the cluster":              {[]string{"--kubelet-via", "off", "--webhook-url", "https://127.0.0.1:9443"}, nil},
 		"a duration without a unit":       {[]string{"--size-wait", "5"}, []string{`invalid argument "5" for "--size-wait" flag: time: missing unit in duration "5"`}},

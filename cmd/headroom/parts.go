@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -19,6 +20,7 @@ import (
 	"github.com/headroom-dev/headroom/controller"
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
 	"github.com/headroom-dev/headroom/registry"
 	"github.com/headroom-dev/headroom/webhook"
 )
@@ -38,6 +40,7 @@ type parts struct {
 	steering   *controller.Steering
 	election   *controller.Election
 	collector  *controller.Collector
+	fleet      *fleetKeeper
 	notices    *controller.Notices
 	webhook    *webhook.Server
 	// runnables have nothing to do once they are told to end; finishing have.
@@ -46,6 +49,7 @@ type parts struct {
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
 	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry, log)}
+	p.runnables = append(p.runnables, controller.NewPublisher(p.ledger, metrics.Registry), garbage{o.gcPercent, func() bool { return p.ledger.Snapshot().Synced() }})
 	events := controller.NewEvents(client)
 	alert := controller.NewAlert(log)
 	lines := controller.NewLineWatch(events)
@@ -66,11 +70,12 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err := p.addSteering(o, log, config, client, events); err != nil {
 		return nil, err
 	}
+	p.fleet = newFleetKeeper(p.ledger.Snapshot, p.policy.Policy, metrics.Registry, log)
 	nodes := []controller.NodeListener{alert, lines, p.taints}
 	pods := []controller.PodListener{p.delay}
 
 	p.learner = p.newLearner(metrics.Registry)
-	poller, err := newPoller(o, log, config, client, p.ledger, alert, lines, p.learner)
+	poller, err := p.newPoller(o, log, config, client, alert, lines, p.learner)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +105,12 @@ func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kube
 	if err != nil {
 		return nil, err
 	}
-	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot})
+	p.runnables = append(p.runnables, events, p.notices, p.policy, p.namespaces, p.autoscaler, p.informers, controller.Ahead{Snapshot: p.ledger.Snapshot}, p.fleet)
 	p.collector = newCollector(o, p, poller, alert, events, resolver)
 	return p, p.addWebhook(o, log, config, client, resolver)
 }
 
-func newPoller(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, l *ledger.Ledger, samples ...controller.SampleListener) (*controller.Poller, error) {
+func (p *parts) newPoller(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface, samples ...controller.SampleListener) (*controller.Poller, error) {
 	kubelets, err := o.kubelets.client(config, client)
 	if err != nil {
 		return nil, err
@@ -119,8 +124,12 @@ func newPoller(o *serveOptions, log logr.Logger, config *rest.Config, client kub
 	case o.kubelets.via == kubeletViaAPIServer:
 		log.Info("Kubelets are asked through the API server (--kubelet-via=apiserver): the right this needs, nodes/proxy, also allows to run commands in every pod")
 	}
-	return controller.NewPoller(kubelets, l, controller.PollerOptions{
+	// A pod's host name is its own name. Without one there are no other replicas to take turns with.
+	pod, _ := os.Hostname()
+	return controller.NewPoller(kubelets, p.ledger, controller.PollerOptions{
 		Interval: o.kubeletInterval, PendingInterval: o.kubeletPendingInterval, Concurrency: o.kubelets.concurrency,
+		MaxStaleness: func() time.Duration { return p.policy.Policy().MaxStaleness },
+		Namespace:    policy.Namespace, Pod: pod,
 		ViaAPIServer: o.kubelets.via == kubeletViaAPIServer, Samples: samples, Log: log,
 	}), nil
 }

@@ -104,6 +104,7 @@ func TestMetricsReference(t *testing.T) {
 	controller.NewSteeringMetrics(&registered)
 	controller.NewNoticeMetrics(&registered)
 	l := ledger.New()
+	newFleetKeeper(l.Snapshot, policy.Default, &registered, logr.Discard())
 	source, err := controller.NewPolicySource(fake.NewClientset(), controller.PolicySourceOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -184,8 +184,8 @@ func (o *registryOptions) resolveListed(ctx context.Context, l *ledger.Ledger, p
 func onNodes(s *ledger.Snapshot) []imageref.Ref {
 	counts := map[imageref.Ref]int{}
 	for node := range s.Nodes() {
-		for i := range node.Images {
-			if refs := node.Images[i].Refs; slices.ContainsFunc(refs, byDigest) {
+		for listed := range node.Images() {
+			if refs := listed.Refs; slices.ContainsFunc(refs, byDigest) {
 				counts[firstOf(refs, byDigest)]++
 			}
 		}

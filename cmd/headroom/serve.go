@@ -63,6 +63,7 @@ func serve(ctx context.Context, o *serveOptions, log logr.Logger) error {
 		Logger:                  o.logs.forManager(log),
 		Metrics:                 metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:  o.healthAddress,
+		PprofBindAddress:        o.pprofAddress,
 		GracefulShutdownTimeout: new(o.shutdownDelay + 20*time.Second),
 	})
 	if err != nil {

@@ -133,7 +133,7 @@ func handlerAt(path string, options webhook.HandlerOptions, bindings webhook.Bin
 
 // evaluator decides by the ledger and the policy of this process.
 func (p *parts) evaluator() fit.Evaluator {
-	return fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now}
+	return fit.Evaluator{Snapshot: p.ledger.Snapshot, Policy: p.policy.Policy, Clock: time.Now, Fleet: p.fleet.fleet.Load}
 }
 
 func (p *parts) handlerOptions(o *serveOptions, log logr.Logger, resolver *registry.Resolver) webhook.HandlerOptions {

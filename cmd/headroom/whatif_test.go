@@ -42,7 +42,7 @@ func largeCluster(t *testing.T) *parts {
 			t.Fatal(err)
 		}
 	}
-	p := &parts{ledger: ledger.New()}
+	p := &parts{ledger: ledger.New(), fleet: &fleetKeeper{}}
 	for i := range manyNodes {
 		name := fmt.Sprintf("node-%04d", i)
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Labels: map[string]string{"kubernetes.io/os": "linux"}}}

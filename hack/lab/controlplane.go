@@ -40,6 +40,7 @@ type ControlPlane struct {
 	Kubeconfig string // path of a kubeconfig with all rights
 	AuditLog   string // path; one JSON object a line, written before the request is answered
 	Host       string // URL of the API server
+	Etcd       string // URL of its etcd, which asks for no certificate; "" where Open has found the control plane
 	Address    string // what it listens on: other servers that nodes or the API server have to reach listen here, too
 	CAFile     string // path of the certificate authority that signs the API server's and the kubelets' serving certificates
 	BinDir     string // folder with kubectl and the others
@@ -122,11 +123,11 @@ func (c *ControlPlane) prepare(ctx context.Context, o *ControlPlaneOptions) (err
 
 // startAll starts the programs one after the other.
 func (c *ControlPlane) startAll(ctx context.Context, o ControlPlaneOptions) error {
-	etcd, err := c.startEtcd(ctx)
-	if err != nil {
+	var err error
+	if c.Etcd, err = c.startEtcd(ctx); err != nil {
 		return err
 	}
-	if err := c.startAPIServer(ctx, etcd, o); err != nil {
+	if err := c.startAPIServer(ctx, c.Etcd, o); err != nil {
 		return err
 	}
 	if err := c.state.update(func(s *State) { s.Host, s.BinDir = c.Host, c.BinDir }); err != nil {

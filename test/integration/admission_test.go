@@ -68,6 +68,11 @@ func TestWhatUsersSee(t *testing.T) {
 			t.Errorf("there is %q", out)
 		}
 	})
+	t.Run("and nothing that an API server sends is out of the ordinary", func(t *testing.T) {
+		if n := p.Metric(t, "headroom_admission_typed_decodes_total"); n != 0 {
+			t.Errorf("%v reviews were decoded by the typed decoder", n)
+		}
+	})
 }
 
 // enforced is the sentence of a refused pod that needs 7Gi.

@@ -92,6 +92,10 @@ type NodeSpec struct {
 	AllocatableCPU    resource.Quantity // 0 means 8
 	AllocatableMemory resource.Quantity // 0 means 32Gi
 	MaxPods           int               // 0 means 110
+
+	// OtherPods is how many pods the Summary tells of besides those that run here,
+	// so that it is as large as a busy node's.
+	OtherPods int
 }
 
 // DefaultEvictionHard are the thresholds of a kubelet on Linux that was told none.

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/headroom-dev/headroom/test/simnode/summary"
 )
 
 // listen opens the node's port and prepares its server.
@@ -41,15 +43,18 @@ func (n *Node) listen(a addresses, port int, c *certificates, reviews *reviewer)
 func (n *Node) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
-	mux.HandleFunc("GET /stats/summary", func(w http.ResponseWriter, _ *http.Request) { n.answer(w, n.summary()) })
+	mux.HandleFunc("GET /stats/summary", func(w http.ResponseWriter, _ *http.Request) {
+		body, err := summary.Encode(n.summary())
+		answer(w, body, err)
+	})
 	mux.HandleFunc("GET /configz", func(w http.ResponseWriter, _ *http.Request) {
-		n.answer(w, map[string]any{"kubeletconfig": n.kubeletConfiguration()})
+		body, err := json.Marshal(map[string]any{"kubeletconfig": n.kubeletConfiguration()})
+		answer(w, body, err)
 	})
 	return mux
 }
 
-func (n *Node) answer(w http.ResponseWriter, value any) {
-	body, err := json.Marshal(value)
+func answer(w http.ResponseWriter, body []byte, err error) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -10,6 +10,7 @@ import (
 	statsv1alpha1 "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
 
 	"github.com/headroom-dev/headroom/test/simnode/disk"
+	"github.com/headroom-dev/headroom/test/simnode/summary"
 )
 
 // inodeBytes is ext4's default: one inode for every 16 KiB.
@@ -44,7 +45,7 @@ func (n *Node) summary() *statsv1alpha1.Summary {
 			Runtime: &statsv1alpha1.RuntimeStats{ImageFs: imageFS, ContainerFs: imageFS},
 			Rlimit:  &statsv1alpha1.RlimitStats{Time: at, MaxPID: new(int64(4 << 20)), NumOfRunningProcesses: new(int64(100))},
 		},
-		Pods: n.podStats(sample),
+		Pods: append(n.podStats(sample), summary.Pods(n.spec.OtherPods, sample.Time)...),
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -72,7 +71,7 @@ func TestWhatIsKeptOfAPodsTemplate(t *testing.T) {
 			p := base()
 			test.change(p)
 			labels := len(p.Labels)
-			slim := slimmed(t, SlimPod, p)
+			slim := slimPod(p)
 			got := template{slim.Labels, slim.OwnerReferences, slim.Spec.NodeSelector, slim.Spec.PriorityClassName}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("kept (-want +got):\n%s", diff)
@@ -84,62 +83,75 @@ func TestWhatIsKeptOfAPodsTemplate(t *testing.T) {
 	}
 }
 
-func TestReplicasShareWhatIsEqual(t *testing.T) {
-	s := newPodSharing()
-	first, second := slimmed(t, s.transform, replicaOf(1, 0)), slimmed(t, s.transform, replicaOf(1, 1))
-	if diff := cmp.Diff(slimmed(t, SlimPod, replicaOf(1, 1)), second); diff != "" {
-		t.Fatalf("sharing changes the pod (-alone +shared):\n%s", diff)
+func TestReplicasHaveOneTemplate(t *testing.T) {
+	f := newPodFeed()
+	first, second := f.row(decoded(t, replicaOf(1, 0))), f.row(decoded(t, replicaOf(1, 1)))
+	if first.Template == nil || first.Template != second.Template {
+		t.Error("two replicas are of two templates")
 	}
-	for what, same := range map[string]bool{
-		"controller":  &first.OwnerReferences[0] == &second.OwnerReferences[0],
-		"containers":  &first.Spec.Containers[0] == &second.Spec.Containers[0],
-		"tolerations": &first.Spec.Tolerations[0] == &second.Spec.Tolerations[0],
-		"image ID":    unsafe.StringData(first.Status.ContainerStatuses[0].ImageID) == unsafe.StringData(second.Status.ContainerStatuses[0].ImageID),
-	} {
-		if !same {
-			t.Errorf("the %s of two replicas are in memory twice", what)
-		}
+	waits := decoded(t, replicaOf(1, 2))
+	waits.Spec.NodeName, waits.Status = "", corev1.PodStatus{}
+	if row := f.row(waits); row.Template != first.Template || row.Placement == nil {
+		t.Errorf("a replica that waits is of another template, or can go nowhere: %v", row.Placement)
 	}
-	updated := replicaOf(1, 1)
+	updated := decoded(t, replicaOf(1, 1))
 	updated.Spec.Containers[1].Image = "registry.example.com/proxy:v4"
-	third := slimmed(t, s.transform, updated)
-	if third.Spec.Containers[1].Image != "registry.example.com/proxy:v4" || first.Spec.Containers[1].Image != "registry.example.com/proxy:v3" {
-		t.Error("a pod has the image of another one")
+	if third := f.row(updated); third.Template == first.Template || third.Images[1].Ref.String() != "registry.example.com/proxy:v4" || first.Images[1].Ref.String() != "registry.example.com/proxy:v3" {
+		t.Error("a pod has the template or the image of another one")
 	}
-	if &third.Spec.Tolerations[0] != &first.Spec.Tolerations[0] {
-		t.Error("what is still equal is not shared any more")
+	forged := decoded(t, replicaOf(1, 1)) // Whoever may create pods in one namespace can name the controller of another's.
+	forged.Namespace = "elsewhere"
+	if f.row(forged).Template == first.Template {
+		t.Error("pods of two namespaces are of one template")
 	}
-}
-
-// Whoever may create pods in one namespace can name the controller of another's: the other's go on sharing.
-func TestPodsShareWithinTheirNamespace(t *testing.T) {
-	s := newPodSharing()
-	first := slimmed(t, s.transform, replicaOf(1, 0))
-	forged := replicaOf(1, 1)
-	forged.Namespace, forged.OwnerReferences[0].Name = "elsewhere", "forged"
-	slimmed(t, s.transform, forged)
-	if second := slimmed(t, s.transform, replicaOf(1, 2)); &second.Spec.Containers[0] != &first.Spec.Containers[0] {
-		t.Error("a pod of another namespace keeps replicas from sharing")
+	debugged := decoded(t, replicaOf(1, 3))
+	debugged.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "d", Image: "debug:1"}}}
+	if row := f.row(debugged); row.Template != first.Template || len(row.Images) != 3 {
+		t.Errorf("a pod that somebody debugs is of another template, or has %d images instead of 3", len(row.Images))
+	}
+	for about, change := range map[string]func(*corev1.Pod){
+		"one that has finished": func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded },
+		"one of a DaemonSet":    func(p *corev1.Pod) { p.OwnerReferences[0].Kind = "DaemonSet" },
+	} {
+		p := decoded(t, replicaOf(1, 4))
+		change(p)
+		if row := f.row(p); row.Template != nil {
+			t.Errorf("%s has a template, which nobody asks for", about)
+		}
 	}
 }
 
 func TestNothingIsKeptOfPodsThatAreGone(t *testing.T) {
-	s := newPodSharing()
-	lasting := slimmed(t, s.transform, replicaOf(1, 0))
+	f := newPodFeed()
+	lasting := f.row(replicaOf(1, 0))
 	for n := range 1000 {
 		p := replicaOf(n, 0)
 		p.OwnerReferences[0].UID = types.UID(fmt.Sprint("short-lived-", n))
-		slimmed(t, s.transform, p)
+		f.row(p)
 	}
-	wait(t, func() bool { // for the collector: one controller of a thousand still has a pod
+	wait(t, func() bool { // for the collector: one template of a thousand still has a pod
 		runtime.GC()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.byOwner) == 1
+		return f.templates.len() == 1
 	})
-	another := slimmed(t, s.transform, replicaOf(1, 1))
-	if &another.OwnerReferences[0] != &lasting.OwnerReferences[0] {
-		t.Error("a controller that still has pods has been forgotten")
+	if another := f.row(replicaOf(1, 1)); another.Template != lasting.Template {
+		t.Error("a template that still has pods has been forgotten")
 	}
 	runtime.KeepAlive(lasting)
+}
+
+func TestATemplatesPodIsWhatAnyOfItsPodsWas(t *testing.T) {
+	for about, p := range map[string]*corev1.Pod{"a replica": replicaOf(1, 0), "one with everything": richPod()} {
+		p = decoded(t, p)
+		p.Spec.NodeName, p.Spec.SchedulingGates, p.Spec.EphemeralContainers = "n", nil, nil
+		p.DeletionTimestamp, p.Status.Phase = nil, corev1.PodRunning
+		want := slimPod(p)
+		want.ResourceVersion, want.Status = "", corev1.PodStatus{}
+		workloads := workloadsOf(heldOf([]*corev1.Pod{p}), "")
+		if len(workloads) != 1 {
+			t.Fatalf("%s is of %d workloads", about, len(workloads))
+		}
+		if diff := cmp.Diff(want, workloads[0].Pod); diff != "" {
+			t.Errorf("%s (-slim +of its workload):\n%s", about, diff)
+		}
+	}
 }

@@ -1,0 +1,110 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/policy"
+)
+
+// ground is what is known of one version of a node's row whoever asks, up to a time. It never changes.
+type ground struct {
+	id ledger.RowID
+	// serial tells it from all others of the fleets that come one from the other.
+	serial uint64
+	name   string
+	key    classKey
+	// account leaves out what is reserved: that changes with pods that wait, for all nodes at once.
+	account ledger.Account
+	blind   Reason
+	margin  int64
+	// claimed is set where the account may be another one for some pod, see ledger.NodeRow.Concerns: then less may be likely to
+	// come, or more be sure to. What is available at best is never less than what is likely, and never more than for nobody; so
+	// that both are between what is likely and what is available at best for nobody.
+	claimed bool
+	// until is from when on another account may be true, in nanoseconds since 1970.
+	until int64
+	// awaited are the pods that it concerns in any case, namespaces and images those by which it may concern others.
+	awaited    []types.UID
+	namespaces []string
+	images     []imageref.Ref
+	// autoscaled is set where the node's labels point to an autoscaler.
+	autoscaled bool
+}
+
+// surveyor finds out about nodes for nobody in particular.
+type surveyor struct {
+	snapshot *ledger.Snapshot
+	policy   *policy.Policy
+	now      time.Time
+	sizes    *sizes
+	accounts *ledger.Accounts
+	serial   uint64 // the last one given
+}
+
+func newSurveyor(s *ledger.Snapshot, p *policy.Policy, now time.Time, serial uint64) *surveyor {
+	z := newSizes(s, p, nil)
+	from := view(z, p, now)
+	from.Namespace = ledger.Nobody
+	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serial: serial}
+}
+
+func (v *surveyor) ground(row *ledger.NodeRow) *ground {
+	v.serial++
+	g := &ground{
+		id: row.ID(), serial: v.serial, name: row.Name, key: classKeyOf(row, v.policy), account: v.accounts.Standing(row), claimed: row.Claimed(),
+		until: math.MaxInt64, awaited: slices.Collect(row.Awaited()), autoscaled: autoscaledBy(row),
+	}
+	g.namespaces, g.images = row.ClaimedFor()
+	g.blind, g.margin = blind(&g.account), v.policy.SafetyMargin.Of(g.account.CapacityBytes)
+	if until := v.accounts.StandsUntil(row); !until.IsZero() && until.Sub(v.now) < math.MaxInt64>>1 {
+		g.until = v.now.Add(until.Sub(v.now)).UnixNano()
+	}
+	return g
+}
+
+// accountAt is the account with what is reserved, as of a time at which the ground holds.
+func (g *ground) accountAt(s *ledger.Snapshot, reserved ledger.Reserved, now time.Time) ledger.Account {
+	a := g.account
+	if a.Tier != ledger.NoTier {
+		a = a.WithReserved(reserved.Bytes())
+	}
+	row := s.Row(g.id)
+	a.SampleAge = ledger.AgeOf(&row, now)
+	return a
+}
+
+// standing is a ground's keys with what is reserved.
+type standing struct {
+	reserved ledger.Reserved
+	keys     [2]keys
+	// sound is as of keysOf, exact as in tally.add.
+	sound, exact bool
+}
+
+func (g *ground) standing(reserved ledger.Reserved) standing {
+	s := standing{reserved: reserved}
+	a := g.account
+	if a.Tier != ledger.NoTier {
+		a = a.WithReserved(reserved.Bytes())
+	}
+	s.keys, s.sound = g.keysOf(&a)
+	s.exact = isExact(&a)
+	return s
+}
+
+func (g *ground) keysOf(a *ledger.Account) (all [2]keys, sound bool) {
+	expected, best := likely(demand{}, g.margin, a), optimistic(demand{}, a)
+	var soundToo bool
+	all[likelyScenario], sound = keysOf(&expected)
+	all[atBestScenario], soundToo = keysOf(&best)
+	return all, sound && soundToo
+}

@@ -1,0 +1,164 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fit
+
+import (
+	"slices"
+
+	"github.com/headroom-dev/headroom/ledger"
+)
+
+// succession is one fleet on its way to the next.
+type succession struct {
+	*surveyor
+
+	fleet *Fleet
+	// own are the blocks, by number, that are the new fleet's alone and may be changed.
+	own []bool
+	// sized is set where what is known of sizes has changed.
+	sized bool
+	// fresh are, by block, the places of which all is new.
+	fresh []uint64
+	// rows are the places whose row is another one: where a pod could go may have changed.
+	rows []int32
+}
+
+// succession holds every node of the new snapshot against f: both have them by name.
+func (f *Fleet) succession(v *surveyor) *succession {
+	c := &succession{
+		surveyor: v, fleet: v.fleet(), own: make([]bool, len(f.blocks)),
+		sized: !v.snapshot.SameSizes(f.snapshot), fresh: make([]uint64, len(f.blocks)),
+	}
+	next := c.fleet
+	next.classes, next.blocks, next.moved, next.memo = f.classes, slices.Clone(f.blocks), f.moved, f.memo
+	next.order = make([]int32, 0, v.snapshot.Len())
+	old := f.order
+	for row := range v.snapshot.Nodes() {
+		for len(old) > 0 && f.at(old[0]).name < row.Name {
+			c.remove(old[0])
+			old = old[1:]
+		}
+		if len(old) > 0 && f.at(old[0]).name == row.Name {
+			next.order = append(next.order, c.update(old[0], row))
+			old = old[1:]
+			continue
+		}
+		next.order = append(next.order, c.add(v.ground(row)))
+	}
+	for _, at := range old {
+		c.remove(at)
+	}
+	if !c.sized && !v.snapshot.SameReservations(f.snapshot) {
+		c.reserve(v.accounts.ReservedSince(f.snapshot))
+	}
+	return c
+}
+
+// reserve finds out what is reserved on the nodes of which nothing else is new. A nil change is one that is too large to follow.
+func (c *succession) reserve(change *ledger.ReservedChange) {
+	for i, b := range c.fleet.blocks {
+		of := neighboursOf(b, c.fresh[i])
+		anew := of.Set
+		if change != nil {
+			anew = change.Follow(&of)
+		}
+		for at := range places(anew) {
+			of.Reserved[at] = c.reserved(b.grounds[at])
+		}
+		for at := range places(of.Set) {
+			if of.Reserved[at] != b.standings[at].reserved {
+				c.put(placeOf(i, at), b.grounds[at], b.grounds[at].standing(of.Reserved[at]))
+			}
+		}
+	}
+}
+
+// neighboursOf are the nodes of a block that may have something reserved, but for some.
+func neighboursOf(b *block, without uint64) ledger.Neighbours {
+	n := ledger.Neighbours{Sieve: &b.sieve}
+	for at := range places(b.nodes &^ without) {
+		if g := b.grounds[at]; g.account.Tier != ledger.NoTier {
+			n.Set |= 1 << at
+			n.Rows[at], n.Reserved[at] = g.id, b.standings[at].reserved
+		}
+	}
+	return n
+}
+
+func (f *Fleet) at(place int32) *ground { return f.blocks[place>>6].grounds[place&63] }
+
+// block returns a block that may be changed.
+func (c *succession) block(number int32) *block {
+	for len(c.own) < len(c.fleet.blocks) {
+		c.own, c.fresh = append(c.own, true), append(c.fresh, 0) // A new one is.
+	}
+	if !c.own[number] {
+		b := new(*c.fleet.blocks[number])
+		b.sieve = b.sieve.Shared()
+		c.fleet.blocks[number], c.own[number] = b, true
+	}
+	return c.fleet.blocks[number]
+}
+
+func (c *succession) put(place int32, g *ground, st standing) {
+	b := c.block(place >> 6)
+	b.put(int(place&63), g, st)
+}
+
+// renew puts what is new of a node to its place.
+func (c *succession) renew(place int32, g *ground) {
+	c.put(place, g, g.standing(c.reserved(g)))
+	c.fresh[place>>6] |= 1 << (place & 63)
+	c.fleet.moved++
+}
+
+func (c *succession) remove(place int32) {
+	b := c.block(place >> 6)
+	b.grounds[place&63], b.standings[place&63] = nil, standing{}
+	b.nodes &^= 1 << (place & 63)
+	c.rows = append(c.rows, place)
+}
+
+func (c *succession) add(g *ground) int32 {
+	place := c.fleet.free(c.fleet.classOf(g.key))
+	c.renew(place, g)
+	c.rows = append(c.rows, place)
+	return place
+}
+
+// update looks at a node that f has at a place, and returns where it is now.
+func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
+	before := c.fleet.at(place)
+	same := before.id == row.ID()
+	if !same {
+		c.rows = append(c.rows, place)
+	}
+	g := before
+	if !same || c.sized || c.now.UnixNano() >= before.until {
+		g = c.ground(row)
+	}
+	if g.key != before.key {
+		c.remove(place)
+		return c.add(g)
+	}
+	if g != before {
+		c.renew(place, g)
+	}
+	return place
+}
+
+// seal returns the new fleet.
+func (c *succession) seal(before *Fleet) *Fleet {
+	next := c.fleet
+	for i, own := range c.own {
+		if own {
+			c.serial++
+			next.blocks[i].seal(c.serial)
+		}
+	}
+	next.serial = c.serial
+	next.sum(c.surveyor)
+	next.memo = before.memo.next(next, c.rows, c.sized)
+	return next
+}

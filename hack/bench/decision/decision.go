@@ -1,0 +1,76 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package decision measures fit.Evaluate by itself, and the ledger that it reads.
+//
+// Contract: one goroutine decides, one pod after the other, for as long as it is told, but at least once for each kind of pod.
+// Nothing else runs in the process.
+package decision
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/headroom-dev/headroom/fit"
+
+	"github.com/headroom-dev/headroom/hack/bench/fleet"
+	"github.com/headroom-dev/headroom/hack/bench/load"
+	"github.com/headroom-dev/headroom/hack/bench/result"
+	"github.com/headroom-dev/headroom/hack/bench/review"
+)
+
+// maxDecisions bounds a round: of more, the percentiles say the same.
+const maxDecisions = 200_000
+
+// Decider decides over one fleet.
+type Decider struct {
+	fleet       fleet.Spec
+	evaluator   fit.Evaluator
+	requests    []fit.Request
+	ledgerBytes int64
+}
+
+// New makes the fleet's ledger and measures what it takes of the heap.
+func New(f fleet.Spec) *Decider {
+	before := live()
+	evaluator := fleet.Evaluator(f.Ledger())
+	d := &Decider{fleet: f, evaluator: evaluator, ledgerBytes: live() - before}
+	for _, pod := range review.Pods(fleet.Wanted()) {
+		d.requests = append(d.requests, fit.RequestOf(pod))
+	}
+	return d
+}
+
+// live is how many bytes of the heap are in use, after a collection. It runs twice: what the first one finds to have a finalizer,
+// the second one frees.
+func live() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // G115: no heap has 2^63 bytes
+}
+
+// Round decides for d, not at all where that is not positive.
+func (d *Decider) Round(round int, length time.Duration) result.Decision {
+	r := result.Decision{Round: round, Fleet: d.fleet, LedgerBytes: d.ledgerBytes}
+	if length <= 0 {
+		return r
+	}
+	for i := range d.requests {
+		d.evaluator.Evaluate(d.requests[i]) // what is made once, for a snapshot
+	}
+	took := make([]time.Duration, 0, maxDecisions)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for began := time.Now(); len(took) < len(d.requests) || time.Since(began) < length && len(took) < maxDecisions; {
+		request := d.requests[len(took)%len(d.requests)]
+		at := time.Now()
+		d.evaluator.Evaluate(request)
+		took = append(took, time.Since(at))
+	}
+	runtime.ReadMemStats(&after)
+	r.Count, r.Allocations = len(took), float64(after.Mallocs-before.Mallocs)/float64(len(took))
+	r.Latency = load.LatencyOf(took)
+	return r
+}

@@ -1,0 +1,155 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/headroom-dev/headroom/hack/lab"
+	"github.com/headroom-dev/headroom/webhook"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/headroom-dev/headroom/hack/bench/load"
+	"github.com/headroom-dev/headroom/hack/bench/process"
+	"github.com/headroom-dev/headroom/hack/bench/result"
+)
+
+// APIServerOptions say how pods are created through a real API server.
+type APIServerOptions struct {
+	Part
+
+	Nodes int
+	// Rate is how many pods a second are due, for Duration in each turn.
+	Rate     float64
+	Duration time.Duration
+}
+
+// cluster is the control plane and what is needed to measure it.
+type cluster struct {
+	*APIServerOptions
+
+	plane    *lab.ControlPlane
+	client   kubernetes.Interface
+	program  string
+	headroom *service // in its turn
+}
+
+// settle is how long an API server takes at most to heed a webhook or a policy, or that one is gone.
+const settle = 3 * time.Second
+
+// APIServer creates pods through a real API server: by turns without any admission, with a ValidatingAdmissionPolicy and with
+// the real Headroom.
+func APIServer(ctx context.Context, o APIServerOptions) (_ *result.APIServer, err error) {
+	r := &result.APIServer{Run: o.begin(ctx), Nodes: o.Nodes, Rate: o.Rate}
+	c := &cluster{APIServerOptions: &o}
+	if c.program, err = o.buildHeadroom(ctx); err != nil {
+		return nil, err
+	}
+	c.plane, err = lab.StartControlPlane(ctx, lab.ControlPlaneOptions{
+		Dir: filepath.Join(o.Dir, "lab"), Out: o.Out, Scheduler: true,
+		// Nodes without a controller manager would keep the taint not-ready that they are born with.
+		APIServerArgs: []string{"--disable-admission-plugins=TaintNodesByCondition"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if stopErr := c.plane.Stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	if err := c.prepare(ctx); err != nil {
+		return nil, err
+	}
+	ways := []string{result.WayNone, result.WayVAP, result.WayHeadroom}
+	err = o.turns(len(ways), func(round, i int) error {
+		s, err := c.turn(ctx, ways[i])
+		if err != nil {
+			return fmt.Errorf("%s: %w", ways[i], err)
+		}
+		s.Round = round
+		r.Samples = append(r.Samples, *s)
+		o.say("round %d: %-9s p50 %.1f ms, p99 %.1f ms, %.0f of %.0f calls within 5 ms, API server %.2f ms CPU a pod, load %.1f", round+1, ways[i],
+			s.Latency.P50/1000, s.Latency.P99/1000, s.Within5ms, s.Calls, s.APIServerCPUSeconds/float64(s.Pods)*1000, s.LoadAverage)
+		return nil
+	})
+	r.LoadAfter = process.LoadAverage()
+	return r, err
+}
+
+// turn creates pods in one way.
+func (c *cluster) turn(ctx context.Context, way string) (_ *result.Creation, err error) {
+	leave, err := c.enter(ctx, way)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if leaveErr := leave(); err == nil {
+			err = leaveErr
+		}
+	}()
+	before, err := c.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	outcome, err := load.Steady(ctx, c.Rate, c.Duration, c.creator())
+	if err != nil {
+		return nil, err
+	}
+	after, err := c.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &result.Creation{
+		Way: way, Pods: outcome.Requests, Errors: outcome.Errors, Error: outcome.Error, Latency: outcome.Latency, LoadAverage: process.LoadAverage(),
+		Calls: after.calls - before.calls, Within5ms: after.within - before.within, Waited: after.waited - before.waited,
+		APIServerCPUSeconds: (after.apiServer - before.apiServer).Seconds(), HeadroomCPUSeconds: (after.headroom - before.headroom).Seconds(),
+	}
+	if s.Errors > 0 {
+		return nil, fmt.Errorf("%d of %d pods could not be created, the first one: %s", s.Errors, s.Pods, s.Error)
+	}
+	if way == result.WayHeadroom && s.Calls < float64(s.Pods) {
+		return nil, fmt.Errorf("the API server has asked Headroom %v times about %d pods", s.Calls, s.Pods)
+	}
+	return s, nil
+}
+
+// seen is what is counted at one moment.
+type seen struct {
+	calls, within, waited float64
+	apiServer, headroom   time.Duration
+}
+
+func (c *cluster) look(ctx context.Context) (s seen, err error) {
+	text, err := c.client.Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
+	if err != nil {
+		return s, fmt.Errorf("the API server's metrics: %w", err)
+	}
+	const histogram = "apiserver_admission_webhook_admission_duration_seconds"
+	labels := map[string]string{"name": webhook.PodsWebhookName, "operation": "CREATE"}
+	if s.calls, err = sum(text, histogram, 0, labels); err != nil {
+		return s, err
+	}
+	if s.within, err = sum(text, histogram, 0.005, labels); err != nil {
+		return s, err
+	}
+	for _, p := range c.plane.State().Processes {
+		if p.Name == "kube-apiserver" {
+			if s.apiServer, err = process.CPU(p.PID); err != nil {
+				return s, err
+			}
+		}
+	}
+	if c.headroom == nil {
+		return s, nil
+	}
+	if s.waited, err = c.headroom.waited(ctx); err != nil {
+		return s, err
+	}
+	s.headroom, err = process.CPU(c.headroom.PID())
+	return s, err
+}

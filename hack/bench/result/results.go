@@ -1,0 +1,182 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package result
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/headroom-dev/headroom/hack/bench/fleet"
+	"github.com/headroom-dev/headroom/hack/bench/load"
+	"github.com/headroom-dev/headroom/hack/bench/process"
+)
+
+// Results are all that is known. Each part is measured, and replaced, as a whole; nil for one that was not.
+type Results struct {
+	Requests  *Requests  `json:"requests,omitempty"`
+	Decisions *Decisions `json:"decisions,omitempty"`
+	Engines   *Engines   `json:"engines,omitempty"`
+	APIServer *APIServer `json:"apiServer,omitempty"`
+	Service   *Service   `json:"service,omitempty"`
+}
+
+// Run is when and where a part was measured.
+type Run struct {
+	At      time.Time       `json:"at"`
+	Version string          `json:"version"` // of Headroom, by git
+	Machine process.Machine `json:"machine"`
+	// The load average over the minute before it, and at its end.
+	LoadBefore float64 `json:"loadBefore"`
+	LoadAfter  float64 `json:"loadAfter"`
+}
+
+// Requests are webhooks that were asked directly.
+type Requests struct {
+	Run
+
+	Samples []Sample `json:"samples"`
+}
+
+// Sample is one peer in one round.
+type Sample struct {
+	Round       int              `json:"round"`
+	Peer        string           `json:"peer"`
+	Fleet       *fleet.Spec      `json:"fleet,omitempty"` // of those that know one
+	Generator   string           `json:"generator"`
+	Rate        float64          `json:"rate,omitempty"` // of an open loop, requests a second
+	LoadAverage float64          `json:"loadAverage"`
+	Measurement load.Measurement `json:"measurement"`
+}
+
+// Decisions are fit.Evaluate without anything around it.
+type Decisions struct {
+	Run
+
+	Samples []Decision `json:"samples"`
+}
+
+// Decision is one fleet in one round.
+type Decision struct {
+	Round int        `json:"round"`
+	Fleet fleet.Spec `json:"fleet"`
+	// Count is how many decisions were made; Latency and Allocations are of one.
+	Count       int          `json:"count"`
+	Latency     load.Latency `json:"latencyMicroseconds"`
+	Allocations float64      `json:"allocations"`
+	// LedgerBytes is what the ledger's live objects take of the heap.
+	LedgerBytes int64 `json:"ledgerBytes"`
+}
+
+// Engines are policy engines that were given the same rule.
+type Engines struct {
+	Run
+
+	Samples []Engine `json:"samples"`
+	// Missing are those that could not be run here, and why.
+	Missing map[string]string `json:"missing,omitempty"`
+}
+
+// Engine is one engine in one round.
+type Engine struct {
+	Round int    `json:"round"`
+	Name  string `json:"name"`
+	Nodes int    `json:"nodes"`
+	Pods  int    `json:"pods"` // reviews a run
+	// With and Without are the seconds of processor time of a run whose constraint is about pods, and of one whose constraint is
+	// about nothing.
+	With    float64 `json:"withCPUSeconds"`
+	Without float64 `json:"withoutCPUSeconds"`
+	// Violations say that the rule was really applied.
+	Violations int `json:"violations"`
+}
+
+// DecisionMicroseconds is what one decision took.
+func (e *Engine) DecisionMicroseconds() float64 { return (e.With - e.Without) / float64(e.Pods) * 1e6 }
+
+// APIServer is creating pods through a real API server.
+type APIServer struct {
+	Run
+
+	Nodes int `json:"nodes"`
+	// Rate is how many pods a second were due.
+	Rate    float64    `json:"rate"`
+	Samples []Creation `json:"samples"`
+}
+
+// Creation is one way of admission in one round.
+type Creation struct {
+	Round int    `json:"round"`
+	Way   string `json:"way"` // none, vap or headroom
+	Pods  int    `json:"pods"`
+	// Errors are creations that failed.
+	Errors  int          `json:"errors"`
+	Error   string       `json:"error,omitempty"` // the first one
+	Latency load.Latency `json:"latencyMicroseconds"`
+	// Calls are what the API server counted of the webhook for pods; Within5ms those in its bucket le="0.005". Waited are, by
+	// Headroom's own count, the requests that waited for the size of an image.
+	Calls     float64 `json:"calls"`
+	Within5ms float64 `json:"within5ms"`
+	Waited    float64 `json:"waited"`
+	// Processor time.
+	APIServerCPUSeconds float64 `json:"apiServerCPUSeconds"`
+	HeadroomCPUSeconds  float64 `json:"headroomCPUSeconds"`
+	LoadAverage         float64 `json:"loadAverage"`
+}
+
+// Service is a whole `headroom serve` on a synthetic API server.
+type Service struct {
+	Run
+
+	Samples []Served `json:"samples"`
+}
+
+// Served is one size in one round.
+type Served struct {
+	Round int `json:"round"`
+	Nodes int `json:"nodes"`
+	Pods  int `json:"pods"`
+	// SyncSeconds and SyncCPUSeconds are from the start until it is ready; DecodeCPUSeconds is what decoding the same lists
+	// takes, and InformersBytes what client-go's typed informers keep of them, 0 where that was not measured.
+	SyncSeconds      float64        `json:"syncSeconds"`
+	SyncCPUSeconds   float64        `json:"syncCPUSeconds"`
+	DecodeCPUSeconds float64        `json:"decodeCPUSeconds,omitempty"`
+	InformersBytes   int64          `json:"informersBytes,omitempty"`
+	Memory           process.Memory `json:"memory"`
+	// EventsCores is how many processors it takes to take in events at these rates, 0 where there were none.
+	PodEvents   float64 `json:"podEvents,omitempty"`
+	NodeUpdates float64 `json:"nodeUpdates,omitempty"`
+	EventsCores float64 `json:"eventsCores,omitempty"`
+	// Busy is asking it, and Bare a no-op webhook, in an open loop while those events arrive.
+	Busy *load.Measurement `json:"busy,omitempty"`
+	Bare *load.Measurement `json:"bare,omitempty"`
+}
+
+// Read reads a file of results. One that is not there holds none.
+func Read(path string) (*Results, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Results{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r Results
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &r, nil
+}
+
+// Write writes it.
+func (r *Results) Write(path string) error {
+	text, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644) //nolint:gosec // G306: it is a page's appendix
+}

@@ -1,0 +1,128 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"math"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// isQuiet reports whether a bound pod can be parked.
+func (p *podState) isQuiet() bool {
+	for i := range p.latches {
+		if image := &p.pod.Images[i]; !image.Pulled || image.Failing || !p.latches[i].sampled {
+			return false
+		}
+	}
+	created := p.pod.CreatedUnixSeconds
+	return len(p.latches) == len(p.pod.Images) && 0 <= created && created <= math.MaxUint32
+}
+
+// parkQuiet parks what pods of a node can be.
+func (l *Ledger) parkQuiet(n *nodeState) {
+	quiet := 0
+	for _, p := range n.pods {
+		if n.canPark(p) {
+			quiet++
+		}
+	}
+	if quiet == 0 {
+		return
+	}
+	n.parked = n.parked.clone(quiet)
+	for _, p := range n.pods {
+		if n.canPark(p) {
+			l.park(n, p)
+		}
+	}
+	n.facts = nil
+}
+
+func (n *nodeState) canPark(p *podState) bool {
+	return p.isQuiet() && (n.watch == nil || n.watch.pod != p.pod.UID)
+}
+
+// park parks a pod where no snapshot has the node's parking.
+func (l *Ledger) park(n *nodeState, p *podState) {
+	uid, whole := shorten(p.pod.UID)
+	parked := parkedPod{uid: uid, createdUnixSeconds: uint32(p.pod.CreatedUnixSeconds)} //nolint:gosec // isQuiet has looked
+	rest := parkedRest{latches: parkedLatches(p.latches)}
+	if !whole {
+		rest.uid = p.pod.UID
+	}
+	s, end := l.shapes.take(p.pod, l.next.seed)
+	if parked.nameEnd, whole = shortTextOf(end); !whole {
+		rest.nameEnd = end
+	}
+	if rest.latches == nil && rest.uid == "" && rest.nameEnd == "" {
+		n.parked.add(parked, s, nil)
+	} else {
+		n.parked.add(parked, s, &rest)
+	}
+	l.parked[uid] = n.index
+	delete(l.pods, p.pod.UID)
+	if delete(n.pods, p.pod.UID); len(n.pods) == 0 {
+		n.pods = nil
+	}
+}
+
+// parkedLatches returns nil for those of a pod that was there when nothing was lost yet.
+func parkedLatches(latches []latch) []parkedLatch {
+	if !slices.ContainsFunc(latches, func(l latch) bool {
+		return l.presence != PresenceUnsure || l.watched || l.baselineBytes != 0 || l.endBytes != 0
+	}) {
+		return nil
+	}
+	parked := make([]parkedLatch, len(latches))
+	for i := range latches {
+		l := &latches[i]
+		parked[i] = parkedLatch{l.baselineBytes, l.endBytes, l.presence, l.watched}
+	}
+	return parked
+}
+
+// unpark makes a parked pod one like any other again, if there is one of that UID.
+func (l *Ledger) unpark(uid types.UID) {
+	n, i := l.findParked(uid)
+	if n == nil {
+		return
+	}
+	p := &podState{pod: n.parked.row(i, n.name), latches: n.parked.latches(i)}
+	l.shapes.release(n.parked.shapes[i])
+	delete(l.parked, n.parked.pods[i].uid)
+	n.parked = n.parked.without(i)
+	n.hold(p)
+	l.pods[uid] = p
+}
+
+// findParked returns a parked pod's node and its place there, nil if there is none of that UID.
+func (l *Ledger) findParked(uid types.UID) (*nodeState, int) {
+	short, _ := shorten(uid)
+	index, found := l.parked[short]
+	if !found {
+		return nil, 0
+	}
+	n := l.byIndex[index]
+	return n, n.parked.placeOf(short)
+}
+
+// restarted is rest with nothing lost since the pod came.
+func (r *parkedRest) restarted() *parkedRest {
+	c := *r
+	c.latches = slices.Clone(r.latches)
+	for i := range c.latches {
+		c.latches[i].baselineBytes, c.latches[i].endBytes = 0, 0
+	}
+	return &c
+}
+
+// unwatched is rest as it would be if the pod had been there before the ledger was.
+func (r *parkedRest) unwatched() *parkedRest {
+	if r.uid == "" && r.nameEnd == "" {
+		return nil
+	}
+	return &parkedRest{uid: r.uid, nameEnd: r.nameEnd}
+}

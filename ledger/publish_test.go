@@ -1,0 +1,121 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger_test
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imagesize"
+	"github.com/headroom-dev/headroom/ledger"
+	"github.com/headroom-dev/headroom/placement"
+)
+
+func namedNode(name string) ledger.Node {
+	return ledger.Node{Node: placement.Node{Name: name, OS: "linux", Architecture: "amd64"}, UID: types.UID(name), Runtime: imagesize.Containerd}
+}
+
+func TestABatchIsSeenAllAtOnce(t *testing.T) {
+	l, woken := ledger.New(), 0
+	l.Batch(func() { woken++ })
+	l.SetNode(namedNode("a"))
+	l.MarkSynced()
+	first := l.Snapshot()
+	if first.Len() != 1 || woken != 0 {
+		t.Fatalf("%d nodes and %d calls once synced, want the node and no call", first.Len(), woken)
+	}
+	for i := range 300 {
+		l.SetNode(namedNode(fmt.Sprint("b-", i)))
+		l.SetPod(ledger.Pod{UID: types.UID(strconv.Itoa(i)), Namespace: "ns", Name: fmt.Sprint("waits-", i)}, start)
+		l.SetPod(ledger.Pod{UID: types.UID(fmt.Sprint("on-", i)), Namespace: "ns", Name: fmt.Sprint("on-", i), NodeName: "a"}, start)
+	}
+	l.DeletePod("7", start)
+	l.DeleteNode("b-7", "b-7")
+	if l.Snapshot() != first || woken != 1 {
+		t.Errorf("before it is published, another snapshot is there, or %d calls instead of one", woken)
+	}
+	latest := l.Latest()
+	if nodes := l.Publish(); nodes != 300 {
+		t.Errorf("a batch of %d nodes, want 300: those that are there at its end", nodes)
+	}
+	for about, s := range map[string]*ledger.Snapshot{"latest": latest, "published": l.Snapshot()} {
+		row, _ := s.Node("a")
+		on, waiting := 0, 0
+		for range row.Pods() {
+			on++
+		}
+		for range s.UnboundPods() {
+			waiting++
+		}
+		if _, found := s.Node("b-7"); s.Len() != 300 || on != 300 || waiting != 299 || found {
+			t.Errorf("%s: %d nodes, %d pods on one, %d that wait, the deleted node is there: %v", about, s.Len(), on, waiting, found)
+		}
+		if s.Generation() <= first.Generation() {
+			t.Errorf("%s: generation %d after %d", about, s.Generation(), first.Generation())
+		}
+	}
+	if nodes := l.Publish(); nodes != 0 {
+		t.Errorf("a batch of %d nodes with nothing new", nodes)
+	}
+	if s := l.Snapshot(); s != l.Latest() {
+		t.Error("with nothing new, the latest is another one than the published one")
+	}
+	if l.SetNode(namedNode("c")); woken != 2 {
+		t.Errorf("%d calls after the second batch has begun, want 2", woken)
+	}
+}
+
+// What somebody waits for, such as an answer of a registry, is seen at once, and takes along what waits.
+func TestSomeWritesDoNotWait(t *testing.T) {
+	l := ledger.New()
+	l.Batch(func() {})
+	l.MarkSynced()
+	l.SetNode(namedNode("a"))
+	l.SetPulled(mustParse("app:1"), imagesize.Containerd, linux, 7)
+	s := l.Snapshot()
+	if _, found := s.Node("a"); !found || s.Evidence(mustParse("app:1"), imagesize.Containerd, linux).Pulled != estimate.Exactly(7) {
+		t.Error("the size of an image is not seen at once, or without the node that came before")
+	}
+}
+
+// What a snapshot shows stays as it is whatever is written into the next one, and the one after.
+func TestASnapshotDoesNotChangeUnderABatch(t *testing.T) {
+	l := ledger.New()
+	l.Batch(func() {})
+	l.SetNode(namedNode("a"))
+	l.MarkSynced()
+	waits := func(i int) ledger.Pod {
+		return ledger.Pod{UID: types.UID(strconv.Itoa(i)), Namespace: "ns", Name: strconv.Itoa(i)}
+	}
+	for i := range 600 {
+		l.SetPod(waits(i), start)
+	}
+	l.Publish()
+	before := l.Snapshot()
+	_, text := again(t, before)
+	for i := range 600 {
+		if i%3 == 0 {
+			l.DeletePod(types.UID(strconv.Itoa(i)), start)
+		} else {
+			bound := waits(i)
+			bound.NodeName = "a"
+			l.SetPod(bound, start)
+		}
+		l.SetPod(waits(1000+i), start)
+		if i%100 == 0 {
+			l.Latest()
+		}
+	}
+	l.Publish()
+	if _, after := again(t, before); after != text {
+		t.Error("a snapshot has changed after it was published")
+	}
+	if _, now := again(t, l.Snapshot()); now == text {
+		t.Error("nothing has changed in the next one")
+	}
+}

@@ -1,0 +1,70 @@
+// Copyright The Headroom Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// shortUID is a UID in 16 bytes. API servers make UUIDs, of which these are the bytes; other texts are hashed so that nobody
+// can make two that are the same.
+type shortUID [16]byte
+
+// shorten reports whether the UID can be had back from what it returns.
+func shorten(uid types.UID) (short shortUID, whole bool) {
+	if short, whole = parseUUID(string(uid)); whole {
+		return short, true
+	}
+	hash := sha256.Sum256([]byte(uid))
+	copy(short[:], hash[:])
+	short[6] &= 0x0f // which no UUID has: its version is never 0
+	return short, false
+}
+
+// parseUUID reads a UUID as API servers write it, in lower case.
+func parseUUID(text string) (short shortUID, ok bool) {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return shortUID{}, false
+	}
+	at := 0
+	for i := range short {
+		if text[at] == '-' {
+			at++
+		}
+		high, low := nibble(text[at]), nibble(text[at+1])
+		if high|low > 0x0f {
+			return shortUID{}, false
+		}
+		short[i] = high<<4 | low
+		at += 2
+	}
+	return short, short[6]&0xf0 != 0
+}
+
+// nibble returns the value of a digit, and 0xff for what is none.
+func nibble(digit byte) byte {
+	switch {
+	case '0' <= digit && digit <= '9':
+		return digit - '0'
+	case 'a' <= digit && digit <= 'f':
+		return digit - 'a' + 10
+	default:
+		return 0xff
+	}
+}
+
+// long returns the UUID.
+func (s shortUID) long() types.UID {
+	text := make([]byte, 36)
+	hex.Encode(text, s[:4])
+	hex.Encode(text[9:], s[4:6])
+	hex.Encode(text[14:], s[6:8])
+	hex.Encode(text[19:], s[8:10])
+	hex.Encode(text[24:], s[10:])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return types.UID(text)
+}
