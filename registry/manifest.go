@@ -21,6 +21,7 @@ type document struct {
 	config   descriptor
 	layers   []imagesize.Layer
 	readable []bool // by layer: of a kind that a runtime unpacks, and the registry has it
+	schema1  bool   // the layers' sizes are not of the document
 }
 
 // child is a manifest that an index lists for a platform.
@@ -83,7 +84,9 @@ func parseDocument(digest string, body []byte) (document, error) {
 			d.layers = append(d.layers, imagesize.Layer{Digest: l.Digest, CompressedBytes: max(0, l.Size)})
 		}
 	case m.FSLayers != nil:
-		return document{}, failure(Malformed, nil, "the manifest is of schema 1, which tells no sizes: push the image again with a newer tool")
+		if err := d.readSchema1(m.FSLayers); err != nil {
+			return document{}, err
+		}
 	default:
 		return document{}, failure(Malformed, errNotManifest, "the registry's answer is no image")
 	}

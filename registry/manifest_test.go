@@ -18,7 +18,8 @@ func TestParseDocumentRefuses(t *testing.T) {
 		"both at once":      {`{"manifests":[],"config":{"digest":"sha256:00"}}`, "an image and an index at once"},
 		"an index's layers": {`{"manifests":[],"layers":[{}]}`, "an image and an index at once"},
 		"two documents":     {`{"manifests":[]}{"manifests":[]}`, "not valid JSON"},
-		"schema 1":          {`{"schemaVersion":1,"name":"app","tag":"v1","fsLayers":[{"blobSum":"sha256:00"}],"history":[{"v1Compatibility":"{}"}]}`, "schema 1, which tells no sizes"},
+		"schema 1, empty":   {`{"schemaVersion":1,"fsLayers":[]}`, "schema 1 and names no layers"},
+		"schema 1, broken":  {`{"schemaVersion":1,"fsLayers":{"blobSum":"sha256:00"}}`, "schema 1 and names no layers"},
 	}
 	for what, test := range tests {
 		if d, err := parseDocument("", []byte(test.body)); err == nil || !strings.Contains(err.Error(), test.want) {
