@@ -18,7 +18,7 @@ import (
 // The laws of the plain look hold for what a fleet decides, on many nodes and from one fleet to the next.
 func TestFleetLaws(t *testing.T) {
 	roomier, larger := 0, 0
-	for seed := *firstSeed; seed < *firstSeed+uint64(worlds / 12); seed++ {
+	for seed := *firstSeed; seed < *firstSeed+uint64(worlds/12); seed++ {
 		c := chanceOf(seed)
 		h := c.history(pick(c, 1, 2, 1+c.IntN(20), 1+c.IntN(130)))
 		r, _ := h.request()

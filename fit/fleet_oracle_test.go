@@ -62,7 +62,7 @@ func TestFleetDecidesAsThePlainLook(t *testing.T) {
 // A fleet that follows a ledger step by step decides as one that is made anew, and as the plain look.
 func TestFleetFollowsTheLedger(t *testing.T) {
 	seen := map[Action]int{}
-	for seed := *firstSeed; seed < *firstSeed+uint64(worlds / 30); seed++ {
+	for seed := *firstSeed; seed < *firstSeed+uint64(worlds/30); seed++ {
 		c := chanceOf(seed)
 		h := c.history(pick(c, 1, 2, 3, 1+c.IntN(20), 1+c.IntN(150)))
 		f := NewFleet(h.ledger.Snapshot(), h.policy, h.now)
