@@ -53,7 +53,7 @@ func TestFleetLaws(t *testing.T) {
 			roomier++
 		}
 	}
-	if roomier < worlds/50 || larger < worlds/500 {
+	if roomier < worlds/50 || larger < worlds/1500 {
 		t.Errorf("only %d admissions with more room, and %d refusals with one image more", roomier, larger)
 	}
 }
