@@ -54,6 +54,23 @@ func TestLearnerCountsTheNodesOfAPool(t *testing.T) {
 	}
 }
 
+// TestLearnerTakesTheWordOfTwoNamespaces: what one tenant's images say of themselves is likely, and no more.
+func TestLearnerTakesTheWordOfTwoNamespaces(t *testing.T) {
+	s := newSchool(t)
+	s.predictions[mustRef(t, "app:1")] = Prediction{
+		Source: imagesize.SourceLayers, Layered: true, BlobBytes: 100 * mebibyte, Unpacked: estimate.Exactly(250 * mebibyte),
+	}
+	layers(s.Ledger, mustRef(t, "app:1"), imagesize.Platform{OS: "linux", Architecture: "amd64"}, true)
+	s.namespace = "tenant"
+	for i := range 3 {
+		s.pull(strconv.Itoa(i), "app:1", 351*mebibyte)
+	}
+	s.wrote("one namespace", "learned gpu containerd: 1", "learned gpu containerd: 2", "learned gpu containerd: 3 kept 1.0?")
+	s.namespace = "other"
+	s.pull("3", "app:1", 351*mebibyte)
+	s.wrote("another one says the same", "learned gpu containerd: 4 kept 1.0")
+}
+
 func TestLearnerOfLazyNodes(t *testing.T) {
 	s := newSchool(t)
 	s.needed = estimate.Between(100, 200, 300)

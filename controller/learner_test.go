@@ -38,6 +38,7 @@ type school struct {
 	now          time.Time
 	behind       time.Duration // the nodes' clocks
 	meanwhile    func()        // runs while a sample is looked at
+	namespace    string        // of all pods; "" for one of its own for each
 }
 
 func (s *school) Observations() []ledger.Observation {
@@ -112,7 +113,13 @@ func (s *school) pullOn(node, uid, image string, takenBytes int64) {
 	pod := ledger.Pod{UID: types.UID(uid), NodeName: node, Images: []ledger.PodImage{{Ref: mustRef(s.t, image), PullPolicy: corev1.PullIfNotPresent}}}
 	s.SetPod(pod, t0)
 	s.learner.PodSet(pod)
-	s.observations = append(s.observations, ledger.Observation{Node: node, Pod: pod.UID, Ref: mustRef(s.t, image), TakenBytes: takenBytes})
+	in := s.namespace
+	if in == "" {
+		in = uid
+	}
+	s.observations = append(s.observations, ledger.Observation{
+		Node: node, Pod: pod.UID, Namespace: in, Ref: mustRef(s.t, image), TakenBytes: takenBytes,
+	})
 	s.sampleOn(node, 1000*mebibyte)
 }
 

@@ -58,7 +58,8 @@ func (l *Learner) observe(s *ledger.Snapshot, o ledger.Observation) {
 		l.setObserved(key, o.TakenBytes)
 	}
 	pull := imagesize.Pull{
-		Node: o.Node, TakenBytes: o.TakenBytes, ReportedBytes: p.ReportedBytes, BlobBytes: p.BlobBytes, Unpacked: p.Unpacked,
+		Node: o.Node, Namespace: o.Namespace, TakenBytes: o.TakenBytes,
+		ReportedBytes: p.ReportedBytes, BlobBytes: p.BlobBytes, Unpacked: p.Unpacked,
 	}
 	switch {
 	case p.Layered && p.Unpacked.IsZero():

@@ -74,6 +74,12 @@ func (p *PulledSizes) Start(ctx context.Context) error {
 	return nil
 }
 
+// List takes in the events that there are, once, for a ledger that knows the nodes.
+func (p *PulledSizes) List(ctx context.Context) error {
+	_, err := p.feed.list(ctx)
+	return err
+}
+
 // take writes the size that an event of a kubelet tells.
 func (p *PulledSizes) take(e *corev1.Event) {
 	if e.Reason != "Pulled" || e.Source.Component != "kubelet" || e.InvolvedObject.Kind != "Pod" {

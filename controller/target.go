@@ -72,6 +72,7 @@ func LinesOf(c kubelet.Config) ledger.Lines {
 		GCHighPercent:   c.ImageGCHighPercent,
 		GCLowPercent:    c.ImageGCLowPercent,
 		GCOff:           c.GCOff,
+		ImageMinAge:     c.ImageMinimumGCAge,
 		MaxImagesListed: c.NodeStatusMaxImages,
 	}
 	for _, t := range c.Thresholds {

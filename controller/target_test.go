@@ -5,6 +5,7 @@ package controller
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -53,7 +54,7 @@ func TestTargetOf(t *testing.T) {
 
 func TestLinesOf(t *testing.T) {
 	got := LinesOf(kubelet.Config{
-		ImageGCHighPercent: 100, ImageGCLowPercent: 70, GCOff: true, NodeStatusMaxImages: -1,
+		ImageGCHighPercent: 100, ImageGCLowPercent: 70, GCOff: true, NodeStatusMaxImages: -1, ImageMinimumGCAge: time.Hour,
 		Thresholds: []kubelet.Threshold{
 			{Signal: kubelet.SignalContainerFSAvailable, Percent: 30},
 			{Signal: kubelet.SignalImageFSAvailable, Percent: 12.5, MinReclaimPercent: 5},
@@ -64,7 +65,7 @@ func TestLinesOf(t *testing.T) {
 		},
 	})
 	want := ledger.Lines{
-		GCHighPercent: 100, GCLowPercent: 70, GCOff: true, MaxImagesListed: -1,
+		GCHighPercent: 100, GCLowPercent: 70, GCOff: true, MaxImagesListed: -1, ImageMinAge: time.Hour,
 		Thresholds: []ledger.Threshold{
 			{Signal: ledger.ImageFSAvailable, Percent: 12.5, MinReclaimPercent: 5},
 			{Signal: ledger.NodeFSAvailable, Bytes: 1 << 30, Soft: true, MinReclaimBytes: 1 << 20},

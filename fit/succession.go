@@ -16,8 +16,9 @@ type succession struct {
 	fleet *Fleet
 	// own are the blocks, by number, that are the new fleet's alone and may be changed.
 	own []bool
-	// sized is set where what is known of sizes has changed.
-	sized bool
+	// resized are the images of which something else is known, and concerned, by block, the places of nodes to which that may matter.
+	resized   ledger.Resized
+	concerned []uint64
 	// fresh are, by block, the places of which all is new.
 	fresh []uint64
 	// rows are the places whose row is another one: where a pod could go may have changed.
@@ -28,7 +29,12 @@ type succession struct {
 func (f *Fleet) succession(v *surveyor) *succession {
 	c := &succession{
 		surveyor: v, fleet: v.fleet(), own: make([]bool, len(f.blocks)),
-		sized: !v.snapshot.SameSizes(f.snapshot), fresh: make([]uint64, len(f.blocks)),
+		resized: v.snapshot.ResizedSince(f.snapshot), concerned: make([]uint64, len(f.blocks)), fresh: make([]uint64, len(f.blocks)),
+	}
+	if !c.resized.None() {
+		for i, b := range f.blocks {
+			c.concerned[i] = b.sieve.MayHold(&c.resized)
+		}
 	}
 	next := c.fleet
 	next.classes, next.blocks, next.moved, next.memo = f.classes, slices.Clone(f.blocks), f.moved, f.memo
@@ -49,8 +55,8 @@ func (f *Fleet) succession(v *surveyor) *succession {
 	for _, at := range old {
 		c.remove(at)
 	}
-	if !c.sized && !v.snapshot.SameReservations(f.snapshot) {
-		c.reserve(v.accounts.ReservedSince(f.snapshot))
+	if !c.resized.All() && !v.snapshot.SameReservations(f.snapshot, &c.resized) {
+		c.reserve(v.accounts.ReservedSince(f.snapshot, &c.resized))
 	}
 	return c
 }
@@ -135,7 +141,7 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 		c.rows = append(c.rows, place)
 	}
 	g := before
-	if !same || c.sized || c.now.UnixNano() >= before.until {
+	if !same || c.concerned[place>>6]&(1<<(place&63)) != 0 || c.now.UnixNano() >= before.until {
 		g = c.ground(row)
 	}
 	if g.key != before.key {
@@ -159,6 +165,6 @@ func (c *succession) seal(before *Fleet) *Fleet {
 	}
 	next.serial = c.serial
 	next.sum(c.surveyor)
-	next.memo = before.memo.next(next, c.rows, c.sized)
+	next.memo = before.memo.next(next, c.rows, &c.resized)
 	return next
 }

@@ -23,7 +23,10 @@ const (
 
 	votesKept, minVotes = 16, 3
 	// minVoters is how many nodes of a larger pool must have voted: its nodes may not all be set up alike.
-	minVoters               = 3
+	minVoters = 3
+	// minNamespaces is of how many namespaces the pods must have been, whatever the pool: what a vote is compared with is
+	// what the image says of itself, so that the votes of one namespace are one tenant's claim.
+	minNamespaces           = 2
 	factorsKept, minFactors = 32, 5
 	// minForOutliers is how many factors it takes to say that one is not like the others.
 	minForOutliers = 8
@@ -32,8 +35,8 @@ const (
 // Pull is what one pull has taken of a node's disk, and what is known of the image.
 // All counts are bytes.
 type Pull struct {
-	// Node is the name of the node that pulled.
-	Node string
+	// Node is the name of the node that pulled, Namespace that of the pod it pulled for.
+	Node, Namespace string
 	// TakenBytes is by how much the available bytes have shrunk.
 	TakenBytes int64
 	// ReportedBytes is the size in the unit of the node's runtime, 0 for unknown.
@@ -75,8 +78,8 @@ type Tally struct {
 
 // vote is what one pull says of its node: whether the blobs were kept.
 type vote struct {
-	node string
-	kept bool
+	node, namespace string
+	kept            bool
 }
 
 // Add takes a pull into account.
@@ -128,7 +131,7 @@ func (t *Tally) vote(p Pull, unpacked estimate.Bytes) Outcome {
 	case !kept && !discarded:
 		return OutcomeOutlier
 	}
-	t.votes.push(vote{node: p.Node, kept: kept}, votesKept)
+	t.votes.push(vote{node: p.Node, namespace: p.Namespace, kept: kept}, votesKept)
 	return OutcomeUsed
 }
 
@@ -147,23 +150,28 @@ func (t *Tally) Learned(nodes int) Learned {
 	return Learned{Kept: t.kept(nodes), Reported: t.reported(), Lazy: t.suspects.lazy(), Observations: t.used}
 }
 
-// kept is certain only where the votes are of one mind and of enough nodes. The votes
-// of few nodes say what is likely and narrow nothing: other nodes of a pool may be set
-// up in another way, and a bound that is wrong for them would be believed.
+// kept is certain only where the votes are of one mind, of enough nodes and of enough
+// namespaces. The votes of few say what is likely and narrow nothing: a bound that is
+// wrong would be believed, and pods refused for it. Other nodes of a pool may be set up
+// in another way. And a layer may lie of its size in ways that whoever unpacks it does
+// not notice: in a table of contents, at the end of the last of several gzip members,
+// after the end of the archive. One that claims its blob's bytes less than the truth, and
+// is pulled where blobs are discarded, votes for kept. Layers that are read whole can't
+// lie, but are below [minBlobBytes] as a rule: nearly nothing would be learned.
 func (t *Tally) kept(nodes int) *estimate.Factor {
 	n, kept := len(t.votes.values), 0
 	if n < minVotes {
 		return nil
 	}
-	voters := make(map[string]bool, n)
+	voters, namespaces := make(map[string]bool, n), make(map[string]bool, n)
 	for _, v := range t.votes.values {
-		voters[v.node] = true
+		voters[v.node], namespaces[v.namespace] = true, true
 		if v.kept {
 			kept++
 		}
 	}
 	share := float64(kept) / float64(n)
-	if (kept == 0 || kept == n) && len(voters) >= min(minVoters, nodes) {
+	if (kept == 0 || kept == n) && len(voters) >= min(minVoters, nodes) && len(namespaces) >= minNamespaces {
 		return &estimate.Factor{Low: share, Likely: share, High: share}
 	}
 	return &estimate.Factor{Low: 0, Likely: share, High: 1}

@@ -106,7 +106,8 @@ func TestTallyLearned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tally imagesize.Tally
-			for _, p := range tc.pulls {
+			for i, p := range tc.pulls {
+				p.Namespace = strconv.Itoa(i % 2)
 				tally.Add(p)
 			}
 			learned := tally.Learned(1)
@@ -153,12 +154,12 @@ func TestTallyKeptTakesVoters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tally imagesize.Tally
-			for _, voter := range tc.votes {
+			for i, voter := range tc.votes {
 				p := discardedPull
 				if unicode.IsUpper(voter) {
 					p = keptPull
 				}
-				p.Node = string(unicode.ToLower(voter))
+				p.Node, p.Namespace = string(unicode.ToLower(voter)), strconv.Itoa(i%2)
 				if outcome := tally.Add(p); outcome != imagesize.OutcomeUsed {
 					t.Fatalf("outcome %s", outcome)
 				}
@@ -177,7 +178,7 @@ func TestTallyDoesNotMindTheOrder(t *testing.T) {
 		var pulls []imagesize.Pull
 		for range random.IntN(17) {
 			p := []imagesize.Pull{keptPull, discardedPull}[random.IntN(2)]
-			p.Node = strconv.Itoa(random.IntN(4))
+			p.Node, p.Namespace = strconv.Itoa(random.IntN(4)), strconv.Itoa(random.IntN(3))
 			pulls = append(pulls, p)
 		}
 		for range random.IntN(33) {
@@ -208,7 +209,7 @@ func FuzzTally(f *testing.F) {
 		p := imagesize.Pull{TakenBytes: taken, ReportedBytes: reported, BlobBytes: blobs, Unpacked: estimate.Bytes{Low: low, Likely: likely, High: high}}
 		used, nodes := 0, 1+int(n)%5
 		for i := range int(n) {
-			p.Node = strconv.Itoa(i % 2)
+			p.Node, p.Namespace = strconv.Itoa(i%2), strconv.Itoa(i%3)
 			outcome := tally.Add(p)
 			if !slices.Contains(imagesize.Outcomes(), outcome) {
 				t.Fatalf("%+v: outcome %q", p, outcome)

@@ -5,6 +5,7 @@ package kubelet
 
 import (
 	"encoding/json"
+	"time"
 
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 )
@@ -25,6 +26,8 @@ type Config struct {
 	// GCOff is set when the periodic image garbage collection never runs: its
 	// high line is 100 and there is no maximum age (kubelet.go, StartGarbageCollection).
 	GCOff bool
+	// ImageMinimumGCAge is how long the kubelet must have known an image before it deletes it, 0 where it does not tell.
+	ImageMinimumGCAge time.Duration
 	// Thresholds are the eviction thresholds that stand for disk space, bytes and
 	// inodes, hard ones first, by signal. Empty: this kubelet never evicts for
 	// disk space.
@@ -57,6 +60,7 @@ func ParseConfigz(body []byte) (Config, error) {
 	c := Config{
 		ImageGCHighPercent:  or(k.ImageGCHighThresholdPercent, defaultImageGCHighPercent),
 		ImageGCLowPercent:   or(k.ImageGCLowThresholdPercent, defaultImageGCLowPercent),
+		ImageMinimumGCAge:   k.ImageMinimumGCAge.Duration,
 		Thresholds:          thresholds,
 		NodeStatusMaxImages: or(k.NodeStatusMaxImages, defaultStatusMaxImages),
 	}

@@ -32,10 +32,12 @@ func TestParseConfigz(t *testing.T) {
 			"serializeImagePulls":true,"evictionPressureTransitionPeriod":"5m0s","containerRuntimeEndpoint":"unix:///run/c.sock",
 			"evictionHard":{"imagefs.available":"15%","imagefs.inodesFree":"5%","memory.available":"100Mi","nodefs.available":"10%","nodefs.inodesFree":"5%"}`,
 			defaults(func(c *Config) {
+				c.ImageMinimumGCAge = 2 * time.Minute
 				c.Thresholds = []Threshold{image15, node10, imageInodes5, nodeInodes5}
 			}),
 		},
-		"nothing told": {``, defaults(func(*Config) {})},
+		"images are kept for a day": {`"imageMinimumGCAge":"24h"`, defaults(func(c *Config) { c.ImageMinimumGCAge = 24 * time.Hour })},
+		"nothing told":              {``, defaults(func(*Config) {})},
 		"one signal set leaves the others without a threshold": {
 			`"evictionHard":{"nodefs.available":"1Gi"}`,
 			defaults(func(c *Config) { c.Thresholds = []Threshold{{Signal: SignalNodeFSAvailable, Bytes: 1 << 30}} }),

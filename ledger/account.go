@@ -119,7 +119,8 @@ type Account struct {
 	// for old enough: listed images that no bound pod uses which is not finished, but
 	// for what looks like the sandbox image. Where layers are known, it is those that
 	// no image in use has. Low counts no image whose layers are not known, and no layer
-	// that such an image in use may have. High is never more than what is used, and all
+	// that such an image in use may have; it is 0 where the kubelet wants images to be
+	// older than it does by default. High is never more than what is used, and all
 	// of that when the list is cut.
 	Reclaimable estimate.Bytes
 	// GCLineBytes and EvictionLineBytes: available below them means that the

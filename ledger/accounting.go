@@ -123,6 +123,9 @@ func (a *accountant) reclaimable() {
 		likely = estimate.SaturatingAdd(likely, disk.Likely)
 		high = estimate.SaturatingAdd(high, disk.High)
 	}
+	if a.row.lines.keepsYoung() {
+		low = 0
+	}
 	used := max(a.result.CapacityBytes-a.result.Measured.Low, 0)
 	if a.node.ListCut() {
 		high = used

@@ -204,6 +204,7 @@ func (h *history) node(name string, uid types.UID) ledger.Node {
 func (h *history) lines() ledger.Lines {
 	lines := ledger.DefaultLines()
 	lines.Assumed, lines.MaxImagesListed = false, h.IntN(5)-1
+	lines.ImageMinAge = time.Duration(h.IntN(4)) * time.Minute
 	for i := range lines.Thresholds {
 		t := &lines.Thresholds[i]
 		t.Soft = h.IntN(4) == 0

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"time"
 
 	"github.com/headroom-dev/headroom/estimate"
 )
@@ -41,8 +42,11 @@ type Threshold struct {
 type Lines struct {
 	GCHighPercent, GCLowPercent int
 	// GCOff is set when imageGCHighThresholdPercent is 100 and there is no maximum age.
-	GCOff      bool
-	Thresholds []Threshold
+	GCOff bool
+	// ImageMinAge is imageMinimumGCAge: images that the kubelet has known for less it does not
+	// delete, not even under pressure (image_gc_manager.go, freeSpace). 0 is unknown.
+	ImageMinAge time.Duration
+	Thresholds  []Threshold
 	// MaxImagesListed is nodeStatusMaxImages: -1 is no cap.
 	MaxImagesListed int
 	// Assumed is set when they are the kubelet's defaults and not this kubelet's answer.
@@ -166,10 +170,19 @@ func amountOf(percent float64, number, capacity int64) int64 {
 	return int64(amount)
 }
 
+// usualMinAge is the kubelet's default of imageMinimumGCAge. Who waits for a node's
+// disk waits longer.
+const usualMinAge = 2 * time.Minute
+
+// keepsYoung reports whether images may stay that no pod uses, because the kubelet has not
+// known them for long enough. Nobody tells since when it has, and a restart makes all of
+// them young.
+func (l Lines) keepsYoung() bool { return l.ImageMinAge > usualMinAge }
+
 // cuts reports whether a list of n images may have lost some to the kubelet's cap.
 func (l Lines) cuts(n int) bool { return l.MaxImagesListed >= 0 && n >= l.MaxImagesListed }
 
 func (l Lines) equal(o Lines) bool {
 	return l.GCHighPercent == o.GCHighPercent && l.GCLowPercent == o.GCLowPercent && l.GCOff == o.GCOff &&
-		l.MaxImagesListed == o.MaxImagesListed && l.Assumed == o.Assumed && slices.Equal(l.Thresholds, o.Thresholds)
+		l.ImageMinAge == o.ImageMinAge && l.MaxImagesListed == o.MaxImagesListed && l.Assumed == o.Assumed && slices.Equal(l.Thresholds, o.Thresholds)
 }

@@ -7,8 +7,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/headroom-dev/headroom/ledger"
+	lt "github.com/headroom-dev/headroom/ledger/ledgertest"
 )
 
 func TestLinesByTheKubeletsOwnRule(t *testing.T) {
@@ -115,5 +119,21 @@ func TestInodeLine(t *testing.T) {
 				t.Errorf("%d, want %d", got, test.want)
 			}
 		})
+	}
+}
+
+// TestReclaimableOfImagesThatMayBeYoung: nobody tells for how long a kubelet has known an image.
+func TestReclaimableOfImagesThatMayBeYoung(t *testing.T) {
+	for age, want := range map[time.Duration][3]int64{
+		0: {80, 80, 80}, 2 * time.Minute: {80, 80, 80}, 2*time.Minute + time.Second: {0, 80, 80}, 24 * time.Hour: {0, 80, 80},
+	} {
+		w := lt.New(t)
+		layered(w, "two", "ac", 10, 30)
+		lines := ledger.DefaultLines()
+		lines.ImageMinAge = age
+		w.Node("a", lt.Disk(4000*mib, 3000*mib), lt.Lists("two=41943040"), lt.Lines(lines))
+		if diff := cmp.Diff(want, wholeMiB(w.Account("a", asKept(w)).Reclaimable)); diff != "" {
+			t.Errorf("images of less than %v stay: reclaimable, MiB (-want +got):\n%s", age, diff)
+		}
 	}
 }

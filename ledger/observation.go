@@ -17,9 +17,10 @@ import (
 // nothing else going on at its node that is known.
 type Observation struct {
 	Node string
-	// Pod is the one that the image was pulled for.
-	Pod types.UID
-	Ref imageref.Ref
+	// Pod is the one that the image was pulled for, Namespace where that is.
+	Pod       types.UID
+	Namespace string
+	Ref       imageref.Ref
 	// TakenBytes is by how much the available bytes of the node's image file system
 	// have shrunk. Never negative.
 	TakenBytes int64
@@ -96,6 +97,7 @@ func (l *Ledger) SetPulled(ref imageref.Ref, rt imagesize.Runtime, p imagesize.P
 		l.pulled[key] = reportedBytes
 	}
 	if l.synced {
+		l.resize(nameHash(l.next.seed, ref))
 		if reportedBytes == 0 {
 			l.next.pulled = l.next.pulled.without(key)
 		} else {

@@ -52,9 +52,9 @@ type delta struct {
 	before, after estimate.Bytes
 }
 
-// ReservedSince prepares what has changed in reservations since an earlier snapshot of the same ledger in which all sizes were the
-// same. It is nil where so much has that it is better to add up anew.
-func (a *Accounts) ReservedSince(before *Snapshot) *ReservedChange {
+// ReservedSince prepares what has changed in reservations since an earlier snapshot of the same ledger, where the sizes of some
+// images were other ones. It is nil where so much has changed that it is better to add up anew.
+func (a *Accounts) ReservedSince(before *Snapshot, resized *Resized) *ReservedChange {
 	c := &ReservedChange{accounts: a, before: before, deltas: make(map[deltaKey]*deltas), nominated: nominatedBy(before.reservations)}
 	x, y := before.reservations, a.s.reservations
 	for len(x) > 0 || len(y) > 0 {
@@ -66,6 +66,9 @@ func (a *Accounts) ReservedSince(before *Snapshot) *ReservedChange {
 			order = -1
 		case x[0] != y[0]:
 			order = strings.Compare(x[0].ref.String(), y[0].ref.String())
+		}
+		if order <= 0 && len(x) > 0 && resized.has(x[0].hash) {
+			return nil
 		}
 		var change reservationChange
 		if order <= 0 {

@@ -27,8 +27,9 @@ type follower struct {
 func (f *follower) step(s *ledger.Snapshot, v ledger.View) error {
 	accounts := s.Accounts(v)
 	var change *ledger.ReservedChange
-	if s.SameSizes(f.before) {
-		change = accounts.ReservedSince(f.before)
+	resized := s.ResizedSince(f.before)
+	if !resized.All() {
+		change = accounts.ReservedSince(f.before, &resized)
 	}
 	next, kinds := f.nodes, map[string]uint64{}
 	for row := range s.Nodes() {
@@ -37,10 +38,11 @@ func (f *follower) step(s *ledger.Snapshot, v ledger.View) error {
 		if got, want := next.Reserved[at].Bytes(), s.Account(row, v).Reserved; got != want {
 			return fmt.Errorf("%s has %+v reserved, want %+v", row.Name, got, want)
 		}
+		concerned := f.sieve.MayHold(&resized)&(1<<at) != 0
 		f.sieve = f.sieve.Shared()
 		f.sieve.Put(at, f.nodes.Rows[at], row.ID())
 		holds := f.until[at].IsZero() || v.Now.Before(f.until[at])
-		if account := accounts.Disk(row); f.nodes.Rows[at] == row.ID() && holds && account.Tier != ledger.NoTier {
+		if account := accounts.Disk(row); !concerned && f.nodes.Rows[at] == row.ID() && holds && account.Tier != ledger.NoTier {
 			kinds[fmt.Sprint(row.Runtime, row.OS, row.Architecture, row.Labels["zone"])] |= 1 << at
 		}
 		f.until[at] = accounts.StandsUntil(row)

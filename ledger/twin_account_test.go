@@ -298,6 +298,9 @@ func (t *twin) reclaimable(name string, lines ledger.Lines, a *ledger.Account) {
 	low := least.OnDisk(n.node.Runtime, twinFactor, imagesize.Learned{}).Low
 	all := most.OnDisk(n.node.Runtime, twinFactor, imagesize.Learned{})
 	likely, high := all.Likely, all.High
+	if lines.ImageMinAge > 2*time.Minute {
+		low = 0
+	}
 	for _, image := range n.node.Images {
 		if t.ofEntry(name, image) == nil && !t.inUse(name, image) {
 			size := t.size(name, image.Refs[0]).Disk

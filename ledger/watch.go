@@ -105,7 +105,8 @@ func (l *Ledger) observe(n *nodeState) {
 			l.watched = slices.Clone(l.watched[1:])
 		}
 		l.watched = append(l.watched, Observation{
-			Node: n.name, Pod: w.pod, Ref: w.ref, TakenBytes: max(w.availableBytes-n.measurement.AvailableBytes, 0),
+			Node: n.name, Pod: w.pod, Namespace: p.pod.Namespace, Ref: w.ref,
+			TakenBytes: max(w.availableBytes-n.measurement.AvailableBytes, 0),
 		})
 	}
 }

@@ -134,3 +134,23 @@ func TestObservations(t *testing.T) {
 		})
 	}
 }
+
+// TestObservationsNameWhoPulled: what is learned of a pool depends on whose image it was.
+func TestObservationsNameWhoPulled(t *testing.T) {
+	w := lt.New(t)
+	w.Node("a", lt.Disk(1000, 900), lt.Lists("pause=1"))
+	for range 2 {
+		w.Advance(10 * time.Second)
+		w.Sample("a", 900)
+	}
+	w.Pod("p", lt.On("a"), lt.In("tenant"), lt.Wants("app"))
+	w.Pod("p", lt.On("a"), lt.In("tenant"), lt.Runs(w.Now, "app"))
+	for range 2 {
+		w.Advance(10 * time.Second)
+		w.Sample("a", 800)
+	}
+	watched := w.Ledger.Observations()
+	if len(watched) != 1 || watched[0].Namespace != "tenant" || watched[0].Pod != "p" || watched[0].Node != "a" {
+		t.Errorf("watched %+v, want the pull for pod p of namespace tenant on node a", watched)
+	}
+}

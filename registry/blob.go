@@ -51,24 +51,11 @@ func (v *visit) blobs(ctx context.Context, layers int) (*blobs, error) {
 // read returns n bytes of a blob of so many, from an offset on. Of a server that has
 // no ranges, it reads no more either; ranged is false then.
 func (b *blobs) read(ctx context.Context, name string, size, from, n int64) (body []byte, ranged bool, err error) {
-	if err := b.v.r.hosts.takeBlob(ctx, b.v.ref.Host(), b.v.r.o.Now()); err != nil {
-		return nil, false, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, b.v.r.o.RequestTimeout)
-	defer cancel()
-	url := fmt.Sprintf("%s://%s/v2/%s/blobs/%s", b.v.repo.Scheme(), b.v.repo.RegistryStr(), b.v.repo.RepositoryStr(), name)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	response, end, err := b.ask(ctx, name, from, n)
 	if err != nil {
 		return nil, false, err
 	}
-	request.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+n-1))
-	request.Header.Set("Accept-Encoding", "identity")
-	response, err := b.client.Do(request)
-	if err != nil {
-		return nil, false, err
-	}
-	// What is left of the body is not wanted: closing it ends the connection.
-	defer response.Body.Close()
+	defer end()
 	if ranged, err = described(response, size, from, n); err != nil {
 		return nil, false, err
 	}
@@ -80,6 +67,29 @@ func (b *blobs) read(ctx context.Context, name string, size, from, n int64) (bod
 		return nil, ranged, err
 	}
 	return body, ranged, nil
+}
+
+// ask asks for n bytes of a blob from an offset on, when it is the host's turn. end ends the
+// answer: what is left of its body is not wanted, and closing that ends the connection.
+func (b *blobs) ask(ctx context.Context, name string, from, n int64) (answer *http.Response, end func(), err error) {
+	if err := b.v.r.hosts.takeBlob(ctx, b.v.ref.Host(), b.v.r.o.Now()); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.v.r.o.RequestTimeout)
+	url := fmt.Sprintf("%s://%s/v2/%s/blobs/%s", b.v.repo.Scheme(), b.v.repo.RegistryStr(), b.v.repo.RepositoryStr(), name)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	request.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+n-1))
+	request.Header.Set("Accept-Encoding", "identity")
+	response, err := b.client.Do(request)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return response, func() { _ = response.Body.Close(); cancel() }, nil
 }
 
 // described checks that an answer is about the bytes that were asked for, of a blob of that size.

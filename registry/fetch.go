@@ -203,15 +203,18 @@ func (v *visit) get(ctx context.Context, ref name.Reference) (document, error) {
 	if err := v.r.hosts.take(ctx, v.ref.Host(), v.r.o.Now(), use{counted: true, spare: v.spare}); err != nil {
 		return document{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.r.o.RequestTimeout)
+	asked, cancel := context.WithTimeout(ctx, v.r.o.RequestTimeout)
 	defer cancel()
-	got, err := v.puller.Get(ctx, ref)
+	got, err := v.puller.Get(asked, ref)
 	if err != nil {
 		return document{}, err
 	}
 	d, err := parseDocument(got.Digest.String(), got.Manifest)
 	if err != nil {
 		return document{}, err
+	}
+	if d.schema1 {
+		return v.sized(ctx, d)
 	}
 	v.r.keepDocument(v.key(d.digest), d)
 	v.r.store.keepBody(v.key(d.digest), got.Manifest)

@@ -21,6 +21,7 @@ type document struct {
 	config   descriptor
 	layers   []imagesize.Layer
 	readable []bool // by layer: of a kind that a runtime unpacks, and the registry has it
+	schema1  bool   // the layers' sizes are not of the document
 }
 
 // child is a manifest that an index lists for a platform.
@@ -52,6 +53,8 @@ func parseDocument(digest string, body []byte) (document, error) {
 		Manifests []descriptor `json:"manifests"`
 		Config    *descriptor  `json:"config"`
 		Layers    []descriptor `json:"layers"`
+		// FSLayers are the layers of schema 1, by their digests alone.
+		FSLayers json.RawMessage `json:"fsLayers"`
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
 		return document{}, failure(Malformed, err, "the manifest is not valid JSON")
@@ -79,6 +82,10 @@ func parseDocument(digest string, body []byte) (document, error) {
 		for _, l := range m.Layers {
 			d.readable = append(d.readable, l.unpackable())
 			d.layers = append(d.layers, imagesize.Layer{Digest: l.Digest, CompressedBytes: max(0, l.Size)})
+		}
+	case m.FSLayers != nil:
+		if err := d.readSchema1(m.FSLayers); err != nil {
+			return document{}, err
 		}
 	default:
 		return document{}, failure(Malformed, errNotManifest, "the registry's answer is no image")

@@ -11,17 +11,19 @@ import (
 )
 
 func TestParseDocumentRefuses(t *testing.T) {
-	tests := map[string]string{
-		"nothing":           ``,
-		"no JSON":           `<html>`,
-		"an empty object":   `{}`,
-		"both at once":      `{"manifests":[],"config":{"digest":"sha256:00"}}`,
-		"an index's layers": `{"manifests":[],"layers":[{}]}`,
-		"two documents":     `{"manifests":[]}{"manifests":[]}`,
+	tests := map[string]struct{ body, want string }{
+		"nothing":           {``, "not valid JSON"},
+		"no JSON":           {`<html>`, "not valid JSON"},
+		"an empty object":   {`{}`, "neither an image manifest nor an index"},
+		"both at once":      {`{"manifests":[],"config":{"digest":"sha256:00"}}`, "an image and an index at once"},
+		"an index's layers": {`{"manifests":[],"layers":[{}]}`, "an image and an index at once"},
+		"two documents":     {`{"manifests":[]}{"manifests":[]}`, "not valid JSON"},
+		"schema 1, empty":   {`{"schemaVersion":1,"fsLayers":[]}`, "schema 1 and names no layers"},
+		"schema 1, broken":  {`{"schemaVersion":1,"fsLayers":{"blobSum":"sha256:00"}}`, "schema 1 and names no layers"},
 	}
-	for what, body := range tests {
-		if d, err := parseDocument("", []byte(body)); err == nil {
-			t.Errorf("%s: %+v", what, d)
+	for what, test := range tests {
+		if d, err := parseDocument("", []byte(test.body)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %+v, %v, want an error with %q", what, d, err, test.want)
 		}
 	}
 }
@@ -56,6 +58,7 @@ func FuzzParseDocument(f *testing.F) {
 	f.Add([]byte(`{"manifests":[{"digest":"sha256:00","size":5,"platform":{"os":"linux","architecture":"amd64"}}]}`))
 	f.Add([]byte(`{"config":{"digest":"sha256:00","size":9223372036854775807},"layers":[{"size":9223372036854775807}]}`))
 	f.Add([]byte(`{"config":{"digest":"x","size":1e3}}`))
+	f.Add([]byte(`{"schemaVersion":1,"fsLayers":[{"blobSum":"sha256:00"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		d, err := parseDocument("sha256:00", body)
 		if err != nil {

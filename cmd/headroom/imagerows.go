@@ -36,7 +36,7 @@ type imageOnKind struct {
 	pool     *policy.NodePool
 }
 
-// imagesOn lists the images that nodes have or pull. Nodes come by name, and so their names in each row.
+// imagesOn lists the images that nodes have, by their lists or pods, or pull. Nodes come by name, and so their names in each row.
 func imagesOn(s *ledger.Snapshot, p *policy.Policy, now time.Time) imagesReport {
 	r := imageRows{snapshot: s, policy: p, names: namesOn(s), rows: map[imageRow]*imageReport{}, sizes: map[imageOnKind]imagesize.Size{}}
 	for node := range s.Nodes() {
@@ -44,6 +44,14 @@ func imagesOn(s *ledger.Snapshot, p *policy.Policy, now time.Time) imagesReport 
 			if refs := listed.Refs; len(refs) > 0 {
 				image := r.of(node, refs[0])
 				image.Nodes = appendNew(image.Nodes, node.Name)
+			}
+		}
+		for pod := range node.Pods() {
+			for i := range pod.Images {
+				if unlisted(node, pod, &pod.Images[i]) {
+					image := r.of(node, pod.Images[i].Ref)
+					image.Nodes = appendNew(image.Nodes, node.Name)
+				}
 			}
 		}
 		for _, ref := range fit.Now(s, node, p, now).Account.Pulling {
@@ -58,6 +66,17 @@ func imagesOn(s *ledger.Snapshot, p *policy.Policy, now time.Time) imagesReport 
 		report.Images = append(report.Images, *image)
 	}
 	return report.sorted()
+}
+
+// unlisted reports whether the pod uses an image that is on its node, below the cap of the node's list or before that is up
+// to date.
+func unlisted(node *ledger.NodeRow, pod *ledger.Pod, image *ledger.PodImage) bool {
+	name := image.ImageID
+	if name.IsZero() {
+		name = image.Ref
+	}
+	_, listed := node.Listed(name)
+	return image.Pulled && !pod.Finished && !listed
 }
 
 // of returns the row of an image as it is on that node.

@@ -36,7 +36,7 @@ type imagesReport struct {
 }
 
 func newImagesCommand() *cobra.Command {
-	live := liveOptions{listed: true}
+	live := liveOptions{listed: true, events: true}
 	format := outputTable
 	command := &cobra.Command{
 		Use:   "images",

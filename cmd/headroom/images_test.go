@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,35 @@ func TestImagesTable(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, report.Images[0]); diff != "" {
 		t.Errorf("the first (-want +got):\n%s", diff)
+	}
+}
+
+// TestImagesThatNoNodeLists: what pods have pulled is on their node, below the cap of its list, too.
+func TestImagesThatNoNodeLists(t *testing.T) {
+	l := imagesWorld(t)
+	small, digest := ref(t, "small:1"), ref(t, "app@sha256:"+strings.Repeat("a", 64))
+	pulled := func(uid types.UID, node string, image ledger.PodImage, finished bool) {
+		image.Pulled = true
+		l.SetPod(ledger.Pod{UID: uid, Namespace: "ns", Name: string(uid), NodeName: node, Finished: finished, Images: []ledger.PodImage{image}}, time.Unix(1, 0))
+	}
+	pulled("1", "a", ledger.PodImage{Ref: small}, false)
+	pulled("2", "a", ledger.PodImage{Ref: small}, false)
+	pulled("3", "b", ledger.PodImage{Ref: small}, false)
+	pulled("4", "c", ledger.PodImage{Ref: small}, true)                                  // It may be gone.
+	pulled("5", "a", ledger.PodImage{Ref: ref(t, "app:hidden"), ImageID: digest}, false) // Listed by its digest.
+	s := l.Snapshot()
+	got := map[string][]string{}
+	for _, image := range imagesOn(s, policy.Default(), time.Unix(2, 0)).Images {
+		got[image.Name] = append(got[image.Name], image.Nodes...)
+	}
+	want := map[string][]string{
+		"app:1": {"a", "b", "c"}, "tagged:1": {"b"}, "untagged@sha256:" + strings.Repeat("b", 64): {"a"}, "new:1": nil, "small:1": {"a", "b"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("nodes by image (-want +got):\n%s", diff)
+	}
+	if asked := onNodes(s); !slices.Contains(asked, small) {
+		t.Errorf("registries are asked for %v, not for what pods have pulled", asked)
 	}
 }
 

@@ -35,6 +35,8 @@ type liveOptions struct {
 	registries registryOptions
 	// listed says that registries are asked for the layers of what nodes list, too.
 	listed bool
+	// events says that kubelets' events tell the sizes of images that no node lists.
+	events bool
 	// about says, once the policy is known, which images will be asked about, and in
 	// which namespaces: registries are asked for the layers of the ones whose layers
 	// are not known. Nil is for none.
@@ -87,6 +89,9 @@ func (o *liveOptions) look(ctx context.Context, notes io.Writer) (*moment, error
 	modes := readModeLabels(ctx, client, p, namespaces, notes)
 	if err := o.askKubelets(ctx, config, client, nodes, l, notes); err != nil {
 		return nil, err
+	}
+	if o.events {
+		readPulled(ctx, client, l, notes)
 	}
 	if err := o.registries.resolve(ctx, l, p, images, notes); err != nil {
 		return nil, err

@@ -180,7 +180,7 @@ func (o *registryOptions) resolveListed(ctx context.Context, l *ledger.Ledger, p
 	return nil
 }
 
-// onNodes are the images that nodes list, each by one digest, and those that pods there wait for, those on most nodes first.
+// onNodes are the images that nodes list, each by one digest, and others of pods there, those on most nodes first.
 func onNodes(s *ledger.Snapshot) []imageref.Ref {
 	counts := map[imageref.Ref]int{}
 	for node := range s.Nodes() {
@@ -191,7 +191,7 @@ func onNodes(s *ledger.Snapshot) []imageref.Ref {
 		}
 		for pod := range node.Pods() {
 			for i := range pod.Images {
-				if _, listed := node.Listed(pod.Images[i].Ref); !listed && !pod.Finished && !pod.Images[i].Pulled {
+				if _, listed := node.Listed(pod.Images[i].Ref); !listed && !pod.Finished {
 					counts[pod.Images[i].Ref]++
 				}
 			}

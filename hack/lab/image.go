@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -30,7 +32,8 @@ type Image struct {
 	// Layers come after the layer with the program (about 1 MB), which all images share. No layers are fine.
 	Layers []Layer
 	// Platforms are like linux/arm64; by default that of this machine. More than one make an index. The first one has the layers as
-	// given, each further one the same with other seeds, so that platforms share nothing but the program.
+	// given, each further one the same with other seeds, so that platforms share nothing but the program. In an index those of other
+	// machines than this one have smaller layers, each of a size of its own: whoever takes the wrong one is found out.
 	Platforms []string
 	// WithoutProgram leaves out the program and its layer: the image can't run, and is for volumes.
 	WithoutProgram bool
@@ -55,7 +58,7 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 	}
 	images := make([]v1.Image, len(platforms))
 	for i, platform := range platforms {
-		if images[i], err = r.image(base, img.Layers, platform, uint64(i)); err != nil {
+		if images[i], err = r.image(base, layersAt(img.Layers, platforms, i), platform); err != nil {
 			return "", fmt.Errorf("image %q: %w", img.Name, err)
 		}
 	}
@@ -75,8 +78,21 @@ func (r *Registry) Push(ctx context.Context, img Image) (string, error) {
 	return digestOf(index)
 }
 
+// layersAt are the layers of the platform at that place.
+func layersAt(layers []Layer, platforms []string, place int) []Layer {
+	layers = slices.Clone(layers)
+	for i := range layers {
+		l := &layers[i]
+		l.Seed += uint64(place) << 32 //nolint:gosec // a place is no number below zero
+		if len(platforms) > 1 && !strings.HasPrefix(platforms[place], "linux/"+runtime.GOARCH) {
+			l.Bytes = l.Bytes / int64(place+3) * int64(place+2)
+		}
+	}
+	return layers
+}
+
 // image makes the image of one platform. Without a base it has nothing to run.
-func (r *Registry) image(base v1.Layer, layers []Layer, platform string, variant uint64) (v1.Image, error) {
+func (r *Registry) image(base v1.Layer, layers []Layer, platform string) (v1.Image, error) {
 	p, err := v1.ParsePlatform(platform)
 	if err != nil || p.OS == "" || p.Architecture == "" {
 		return nil, fmt.Errorf("platform %q is not of the form linux/amd64", platform)
@@ -86,7 +102,6 @@ func (r *Registry) image(base v1.Layer, layers []Layer, platform string, variant
 		all = append(all, mutate.Addendum{Layer: base})
 	}
 	for _, spec := range layers {
-		spec.Seed += variant << 32
 		layer, err := r.layer(spec)
 		if err != nil {
 			return nil, err

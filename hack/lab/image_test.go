@@ -6,6 +6,7 @@ package lab
 import (
 	"bytes"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -123,6 +124,20 @@ func TestPush(t *testing.T) {
 		arm := layersOf(t, registry, img.Name, remote.WithPlatform(v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}))
 		if amd[0] != arm[0] || amd[1] == arm[1] {
 			t.Errorf("layers %v and %v, want the first one shared and the second one not", amd, arm)
+		}
+	})
+	t.Run("what is for other machines is of other sizes", func(t *testing.T) {
+		given := []Layer{{Bytes: 60_000, Content: Random}}
+		platforms := []string{"linux/s390x", "linux/" + runtime.GOARCH, "linux/riscv64"}
+		sizes := make([]int64, len(platforms))
+		for i := range platforms {
+			sizes[i] = layersAt(given, platforms, i)[0].Bytes
+		}
+		if diff := cmp.Diff([]int64{40_000, 60_000, 48_000}, sizes); diff != "" {
+			t.Errorf("bytes by platform (-want +got):\n%s", diff)
+		}
+		if alone := layersAt(given, platforms[:1], 0); alone[0] != given[0] {
+			t.Errorf("a platform alone has %+v, want what is given", alone)
 		}
 	})
 	t.Run("a second tag is the same image", func(t *testing.T) {

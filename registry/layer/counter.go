@@ -16,21 +16,24 @@ const (
 	block = 4096
 	// inlineLink is the length from which on the target of a symbolic link takes a block (ext4).
 	inlineLink = 60
-	// maxFolders bounds the memory for folders of one layer; those past it are not counted.
-	maxFolders = 200_000
+	// maxFolders and maxFolderNames, bytes, bound the memory for folders of one layer; those past it are not counted.
+	maxFolders, maxFolderNames = 200_000, 16 << 20
 	// maxPath is the longest path that a runtime could unpack (PATH_MAX of Linux).
 	maxPath = 4096
 )
 
 // counter adds up what the entries of a layer take on a disk.
 type counter struct {
-	files   int64            // bytes of the blocks of regular files and long links
-	sparse  int64            // the part of files that runtimes may leave out
-	inodes  int64            // files, folders, links and devices
-	folders map[string]int64 // by path, "" for the root: the bytes of the entries in it
+	files  int64 // bytes of the blocks of regular files and long links
+	sparse int64 // the part of files that runtimes may leave out
+	inodes int64 // files, folders, links and devices
+	// folders are, by path, "" for the root, the bytes of the entries in it: behind pointers, as writing a number would
+	// replace the key by an equal one, which may be a part of a longer string.
+	folders map[string]*int64
+	names   int // bytes of the strings that those paths are parts of
 }
 
-func newCounter() counter { return counter{folders: map[string]int64{}} }
+func newCounter() counter { return counter{folders: map[string]*int64{}} }
 
 // add counts one entry; kind is a type of archive/tar.
 func (c *counter) add(name string, kind byte, size int64, link string) {
@@ -64,7 +67,12 @@ func (c *counter) add(name string, kind byte, size int64, link string) {
 
 // folder counts a folder, and those above it, unless they were counted before.
 func (c *counter) folder(name string) {
-	for entries := int64(0); ; {
+	if _, known := c.folders[name]; known || c.names >= maxFolderNames {
+		return
+	}
+	c.names += len(name)
+	name = strings.Clone(name) // It may be a part of a longer one; those above it are parts of this.
+	for entries := new(int64); ; {
 		if _, known := c.folders[name]; known || len(c.folders) >= maxFolders {
 			return
 		}
@@ -74,12 +82,11 @@ func (c *counter) folder(name string) {
 		}
 		c.inodes++
 		parent, base := split(name)
-		entries = entryBytes(base)
 		if size, known := c.folders[parent]; known {
-			c.folders[parent] = size + entries
+			*size += entryBytes(base)
 			return
 		}
-		name = parent
+		name, entries = parent, new(entryBytes(base))
 	}
 }
 
@@ -88,7 +95,7 @@ func (c *counter) enter(name string) {
 	parent, base := split(name)
 	c.folder(parent)
 	if size, known := c.folders[parent]; known {
-		c.folders[parent] = size + entryBytes(base)
+		*size += entryBytes(base)
 	}
 }
 
@@ -118,7 +125,7 @@ func folderBytes(entries int64) int64 {
 func (c *counter) disk() estimate.Bytes {
 	likely := c.files
 	for _, entries := range c.folders {
-		likely = estimate.SaturatingAdd(likely, folderBytes(entries))
+		likely = estimate.SaturatingAdd(likely, folderBytes(*entries))
 	}
 	return estimate.Between(c.files-c.sparse, likely, estimate.SaturatingAdd(likely, likely/100+4*block))
 }

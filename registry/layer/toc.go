@@ -137,11 +137,12 @@ type tocEntry struct {
 // addTable counts the entries of a table of contents, and returns the bytes that
 // they take in an archive.
 func (c *counter) addTable(r io.Reader) (archive int64, err error) {
-	d := json.NewDecoder(r)
-	if err := descend(d); err != nil {
+	values := &values{r: r}
+	d := json.NewDecoder(values)
+	if err := descend(d, values); err != nil {
 		return 0, err
 	}
-	for d.More() {
+	for values.next(); d.More(); values.next() {
 		var e tocEntry
 		if err := d.Decode(&e); err != nil {
 			return 0, err
@@ -167,11 +168,12 @@ func (c *counter) addTable(r io.Reader) (archive int64, err error) {
 }
 
 // descend goes to the first of a table's entries.
-func descend(d *json.Decoder) error {
+func descend(d *json.Decoder, values *values) error {
+	values.next()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errors.Join(errNoTOC, err)
 	}
-	for d.More() {
+	for values.next(); d.More(); values.next() {
 		key, err := d.Token()
 		if err != nil {
 			return err
@@ -188,4 +190,27 @@ func descend(d *json.Decoder) error {
 		}
 	}
 	return errNoTOC
+}
+
+// maxValue is more than an entry comes to with all that a file may have: a path, and 64 KiB
+// of attributes.
+const maxValue = 1 << 20
+
+// values is a text that a JSON decoder reads value by value. The decoder keeps each as a whole,
+// so that one value of all that a table may unpack to would be several times that in memory.
+type values struct {
+	r    io.Reader
+	left int // of the value that is read now
+}
+
+// next says that the next value may begin.
+func (v *values) next() { v.left = maxValue }
+
+func (v *values) Read(b []byte) (int, error) {
+	if v.left <= 0 {
+		return 0, fmt.Errorf("a value of more than %d bytes: %w", maxValue, errNoTOC)
+	}
+	n, err := v.r.Read(b[:min(len(b), v.left)])
+	v.left -= n
+	return n, err
 }

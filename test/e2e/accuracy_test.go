@@ -67,11 +67,11 @@ func checkAccuracy(t *testing.T, table []accuracyRow) {
 	t.Helper()
 	near, narrow := 0, 0
 	for _, row := range table {
-		off, half := max(row.predicted.likely-row.measured, row.measured-row.predicted.likely), (row.predicted.high-row.predicted.low)/2
-		if off <= max(row.measured*closePercent/100, closeBytes) {
+		half := (row.predicted.high - row.predicted.low) / 2
+		if isNear(row.predicted.likely, row.measured) {
 			near++
 		} else if row.title == tinyFiles {
-			t.Errorf("%s: the likely value is off by %s", row.title, describeBytes(off))
+			t.Errorf("%s: the likely value is %s, measured were %s", row.title, describeBytes(row.predicted.likely), describeBytes(row.measured))
 		}
 		// Of next to nothing no percentage says anything.
 		if row.measured >= mib && half <= row.measured*narrowPercent/100 {
