@@ -13,7 +13,10 @@ import (
 // isQuiet reports whether a bound pod can be parked.
 func (p *podState) isQuiet() bool {
 	for i := range p.latches {
-		if image := &p.pod.Images[i]; !image.Pulled || image.Failing || !p.latches[i].sampled {
+		if !p.latches[i].sampled { // mostly it is this, and the row need not be looked at
+			return false
+		}
+		if image := &p.pod.Images[i]; !image.Pulled || image.Failing {
 			return false
 		}
 	}
