@@ -26,6 +26,22 @@ func TestChildSaysSomethingAndEnds(t *testing.T) {
 	}
 }
 
+func TestChildIsToldLineByLine(t *testing.T) {
+	child, err := Start(t.Context(), Command{Path: "/bin/sh", Args: []string{"-c", `while read line; do echo "got $line"; done`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Stop()
+	for _, line := range []string{"one", "two"} {
+		if err := child.Say(line); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := child.ReadLine(); err != nil || string(got) != "got "+line+"\n" {
+			t.Errorf("told %q, it says %q, %v", line, got, err)
+		}
+	}
+}
+
 func TestChildIsKeptOnItsProcessors(t *testing.T) {
 	child, err := Start(t.Context(), Command{Path: "/bin/sh", Args: []string{"-c", "grep Cpus_allowed_list /proc/self/status"}, Cores: []int{0}})
 	if err != nil {

@@ -42,6 +42,15 @@ func TestNumbersHaveThreeDigits(t *testing.T) {
 	}
 }
 
+func TestFewRoundsAreNamed(t *testing.T) {
+	for n, want := range map[int]string{0: "-", 1: "2 µs, 1 round", 3: "2 µs, 3 rounds", 5: "2 µs"} {
+		j := Judged{Check: Check{Unit: "µs"}, Figure: Figure{Median: 2, Min: 2, Max: 2, Rounds: n}}
+		if got := j.Measured(); got != want {
+			t.Errorf("%d rounds: %q, want %q", n, got, want)
+		}
+	}
+}
+
 // asked makes samples of a closed loop, a value of microseconds for each round.
 func asked(name string, f *fleet.Spec, microseconds ...float64) []Sample {
 	var all []Sample
@@ -85,6 +94,8 @@ func TestRegressionIsWhatIsPastTheGuardInEveryRound(t *testing.T) {
 		regression   bool
 	}{
 		"within the target":      {[]float64{100, 120, 110}, Met, false},
+		"in most rounds":         {[]float64{100, 120, 140}, Disputed, false},
+		"in one round":           {[]float64{100, 140, 140}, NotMet, false},
 		"not met":                {[]float64{150, 160, 155}, NotMet, false},
 		"past it in some rounds": {[]float64{160, 400, 400}, NotMet, false},
 		"past it in every round": {[]float64{300, 400, 171}, NotMet, true},

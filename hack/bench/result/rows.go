@@ -17,6 +17,7 @@ type section struct {
 	Run     *Run
 	Rows    []map[string]string
 	Open    []map[string]string
+	Fresh   []map[string]string
 	Missing []string
 	Rate    string
 	Nodes   string
