@@ -6,6 +6,8 @@ package controller
 import (
 	"context"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // publishEvery is the least time between two publications: what comes meanwhile is seen together. It is short beside how long
@@ -15,18 +17,24 @@ const publishEvery = 10 * time.Millisecond
 // BatchedLedger is a ledger that waits to be told before readers see what changes; *ledger.Ledger is one.
 type BatchedLedger interface {
 	Batch(wake func())
-	Publish()
+	Publish() (nodes int)
 }
 
 // Publisher lets readers of a ledger see what changes: at once where nothing came for a while, and otherwise in batches.
 type Publisher struct {
 	ledger BatchedLedger
 	wake   chan struct{}
+	nodes  prometheus.Histogram
 }
 
 // NewPublisher makes the ledger wait for the publisher. Nothing may have been written yet.
-func NewPublisher(l BatchedLedger) *Publisher {
-	p := &Publisher{ledger: l, wake: make(chan struct{}, 1)}
+func NewPublisher(l BatchedLedger, registerer prometheus.Registerer) *Publisher {
+	p := &Publisher{ledger: l, wake: make(chan struct{}, 1), nodes: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "headroom_ledger_batch_nodes",
+		Help:    "Nodes of which something changed in a batch of changes that became visible together. 0 where only pods that wait came or went.",
+		Buckets: append([]float64{0}, prometheus.ExponentialBuckets(1, 4, 8)...),
+	})}
+	registerer.MustRegister(p.nodes)
 	l.Batch(func() {
 		select {
 		case p.wake <- struct{}{}:
@@ -43,7 +51,7 @@ func (p *Publisher) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-p.wake:
-			p.ledger.Publish()
+			p.nodes.Observe(float64(p.ledger.Publish()))
 			sleep(ctx, publishEvery)
 		}
 	}

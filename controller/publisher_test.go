@@ -9,6 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
 )
@@ -16,7 +20,7 @@ import (
 func TestChangesArePublishedInBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ledger.New()
-		p := NewPublisher(l)
+		p := NewPublisher(l, prometheus.NewRegistry())
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Start(ctx) }()
@@ -40,6 +44,13 @@ func TestChangesArePublishedInBatches(t *testing.T) {
 		time.Sleep(publishEvery)
 		if n := l.Snapshot().Len(); n != 5 {
 			t.Errorf("%d nodes are seen after the interval, want all 5", n)
+		}
+		var batches dto.Metric
+		if err := p.nodes.Write(&batches); err != nil {
+			t.Fatal(err)
+		}
+		if got := []float64{float64(batches.Histogram.GetSampleCount()), batches.Histogram.GetSampleSum()}; !cmp.Equal(got, []float64{2, 5}) {
+			t.Errorf("%v batches and nodes are counted, want one of one node and one of four", got)
 		}
 		cancel()
 		if err := <-ended; err != nil {

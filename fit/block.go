@@ -17,6 +17,7 @@ type block struct {
 	class     int
 	grounds   [64]*ground
 	standings [64]standing
+	sieve     ledger.Sieve
 	// nodes are the places that are taken. Of these, odd are those whose figures are too large for keys, stale and unmeasured those
 	// of which nobody knows enough, old those with an old sample, and claimed, lineless and exact are as of one node.
 	nodes, odd, stale, unmeasured, old, claimed, lineless, exact uint64
@@ -34,13 +35,24 @@ type sums struct {
 	first string
 }
 
+// put puts a node to a place. Seal comes after it.
+func (b *block) put(at int, g *ground, s standing) {
+	var before ledger.RowID
+	if was := b.grounds[at]; was != nil {
+		before = was.id
+	}
+	b.sieve.Put(at, before, g.id)
+	b.grounds[at], b.standings[at] = g, s
+	b.nodes |= 1 << at
+}
+
 // blind are the nodes without a verdict.
 func (b *block) blind() uint64 { return b.stale | b.unmeasured }
 
 // seal works out what follows from the nodes.
 func (b *block) seal(serial uint64) {
 	*b = block{
-		serial: serial, class: b.class, grounds: b.grounds, standings: b.standings,
+		serial: serial, class: b.class, grounds: b.grounds, standings: b.standings, sieve: b.sieve,
 		sums: sums{bounds: noBounds(), claims: noBounds(), until: math.MaxInt64},
 	}
 	for i, g := range b.grounds {

@@ -91,7 +91,7 @@ func (v *surveyor) layOut(grounds []*ground) *Fleet {
 			last, at = &block{class: p.class}, 0
 			f.blocks = append(f.blocks, last)
 		}
-		last.grounds[at], last.standings[at] = p.ground, p.standing
+		last.put(at, p.ground, p.standing)
 		f.order[p.name] = placeOf(len(f.blocks)-1, at)
 		at++
 	}

@@ -31,8 +31,8 @@ var firstSeed = flag.Uint64("first-seed", 0, "where the seeds of the fleets' wor
 
 func TestFleetDecidesAsThePlainLook(t *testing.T) {
 	seen := map[Action]int{}
-	for seed := range uint64(worlds) {
-		c := chanceOf(*firstSeed + seed)
+	for seed := *firstSeed; seed < *firstSeed+uint64(worlds); seed++ {
+		c := chanceOf(seed)
 		l, p := c.ledger(c.nodes()), c.policy()
 		s := l.Snapshot()
 		f := NewFleet(s, p, epoch)
@@ -62,8 +62,8 @@ func TestFleetDecidesAsThePlainLook(t *testing.T) {
 // A fleet that follows a ledger step by step decides as one that is made anew, and as the plain look.
 func TestFleetFollowsTheLedger(t *testing.T) {
 	seen := map[Action]int{}
-	for seed := range uint64(worlds / 30) {
-		c := chanceOf(*firstSeed + seed)
+	for seed := *firstSeed; seed < *firstSeed+uint64(worlds/30); seed++ {
+		c := chanceOf(seed)
 		h := c.history(pick(c, 1, 2, 3, 1+c.IntN(20), 1+c.IntN(150)))
 		f := NewFleet(h.ledger.Snapshot(), h.policy, h.now)
 		for step := range 30 {

@@ -160,7 +160,7 @@ func (h *history) manifest() {
 	}
 	m := imagesize.Manifest{CompressedBytes: h.imageBytes(400)}
 	if h.oneIn(2) {
-		m.Digest = fmt.Sprintf("sha256:%064d", h.IntN(4))
+		m.Digest = pick(h.chance, fmt.Sprintf("sha256:%064d", h.IntN(4)), imageOf(5).Digest())
 	}
 	chain := ""
 	for k := range h.IntN(4) {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/placement"
 )
 
@@ -26,18 +27,15 @@ type memo struct {
 func newMemo() *memo { return &memo{seed: maphash.MakeSeed(), said: new(kept)} }
 
 // next is the memo of the fleet after this one, of whose nodes those at the places given have another row.
-func (m *memo) next(f *Fleet, rows []int32, sized bool) *memo {
+func (m *memo) next(f *Fleet, rows []int32, resized *ledger.Resized) *memo {
 	n := &memo{seed: m.seed, said: m.said}
 	for i := range m.audiences {
 		if a := m.audiences[i].Load(); a != nil {
 			n.audiences[i].Store(a.next(f, rows))
 		}
 	}
-	if sized {
-		return n
-	}
 	for i := range m.questions {
-		if q := m.questions[i].Load(); q != nil {
+		if q := m.questions[i].Load(); q != nil && !q.concerns(resized) {
 			n.questions[i].Store(q.next(f))
 		}
 	}

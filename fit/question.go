@@ -4,10 +4,12 @@
 package fit
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/ledger"
 )
 
 // question is what a fleet's nodes need for the same images. What a node needs that has nothing of them is known at once; what is
@@ -86,6 +88,11 @@ func (q *question) is(images []imageref.Image) bool {
 		}
 	}
 	return true
+}
+
+// concerns reports whether something else is known of one of the images.
+func (q *question) concerns(resized *ledger.Resized) bool {
+	return slices.ContainsFunc(q.images, func(image imageref.Image) bool { return resized.Has(image.Ref) })
 }
 
 // next is the question in another fleet, in which all sizes are the same.

@@ -16,10 +16,11 @@ type succession struct {
 	fleet *Fleet
 	// own are the blocks, by number, that are the new fleet's alone and may be changed.
 	own []bool
-	// reservedAnew is set where what waits has changed, and waiting is how, if it is quicker to tell; sized is set where what is
-	// known of sizes has changed.
-	reservedAnew, sized bool
-	waiting             *ledger.ReservedChange
+	// resized are the images of which something else is known, and concerned, by block, the places of nodes to which that may matter.
+	resized   ledger.Resized
+	concerned []uint64
+	// fresh are, by block, the places of which all is new.
+	fresh []uint64
 	// rows are the places whose row is another one: where a pod could go may have changed.
 	rows []int32
 }
@@ -28,10 +29,12 @@ type succession struct {
 func (f *Fleet) succession(v *surveyor) *succession {
 	c := &succession{
 		surveyor: v, fleet: v.fleet(), own: make([]bool, len(f.blocks)),
-		reservedAnew: !v.snapshot.SameReservations(f.snapshot), sized: !v.snapshot.SameSizes(f.snapshot),
+		resized: v.snapshot.ResizedSince(f.snapshot), concerned: make([]uint64, len(f.blocks)), fresh: make([]uint64, len(f.blocks)),
 	}
-	if c.reservedAnew && !c.sized {
-		c.waiting = v.accounts.ReservedSince(f.snapshot)
+	if !c.resized.None() {
+		for i, b := range f.blocks {
+			c.concerned[i] = b.sieve.MayHold(&c.resized)
+		}
 	}
 	next := c.fleet
 	next.classes, next.blocks, next.moved, next.memo = f.classes, slices.Clone(f.blocks), f.moved, f.memo
@@ -52,7 +55,41 @@ func (f *Fleet) succession(v *surveyor) *succession {
 	for _, at := range old {
 		c.remove(at)
 	}
+	if !c.resized.All() && !v.snapshot.SameReservations(f.snapshot, &c.resized) {
+		c.reserve(v.accounts.ReservedSince(f.snapshot, &c.resized))
+	}
 	return c
+}
+
+// reserve finds out what is reserved on the nodes of which nothing else is new. A nil change is one that is too large to follow.
+func (c *succession) reserve(change *ledger.ReservedChange) {
+	for i, b := range c.fleet.blocks {
+		of := neighboursOf(b, c.fresh[i])
+		anew := of.Set
+		if change != nil {
+			anew = change.Follow(&of)
+		}
+		for at := range places(anew) {
+			of.Reserved[at] = c.reserved(b.grounds[at])
+		}
+		for at := range places(of.Set) {
+			if of.Reserved[at] != b.standings[at].reserved {
+				c.put(placeOf(i, at), b.grounds[at], b.grounds[at].standing(of.Reserved[at]))
+			}
+		}
+	}
+}
+
+// neighboursOf are the nodes of a block that may have something reserved, but for some.
+func neighboursOf(b *block, without uint64) ledger.Neighbours {
+	n := ledger.Neighbours{Sieve: &b.sieve}
+	for at := range places(b.nodes &^ without) {
+		if g := b.grounds[at]; g.account.Tier != ledger.NoTier {
+			n.Set |= 1 << at
+			n.Rows[at], n.Reserved[at] = g.id, b.standings[at].reserved
+		}
+	}
+	return n
 }
 
 func (f *Fleet) at(place int32) *ground { return f.blocks[place>>6].grounds[place&63] }
@@ -60,19 +97,26 @@ func (f *Fleet) at(place int32) *ground { return f.blocks[place>>6].grounds[plac
 // block returns a block that may be changed.
 func (c *succession) block(number int32) *block {
 	for len(c.own) < len(c.fleet.blocks) {
-		c.own = append(c.own, true) // A new one is.
+		c.own, c.fresh = append(c.own, true), append(c.fresh, 0) // A new one is.
 	}
 	if !c.own[number] {
-		c.fleet.blocks[number] = new(*c.fleet.blocks[number])
-		c.own[number] = true
+		b := new(*c.fleet.blocks[number])
+		b.sieve = b.sieve.Shared()
+		c.fleet.blocks[number], c.own[number] = b, true
 	}
 	return c.fleet.blocks[number]
 }
 
 func (c *succession) put(place int32, g *ground, st standing) {
 	b := c.block(place >> 6)
-	b.grounds[place&63], b.standings[place&63] = g, st
-	b.nodes |= 1 << (place & 63)
+	b.put(int(place&63), g, st)
+}
+
+// renew puts what is new of a node to its place.
+func (c *succession) renew(place int32, g *ground) {
+	c.put(place, g, g.standing(c.reserved(g)))
+	c.fresh[place>>6] |= 1 << (place & 63)
+	c.fleet.moved++
 }
 
 func (c *succession) remove(place int32) {
@@ -84,8 +128,7 @@ func (c *succession) remove(place int32) {
 
 func (c *succession) add(g *ground) int32 {
 	place := c.fleet.free(c.fleet.classOf(g.key))
-	c.put(place, g, g.standing(c.reserved(g)))
-	c.fleet.moved++
+	c.renew(place, g)
 	c.rows = append(c.rows, place)
 	return place
 }
@@ -98,39 +141,17 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 		c.rows = append(c.rows, place)
 	}
 	g := before
-	if !same || c.sized || c.now.UnixNano() >= before.until {
+	if !same || c.concerned[place>>6]&(1<<(place&63)) != 0 || c.now.UnixNano() >= before.until {
 		g = c.ground(row)
 	}
 	if g.key != before.key {
 		c.remove(place)
 		return c.add(g)
 	}
-	if g == before && !c.reservedAnew {
-		return place
-	}
 	if g != before {
-		c.put(place, g, g.standing(c.reserved(g)))
-		c.fleet.moved++
-		return place
-	}
-	was := &c.fleet.blocks[place>>6].standings[place&63]
-	if reserved := c.reservedSince(g, row, was.reserved); reserved != was.reserved {
-		c.put(place, g, g.standing(reserved))
+		c.renew(place, g)
 	}
 	return place
-}
-
-// reservedSince is what is reserved on a node that has not changed.
-func (c *succession) reservedSince(g *ground, row *ledger.NodeRow, before ledger.Reserved) ledger.Reserved {
-	if g.account.Tier == ledger.NoTier {
-		return before
-	}
-	if c.waiting != nil {
-		if reserved, known := c.waiting.Of(row, before); known {
-			return reserved
-		}
-	}
-	return c.reserved(g)
 }
 
 // seal returns the new fleet.
@@ -144,6 +165,6 @@ func (c *succession) seal(before *Fleet) *Fleet {
 	}
 	next.serial = c.serial
 	next.sum(c.surveyor)
-	next.memo = before.memo.next(next, c.rows, c.sized)
+	next.memo = before.memo.next(next, c.rows, &c.resized)
 	return next
 }

@@ -60,11 +60,13 @@ func (l *Ledger) reportSize(key reportKey, size int64, change int) {
 	after := summary(counts)
 	switch {
 	case !l.synced || before == after:
+		return
 	case len(counts) == 0:
 		l.next.reports = l.next.reports.without(key)
 	default:
 		l.next.reports = l.next.reports.with(key, after)
 	}
+	l.resize(nameHash(l.next.seed, key.ref))
 }
 
 // summary is the extremes of what nodes report and the most common size; of

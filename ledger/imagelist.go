@@ -110,7 +110,11 @@ func (l *imageList) named(name string) (int, bool) {
 	if len(l.images) == 0 {
 		return 0, false
 	}
-	hash := maphash.String(l.seed, name)
+	return l.hashed(maphash.String(l.seed, name))
+}
+
+// hashed is named by the name's hash.
+func (l *imageList) hashed(hash uint64) (int, bool) {
 	if l.byName != nil {
 		return l.byName.find(l.images, hash)
 	}

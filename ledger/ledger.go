@@ -54,10 +54,11 @@ type Ledger struct {
 	changed bool
 
 	// wake is for [Ledger.Batch], and woken says that it has been called since the last
-	// publication. stale are the nodes whose rows have to be made before the next.
-	wake  func()
-	woken bool
-	stale []*nodeState
+	// publication. stale are the nodes whose rows have to be made before the next, and resealed counts those made for it.
+	wake     func()
+	woken    bool
+	stale    []*nodeState
+	resealed int
 }
 
 // New returns an empty ledger that is not synced.

@@ -89,6 +89,7 @@ func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize
 	}
 	if l.synced {
 		l.next.manifests = l.next.manifests.with(key, k)
+		l.resize(nameHash(l.next.seed, ref))
 		l.countLayers(old, k)
 		l.changed = true
 	}
@@ -109,6 +110,7 @@ func (l *Ledger) DeleteManifest(ref imageref.Ref, p imagesize.Platform) {
 	l.undigest(key, old)
 	if l.synced {
 		l.next.manifests = l.next.manifests.without(key)
+		l.resize(nameHash(l.next.seed, ref))
 		l.countLayers(old)
 		l.changed = true
 	}
@@ -161,6 +163,7 @@ func (l *Ledger) publishDigest(d digestKey) {
 	if !l.synced {
 		return
 	}
+	l.resize(maphash.String(l.next.seed, d.digest))
 	if k := l.ofDigest(d); k != nil {
 		l.next.digests = l.next.digests.with(d, k)
 	} else {

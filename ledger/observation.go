@@ -96,6 +96,7 @@ func (l *Ledger) SetPulled(ref imageref.Ref, rt imagesize.Runtime, p imagesize.P
 		l.pulled[key] = reportedBytes
 	}
 	if l.synced {
+		l.resize(nameHash(l.next.seed, ref))
 		if reportedBytes == 0 {
 			l.next.pulled = l.next.pulled.without(key)
 		} else {

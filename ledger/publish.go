@@ -12,11 +12,13 @@ func (l *Ledger) Batch(wake func()) {
 	l.wake = wake
 }
 
-// Publish makes what has changed visible to readers.
-func (l *Ledger) Publish() {
+// Publish makes what has changed visible to readers, and returns of how many nodes something has since it last was.
+func (l *Ledger) Publish() (nodes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.publish()
+	nodes, l.resealed = l.resealed, 0
+	return nodes
 }
 
 // Latest returns the ledger as it is after every write that has returned, whether that has been published or not. It waits for
@@ -66,6 +68,7 @@ func (l *Ledger) seal() {
 				rows = append(rows, newRow(l.withFacts(n)))
 			}
 		}
+		l.resealed += len(rows)
 		l.stale = l.stale[:0]
 		l.next.rows = l.next.rows.withAll(rows)
 	}

@@ -40,7 +40,9 @@ func TestABatchIsSeenAllAtOnce(t *testing.T) {
 		t.Errorf("before it is published, another snapshot is there, or %d calls instead of one", woken)
 	}
 	latest := l.Latest()
-	l.Publish()
+	if nodes := l.Publish(); nodes != 300 {
+		t.Errorf("a batch of %d nodes, want 300: those that are there at its end", nodes)
+	}
 	for about, s := range map[string]*ledger.Snapshot{"latest": latest, "published": l.Snapshot()} {
 		row, _ := s.Node("a")
 		on, waiting := 0, 0
@@ -57,7 +59,9 @@ func TestABatchIsSeenAllAtOnce(t *testing.T) {
 			t.Errorf("%s: generation %d after %d", about, s.Generation(), first.Generation())
 		}
 	}
-	l.Publish()
+	if nodes := l.Publish(); nodes != 0 {
+		t.Errorf("a batch of %d nodes with nothing new", nodes)
+	}
 	if s := l.Snapshot(); s != l.Latest() {
 		t.Error("with nothing new, the latest is another one than the published one")
 	}

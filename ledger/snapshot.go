@@ -29,6 +29,7 @@ type contents struct {
 	digests      table[digestKey, *known]
 	told         uint64 // grows with every change of what is known of layers
 	pulled       table[reportKey, int64]
+	resizes      resizes
 	learned      map[imagesize.PoolKey]imagesize.Learned
 	lessons      uint64 // grows with every change of learned
 	observed     table[observedKey, estimate.Bytes]

@@ -28,7 +28,7 @@ func (r *NodeRow) ID() RowID { return RowID{r.row} }
 func (s *Snapshot) Row(id RowID) NodeRow { return NodeRow{Node: id.row.node, row: id.row, snapshot: s} }
 
 // Standing returns the node's account without what is reserved. It is the same in all snapshots that have the row and the
-// same sizes, and for all views that the row does not concern, up to a time; see [SameSizes], [NodeRow.Concerns] and
+// same sizes, and for all views that the row does not concern, up to a time; see [Snapshot.ResizedSince], [NodeRow.Concerns] and
 // [Accounts.StandsUntil]. The view must be that of [Nobody], with no pod and no images.
 func (a *Accounts) Standing(row *NodeRow) Account {
 	c := a.begin(row)
@@ -149,11 +149,12 @@ func (s *Snapshot) SameSize(o *Snapshot, ref imageref.Ref, rt imagesize.Runtime,
 	return a.Reported == b.Reported && a.Pulled == b.Pulled && a.Manifest == b.Manifest && s.Observed(pool, ref) == o.Observed(pool, ref)
 }
 
-// SameReservations reports whether the same pods wait for the same nodes in both snapshots.
-func (s *Snapshot) SameReservations(o *Snapshot) bool {
+// SameReservations reports whether the same pods wait for the same nodes in both snapshots, and for none of those images.
+func (s *Snapshot) SameReservations(o *Snapshot, resized *Resized) bool {
 	same := func(a, b []*reservation) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 	sameNodes := func(a, b []*candidates) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
-	return same(s.reservations, o.reservations) && sameNodes(s.candidates, o.candidates)
+	return same(s.reservations, o.reservations) && sameNodes(s.candidates, o.candidates) &&
+		!slices.ContainsFunc(s.reservations, func(r *reservation) bool { return resized.has(r.hash) })
 }
 
 // Expected returns of how many pods that are not bound any node likely gets one which wants the image, at the most; and whether

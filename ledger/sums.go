@@ -19,6 +19,13 @@ func (s *sums) add(cost estimate.Bytes) {
 	s.high.add(cost.High)
 }
 
+// join adds what others add up to, which may be less than nothing as a whole.
+func (s *sums) join(o *sums) {
+	s.low.join(o.low)
+	s.likely.join(o.likely)
+	s.high.join(o.high)
+}
+
 // take takes out a cost that has been added.
 func (s *sums) take(cost estimate.Bytes) {
 	s.low.take(cost.Low)
@@ -55,6 +62,10 @@ func (s *sum) take(bytes int64) {
 		return
 	}
 	s.finite -= bytes
+}
+
+func (s *sum) join(o sum) {
+	s.finite, s.endless = estimate.SaturatingAdd(s.finite, o.finite), s.endless+o.endless
 }
 
 func (s *sum) value() int64 {

@@ -34,7 +34,9 @@ type fleetKeeper struct {
 
 	log logr.Logger
 
-	fleet    atomic.Pointer[fit.Fleet]
+	fleet atomic.Pointer[fit.Fleet]
+	// current is when the fleet was last known to show all of the ledger, in nanoseconds since 1970.
+	current  atomic.Int64
 	seconds  prometheus.Histogram
 	failures prometheus.Counter
 }
@@ -52,6 +54,10 @@ func newFleetKeeper(snapshot func() *ledger.Snapshot, p func() *policy.Policy, r
 			Help: "Failures to keep the order of nodes that pods are judged by. Until it is kept again, every node is looked at for each pod.",
 		}),
 	}
+	registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "headroom_fleet_behind_seconds",
+		Help: "For how long pods have been judged by less than all that is in the ledger; 0 where nothing has changed that they are not judged by.",
+	}, func() float64 { return k.behind(time.Now()).Seconds() }))
 	gauge := func(name, help string, value func(f *fit.Fleet) float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			if f := k.fleet.Load(); f != nil {
@@ -68,6 +74,15 @@ func newFleetKeeper(snapshot func() *ledger.Snapshot, p func() *policy.Policy, r
 			func(f *fit.Fleet) float64 { _, blocks := f.Classes(); return float64(blocks) }),
 	)
 	return k
+}
+
+// behind is how long the fleet has not been the one of what is in force.
+func (k *fleetKeeper) behind(now time.Time) time.Duration {
+	f, s := k.fleet.Load(), k.snapshot()
+	if f == nil || f.Of(s, k.policy()) {
+		return 0
+	}
+	return time.Duration(now.UnixNano() - k.current.Load())
 }
 
 // Start works until ctx ends.
@@ -100,6 +115,7 @@ func (k *fleetKeeper) update(now time.Time) (took time.Duration) {
 		return 0
 	}
 	next := before.Next(s, p, now)
+	k.current.Store(now.UnixNano())
 	if next == before {
 		return 0
 	}

@@ -45,6 +45,15 @@ func TestFleetIsKept(t *testing.T) {
 		of(true, "once it is")
 		l.SetNode(ledger.Node{Node: placement.Node{Name: "n1"}, UID: "n1", Images: []ledger.ListedImage{}})
 		of(true, "with a node more")
+		if behind := k.behind(time.Now()); behind != 0 {
+			t.Errorf("%s behind while nothing is new", behind)
+		}
+		l.SetNode(ledger.Node{Node: placement.Node{Name: "n2"}, UID: "n2", Images: []ledger.ListedImage{}})
+		time.Sleep(fleetEvery / 5)
+		if behind := k.behind(time.Now()); behind != fleetEvery/5 {
+			t.Errorf("%s behind %s after a change", behind, fleetEvery/5)
+		}
+		of(true, "with two nodes more")
 		broken.Store(true)
 		of(false, "where it fails")
 		if n := testutil.ToFloat64(k.failures); n < 1 {

@@ -161,7 +161,21 @@ func startHeadroom(t *testing.T, args ...string) *serve.Process {
 		nodes, err := shared.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 		return err == nil && int(p.Metric(t, "headroom_ledger_nodes", "tier=Measured")) == len(nodes.Items)
 	})
+	awaitQuestions(t, p)
 	return p
+}
+
+// awaitQuestions waits until the API server has taken in that Headroom is to be asked.
+func awaitQuestions(t *testing.T, p *serve.Process) {
+	t.Helper()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "asked-"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "registry.lab/asked", ImagePullPolicy: corev1.PullNever}}},
+	}
+	eventually(t, 30*time.Second, "the API server asks", func() bool {
+		_, err := shared.client.CoreV1().Pods(metav1.NamespaceDefault).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err == nil && p.Metric(t, "headroom_admission_decisions_total") > 0
+	})
 }
 
 func startHeadroomUnmeasured(t *testing.T, args ...string) *serve.Process {
