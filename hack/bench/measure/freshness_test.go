@@ -112,7 +112,9 @@ func TestAnEventIsTimedUntilItShows(t *testing.T) {
 }
 
 func TestAnswerWithoutAVerdictIsAnError(t *testing.T) {
-	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"response":{"allowed":true}}`) }))
+	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"response":{"allowed":true}}`)
+	}))
 	defer hook.Close()
 	bodies, err := review.Of(askedPod())
 	if err != nil {

@@ -65,7 +65,9 @@ type Decisions struct {
 type Decision struct {
 	Round int        `json:"round"`
 	Fleet fleet.Spec `json:"fleet"`
-	// Count is how many decisions were made; Latency and Allocations are of one.
+	// First is of the first decision about each kind of pod after nodes have changed, Latency and Allocations of all further ones:
+	// Count is how many there were.
+	First       load.Latency `json:"firstMicroseconds"`
 	Count       int          `json:"count"`
 	Latency     load.Latency `json:"latencyMicroseconds"`
 	Allocations float64      `json:"allocations"`

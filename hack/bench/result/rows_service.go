@@ -103,7 +103,9 @@ func (r *Results) pollingRows() *section {
 			continue
 		}
 		kubelets := r.Polling.Samples[at].Kubelets
-		of := func(value func(*Polled) float64) string { return r.polled(situation, kubelets, value).figure().String() }
+		of := func(value func(*Polled) float64) string {
+			return r.polled(situation, kubelets, value).figure().String()
+		}
 		s.Rows = append(s.Rows, map[string]string{
 			"Name": situationNames[situation], "Kubelets": grouped(float64(kubelets)),
 			"Polls":    of(func(p *Polled) float64 { return p.Polls / p.Seconds }),

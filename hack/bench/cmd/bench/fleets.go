@@ -26,6 +26,9 @@ func fullRequests(part measure.Part, turn time.Duration, most int) measure.Reque
 	for _, nodes := range upTo(most, 1000, 5000, 15000) {
 		o.Fleets = append(o.Fleets, fleet.Of(nodes, fleet.NearlyFull))
 	}
+	for _, nodes := range upTo(most, 1000, 15000) {
+		o.Fleets = append(o.Fleets, fleet.Of(nodes, fleet.Burst))
+	}
 	return o
 }
 
@@ -35,7 +38,7 @@ func fullDecisions(part measure.Part, turn time.Duration, most int) measure.Deci
 	for _, nodes := range upTo(most, 15000) {
 		many := fleet.Of(nodes, fleet.Roomy)
 		many.ImagesPerNode = 200
-		o.Fleets = append(o.Fleets, fleet.Of(nodes, fleet.Roomy), many, fleet.Of(nodes, fleet.NearlyFull))
+		o.Fleets = append(o.Fleets, fleet.Of(nodes, fleet.Roomy), many, fleet.Of(nodes, fleet.NearlyFull), fleet.Of(nodes, fleet.Burst))
 	}
 	for _, nodes := range upTo(most, 1000, 5000) {
 		o.Ledgers = append(o.Ledgers, bare(nodes, 0))
