@@ -20,7 +20,7 @@ import (
 
 // What `make bench-quick` does in three minutes.
 const (
-	quickRounds = 3
+	quickRounds = 5
 	quickTurn   = time.Second
 )
 
