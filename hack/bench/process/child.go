@@ -129,7 +129,7 @@ func (c *Child) Wait() error {
 
 // Stop asks it to end, and ends it after a while. What it says to that is of no interest: it was measured before.
 func (c *Child) Stop() {
-	_ = c.in.Close() // it may wait for more to be said, and not for a signal
+	_ = c.in.Close()                              // it may wait for more to be said, and not for a signal
 	_ = c.command.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	kill := time.AfterFunc(10*time.Second, func() { _ = c.command.Process.Kill() })
 	defer kill.Stop()

@@ -71,7 +71,7 @@ func (a *answers) current() ([]byte, error) {
 func bodyOf(o Options, now time.Time) ([]byte, error) {
 	available := uint64(60 << 30)
 	if o.AvailableBytes > 0 {
-		available = uint64(o.AvailableBytes) //nolint:gosec // above 0
+		available = uint64(o.AvailableBytes)
 	}
 	disk := func() *statsv1alpha1.FsStats {
 		return &statsv1alpha1.FsStats{

@@ -30,7 +30,9 @@ func everywhere(t *testing.T, o crowd.Options, clock func() time.Time) (client *
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client, func(address string) kubelet.Target { return kubelet.Target{Node: address, Address: address, Port: c.Ports[0]} }
+	return client, func(address string) kubelet.Target {
+		return kubelet.Target{Node: address, Address: address, Port: c.Ports[0]}
+	}
 }
 
 func TestKubeletsOfOnePortAnswerAtTheirOwnAddressesAlone(t *testing.T) {
