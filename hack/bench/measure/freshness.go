@@ -6,6 +6,7 @@ package measure
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -25,7 +26,7 @@ const (
 	// askEvery is how long after an answer the same is asked again.
 	askEvery = 2 * time.Millisecond
 	// shownWithin is when an event that has not shown is given up.
-	shownWithin = 30 * time.Second
+	shownWithin = 10 * time.Second
 	// apart is the longest pause between two events: it keeps them from meeting the churn's and the ledger's own rhythm at the same
 	// moment each time.
 	apart = 20 * time.Millisecond
@@ -38,6 +39,8 @@ type freshness struct {
 	asker  *load.Asker
 	bodies *review.Bodies
 	number uint64
+	// within is when an event that has not shown is given up.
+	within time.Duration
 
 	// bound and changed are how long events took.
 	bound, changed []time.Duration
@@ -45,7 +48,7 @@ type freshness struct {
 
 // fresh measures that while events arrive at the rates of served.
 func (s *serviceRun) fresh(ctx context.Context, client kubernetes.Interface, headroom *service, served *result.Served) error {
-	f := &freshness{client: client}
+	f := &freshness{client: client, within: shownWithin}
 	var err error
 	if f.bodies, err = review.Of(askedPod()); err != nil {
 		return err
@@ -55,11 +58,19 @@ func (s *serviceRun) fresh(ctx context.Context, client kubernetes.Interface, hea
 	}
 	defer f.asker.Close()
 	for i := range s.FreshSamples {
-		if err := f.sample(ctx, i); err != nil {
+		err := f.sample(ctx, i)
+		if errors.Is(err, errNotShown) {
+			s.say("no more events are waited for: %v", err)
+			break
+		}
+		if err != nil {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
 	}
 	shown := func(took []time.Duration) *result.Shown {
+		if len(took) == 0 {
+			return nil
+		}
 		return &result.Shown{Events: len(took), Latency: load.LatencyOf(took)}
 	}
 	served.BoundPod, served.ChangedNode = shown(f.bound), shown(f.changed)
@@ -72,36 +83,48 @@ func (s *serviceRun) fresh(ctx context.Context, client kubernetes.Interface, hea
 func (f *freshness) sample(ctx context.Context, i int) error {
 	node, pod := pulledTo(fmt.Sprint("fresh-", i))
 	nodes, pods := f.client.CoreV1().Nodes(), f.client.CoreV1().Pods(pod.Namespace)
-	if _, err := f.shows(ctx, true, func() (err error) {
+	made, err := f.shows(ctx, true, func() (err error) {
 		node, err = nodes.Create(ctx, node, metav1.CreateOptions{})
 		return err
-	}); err != nil {
-		return fmt.Errorf("a new node: %w", err)
+	})
+	if err != nil {
+		return f.unshown(&f.changed, made, fmt.Errorf("a new node: %w", err))
 	}
-	took, err := f.shows(ctx, false, func() error {
+	bound, err := f.shows(ctx, false, func() error {
 		_, err := pods.Create(ctx, pod, metav1.CreateOptions{})
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("a pod that is bound: %w", err)
+		return f.unshown(&f.bound, bound, fmt.Errorf("a pod that is bound: %w", err))
 	}
-	f.bound = append(f.bound, took)
-	took, err = f.shows(ctx, true, func() error {
+	changed, err := f.shows(ctx, true, func() error {
 		node.Status.Images = []corev1.ContainerImage{{Names: []string{askedImage}, SizeBytes: askedBytes}}
 		_, err := nodes.Update(ctx, node, metav1.UpdateOptions{})
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("a node that lists an image: %w", err)
+		return f.unshown(&f.changed, changed, fmt.Errorf("a node that lists an image: %w", err))
 	}
-	f.changed = append(f.changed, took)
+	f.bound, f.changed = append(f.bound, bound), append(f.changed, changed)
 	if err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
 		return err
 	}
-	if _, err := f.shows(ctx, false, func() error { return nodes.Delete(ctx, node.Name, metav1.DeleteOptions{}) }); err != nil {
-		return fmt.Errorf("a node that is gone: %w", err)
+	gone, err := f.shows(ctx, false, func() error { return nodes.Delete(ctx, node.Name, metav1.DeleteOptions{}) })
+	if err != nil {
+		return f.unshown(&f.changed, gone, fmt.Errorf("a node that is gone: %w", err))
 	}
 	return nil
+}
+
+// errNotShown is of an event that was given up.
+var errNotShown = errors.New("the verdict is still the same")
+
+// unshown counts an event that was given up with the time that it was waited for, which is less than it took, and returns err.
+func (f *freshness) unshown(among *[]time.Duration, took time.Duration, err error) error {
+	if errors.Is(err, errNotShown) {
+		*among = append(*among, took)
+	}
+	return err
 }
 
 // shows writes an event after a pause, and returns how long after it began to write an answer came by which the pod fits, or
@@ -120,8 +143,8 @@ func (f *freshness) shows(ctx context.Context, fits bool, write func() error) (t
 			return 0, err
 		case fits == (said == string(verdict.Fits)):
 			return took, nil
-		case took > shownWithin:
-			return 0, fmt.Errorf("the verdict is still %s after %s", said, took)
+		case took > f.within:
+			return took, fmt.Errorf("%w, %s, after %s", errNotShown, said, took)
 		}
 		time.Sleep(askEvery)
 	}

@@ -5,6 +5,7 @@ package measure
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -72,12 +73,14 @@ func (l *late) answer(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(admissionv1.AdmissionReview{Response: &admissionv1.AdmissionResponse{AuditAnnotations: map[string]string{"verdict": said}}})
 }
 
-func TestAnEventIsTimedUntilItShows(t *testing.T) {
-	l := &late{after: 30 * time.Millisecond, verdict: "Unknown", before: "Unknown"}
+// fresh asks that webhook and writes to that API server.
+func (l *late) fresh(t *testing.T) *freshness {
+	t.Helper()
 	api, hook := httptest.NewServer(http.HandlerFunc(l.write)), httptest.NewTLSServer(http.HandlerFunc(l.answer))
-	defer api.Close()
-	defer hook.Close()
-	f := &freshness{client: kubernetes.NewForConfigOrDie(&rest.Config{Host: api.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}})}
+	t.Cleanup(api.Close)
+	t.Cleanup(hook.Close)
+	client := kubernetes.NewForConfigOrDie(&rest.Config{Host: api.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}})
+	f := &freshness{client: client, within: 5 * time.Second}
 	var err error
 	if f.bodies, err = review.Of(askedPod()); err != nil {
 		t.Fatal(err)
@@ -85,7 +88,27 @@ func TestAnEventIsTimedUntilItShows(t *testing.T) {
 	if f.asker, err = load.NewAsker(load.Target{URL: hook.URL}); err != nil {
 		t.Fatal(err)
 	}
-	defer f.asker.Close()
+	t.Cleanup(f.asker.Close)
+	return f
+}
+
+// An event that does not show counts with how long it was waited for: nobody may take the others for all.
+func TestAnEventThatDoesNotShowCounts(t *testing.T) {
+	l := &late{after: time.Hour, verdict: "Fits", before: "Fits"}
+	f := l.fresh(t)
+	f.within = 20 * time.Millisecond
+	err := f.sample(t.Context(), 0)
+	if !errors.Is(err, errNotShown) || !strings.Contains(err.Error(), "a pod that is bound") {
+		t.Errorf("error %v", err)
+	}
+	if len(f.bound) != 1 || f.bound[0] < f.within || len(f.changed) != 0 {
+		t.Errorf("%v and %v are counted", f.bound, f.changed)
+	}
+}
+
+func TestAnEventIsTimedUntilItShows(t *testing.T) {
+	l := &late{after: 30 * time.Millisecond, verdict: "Unknown", before: "Unknown"}
+	f := l.fresh(t)
 	const samples = 3
 	for range samples {
 		if err := f.sample(t.Context(), 7); err != nil {

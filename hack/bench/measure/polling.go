@@ -29,7 +29,7 @@ const (
 	// podsPerKubelet is how many pods a kubelet tells about.
 	podsPerKubelet = 110
 	// firstPolls is how long it may take until every kubelet was asked once. After that each has its turn, once an interval.
-	firstPolls = 3 * time.Minute
+	firstPolls = 6 * time.Minute
 )
 
 // kubeletFlags are those of the kubelets in each situation.
@@ -103,8 +103,8 @@ func (o *PollingOptions) situation(ctx context.Context, headroomProgram, apiProg
 		}
 		polled.Round, polled.Situation, polled.Kubelets, polled.Pods = round, situation, o.Kubelets, podsPerKubelet
 		rounds = append(rounds, *polled)
-		o.say("round %d: %s: %.0f polls a second, %.0f µs and %.0f bytes each, %.2f cores, %.1f MB/s, load %.1f", round+1, situation, polled.Polls/polled.Seconds,
-			polled.CPUSeconds/polled.Polls*1e6, polled.Bytes/polled.Polls, polled.CPUSeconds/polled.Seconds, polled.Bytes/polled.Seconds/1e6, process.LoadAverage())
+		o.say("round %d: %s: %.0f of %.0f polls a second, %.0f µs and %.0f bytes each: %.2f cores, %.1f MB/s, load %.1f", round+1, situation, polled.Polls/polled.Seconds,
+			polled.Due(), polled.CPUSeconds/polled.Polls*1e6, polled.Bytes/polled.Polls, polled.Cores(), polled.BytesPerSecond()/1e6, process.LoadAverage())
 	}
 	return rounds, nil
 }
@@ -139,39 +139,39 @@ func (o *PollingOptions) allAsked(ctx context.Context, headroom *service) error 
 	}
 }
 
-// round is one stretch of time.
+// round is one stretch of time. Both ends are just behind a look at the metrics, of which one is in it: they take a moment.
 func (o *PollingOptions) round(ctx context.Context, headroom *service) (*result.Polled, error) {
 	before, err := headroom.asked(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// Being asked for metrics is not counted: that is done before this, and begins after what is read at the end.
-	used, err := process.CPU(headroom.PID())
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
 	time.Sleep(o.Duration)
-	usedThen, err := process.CPU(headroom.PID())
-	if err != nil {
-		return nil, err
-	}
-	polled := &result.Polled{Seconds: time.Since(began).Seconds(), CPUSeconds: (usedThen - used).Seconds()}
 	after, err := headroom.asked(ctx)
 	if err != nil {
 		return nil, err
 	}
-	polled.Polls, polled.Bytes, polled.Failures = after.polls-before.polls, after.bytes-before.bytes, after.failures-before.failures
-	polled.Memory, err = process.MemoryOf(headroom.PID())
-	return polled, err
+	memory, err := process.MemoryOf(headroom.PID())
+	return &result.Polled{
+		Seconds: after.at.Sub(before.at).Seconds(), CPUSeconds: (after.used - before.used).Seconds(), Memory: memory,
+		Polls: after.polls - before.polls, Bytes: after.bytes - before.bytes, Failures: after.failures - before.failures,
+	}, err
 }
 
-// asked is what a service has counted of its questions to kubelets.
-type asked struct{ polls, bytes, failures float64 }
+// asked is what a service has counted of its questions to kubelets, and used of processors.
+type asked struct {
+	polls, bytes, failures float64
+
+	at   time.Time
+	used time.Duration
+}
 
 func (s *service) asked(ctx context.Context) (a asked, err error) {
 	text, err := get(ctx, s.metricsURL)
 	if err != nil {
+		return a, err
+	}
+	a.at = time.Now()
+	if a.used, err = process.CPU(s.PID()); err != nil {
 		return a, err
 	}
 	for name, into := range map[string]*float64{

@@ -143,3 +143,25 @@ func TestEveryTargetOfTheIssueHasARow(t *testing.T) {
 		}
 	}
 }
+
+func TestPollsThatWereNotMadeAreReckoned(t *testing.T) {
+	for about, c := range map[string]struct {
+		situation    string
+		polls, cores float64
+	}{
+		"all near a line":                     {NearLines, 5000, 0.5},
+		"the machine was busy":                {NearLines, 2500, 0.5},
+		"all with room":                       {FarFromLines, 2500, 0.25},
+		"with room, and the machine was busy": {FarFromLines, 500, 0.25},
+	} {
+		t.Run(about, func(t *testing.T) {
+			p := &Polled{Situation: c.situation, Kubelets: 15000, Seconds: 10, Polls: c.polls, Bytes: c.polls * 12e3, CPUSeconds: c.polls / 1000}
+			if got := p.Cores(); got != c.cores {
+				t.Errorf("%v cores, want %v", got, c.cores)
+			}
+			if got, want := p.BytesPerSecond(), c.cores*12e6; got != want {
+				t.Errorf("%v bytes a second, want %v", got, want)
+			}
+		})
+	}
+}

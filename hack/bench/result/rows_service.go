@@ -111,8 +111,9 @@ func (r *Results) pollingRows() *section {
 			"Polls":    of(func(p *Polled) float64 { return p.Polls / p.Seconds }),
 			"CPU":      of(func(p *Polled) float64 { return p.CPUSeconds / p.Polls * 1e6 }),
 			"Bytes":    of(func(p *Polled) float64 { return p.Bytes / p.Polls / 1000 }),
-			"Cores":    of(func(p *Polled) float64 { return p.CPUSeconds / p.Seconds }),
-			"PerSec":   of(func(p *Polled) float64 { return p.Bytes / p.Seconds / 1e6 }),
+			"Due":      of((*Polled).Due),
+			"Cores":    of((*Polled).Cores),
+			"PerSec":   of(func(p *Polled) float64 { return p.BytesPerSecond() / 1e6 }),
 			"Resident": of(func(p *Polled) float64 { return float64(p.Memory.ResidentBytes) / mebibyte }),
 		})
 	}

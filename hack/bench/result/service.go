@@ -86,3 +86,19 @@ type Polled struct {
 	CPUSeconds float64        `json:"cpuSeconds"`
 	Memory     process.Memory `json:"memory"`
 }
+
+// Due is how many polls a second there are by the pace, with the default policy (controller/pace.go).
+func (p *Polled) Due() float64 {
+	interval := 30.0 // seconds
+	if p.Situation == FarFromLines {
+		interval *= 2
+	}
+	return float64(p.Kubelets) / interval
+}
+
+// Cores is what a poll takes of a processor, times the polls that are due: what was seen where all of them were made, and reckoned
+// where the machine was too busy for some.
+func (p *Polled) Cores() float64 { return p.CPUSeconds / p.Polls * p.Due() }
+
+// BytesPerSecond is the same of bytes.
+func (p *Polled) BytesPerSecond() float64 { return p.Bytes / p.Polls * p.Due() }
