@@ -14,11 +14,17 @@ import (
 
 const metricPrefix = "headroom"
 
-// CollectorOptions are what a Collector reads. Only Snapshot and Account are needed; what is nil gives no metrics.
+// NodeAccounts draw up accounts of many nodes, of which Disk knows the tier and no more than the disk; *ledger.Accounts do.
+type NodeAccounts interface {
+	Of(row *ledger.NodeRow) ledger.Account
+	Disk(row *ledger.NodeRow) ledger.Account
+}
+
+// CollectorOptions are what a Collector reads. Only Snapshot and Accounts are needed; what is nil gives no metrics.
 type CollectorOptions struct {
 	Snapshot func() *ledger.Snapshot
-	// Account draws up a node's account by the policy in force.
-	Account func(s *ledger.Snapshot, row *ledger.NodeRow, now time.Time) ledger.Account
+	// Accounts draw up the accounts of a snapshot's nodes by the policy in force.
+	Accounts func(s *ledger.Snapshot, now time.Time) NodeAccounts
 	// PerNode adds gauges with the label node: nine series for each node.
 	PerNode    bool
 	Poller     *Poller
@@ -158,12 +164,14 @@ func (c *Collector) collectLedger(out emitter) {
 	s, now := c.options.Snapshot(), c.options.Now()
 	out.truth(c.synced, s.Synced())
 	tiers := map[ledger.Tier]int{ledger.Measured: 0, ledger.Declared: 0, ledger.Assumed: 0, ledger.NoTier: 0}
+	accounts := c.options.Accounts(s, now)
 	for row := range s.Nodes() {
-		account := c.options.Account(s, row, now)
-		tiers[account.Tier]++
 		if !c.options.PerNode {
+			tiers[accounts.Disk(row).Tier]++
 			continue
 		}
+		account := accounts.Of(row)
+		tiers[account.Tier]++
 		if account.Tier != ledger.NoTier {
 			out.gauge(c.capacity, float64(account.CapacityBytes), row.Name)
 			out.gauge(c.available, float64(account.Measured.Likely), row.Name)

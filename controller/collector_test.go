@@ -55,11 +55,11 @@ func collectorOf(t *testing.T, perNode bool) *Collector {
 	poller.NodeSet(windows, ledger.Node{})
 	return NewCollector(CollectorOptions{
 		Snapshot: l.Snapshot,
-		Account: func(_ *ledger.Snapshot, row *ledger.NodeRow, now time.Time) ledger.Account {
+		Accounts: func(_ *ledger.Snapshot, now time.Time) NodeAccounts {
 			if !now.Equal(t0) {
-				t.Errorf("account at %v", now)
+				t.Errorf("accounts at %v", now)
 			}
-			return accounts[row.Name]
+			return toldAccounts(accounts)
 		},
 		PerNode: perNode,
 		Poller:  poller,
@@ -193,7 +193,9 @@ func TestCollectorIsClean(t *testing.T) {
 	for name, c := range map[string]*Collector{
 		"everything":    collectorOf(t, true),
 		"without nodes": collectorOf(t, false),
-		"ledger only":   NewCollector(CollectorOptions{Snapshot: ledger.New().Snapshot}),
+		"ledger only":   NewCollector(CollectorOptions{
+			Snapshot: ledger.New().Snapshot, Accounts: func(*ledger.Snapshot, time.Time) NodeAccounts { return toldAccounts{} },
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry := prometheus.NewPedanticRegistry()
@@ -208,4 +210,13 @@ func TestCollectorIsClean(t *testing.T) {
 		"headroom_node_image_reclaimable_bytes", "headroom_node_image_inodes"); n != 0 {
 		t.Errorf("%d series with node names, though they are off", n)
 	}
+}
+
+// toldAccounts are those of nodes by name.
+type toldAccounts map[string]ledger.Account
+
+func (a toldAccounts) Of(row *ledger.NodeRow) ledger.Account { return a[row.Name] }
+
+func (a toldAccounts) Disk(row *ledger.NodeRow) ledger.Account {
+	return ledger.Account{Tier: a[row.Name].Tier}
 }

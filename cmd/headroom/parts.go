@@ -141,8 +141,8 @@ func (p *parts) newPoller(o *serveOptions, log logr.Logger, config *rest.Config,
 func newCollector(o *serveOptions, p *parts, poller *controller.Poller, alert *controller.Alert, events *controller.Events, resolver *registry.Resolver) *controller.Collector {
 	options := controller.CollectorOptions{
 		Snapshot: p.ledger.Snapshot,
-		Account: func(s *ledger.Snapshot, row *ledger.NodeRow, now time.Time) ledger.Account {
-			return fit.Now(s, row, p.policy.Policy(), now).Account
+		Accounts: func(s *ledger.Snapshot, now time.Time) controller.NodeAccounts {
+			return fit.Accounts(s, p.policy.Policy(), now)
 		},
 		PerNode: o.nodeMetrics, Poller: poller, Policy: p.policy, Alert: alert, Events: events,
 		Learner: p.learner, Pulled: p.pulled, Taints: p.taints, Election: p.election,
