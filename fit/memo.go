@@ -5,7 +5,6 @@ package fit
 
 import (
 	"hash/maphash"
-	"sync/atomic"
 
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/ledger"
@@ -13,33 +12,40 @@ import (
 )
 
 // Pods come many of a kind: those of a workload want the same images and may go to the same nodes. What was found out for one of
-// them is remembered for the next, for so many kinds; another one that falls on the same place takes it.
-const maxQuestions, maxAudiences = 64, 256
+// them is remembered for the next, for so many kinds. What nodes need takes 15,000 looks to find out and a quarter of a megabyte to
+// remember, so that no two kinds may be in each other's way; where pods could go takes less.
+const (
+	maxQuestions               = 64
+	audienceSets, audienceWays = 16, 16
+)
 
 // memo is what a fleet remembers. Readers write to it, each what any other would.
 type memo struct {
 	seed      maphash.Seed
-	questions [maxQuestions]atomic.Pointer[question]
-	audiences [maxAudiences]atomic.Pointer[audience]
+	questions *shelf[question]
+	audiences *shelf[audience]
 	said      *kept
 }
 
-func newMemo() *memo { return &memo{seed: maphash.MakeSeed(), said: new(kept)} }
+func newMemo() *memo {
+	return &memo{
+		seed: maphash.MakeSeed(), said: new(kept),
+		questions: newShelf[question](1, maxQuestions), audiences: newShelf[audience](audienceSets, audienceWays),
+	}
+}
 
 // next is the memo of the fleet after this one, of whose nodes those at the places given have another row.
 func (m *memo) next(f *Fleet, rows []int32, resized *ledger.Resized) *memo {
-	n := &memo{seed: m.seed, said: m.said}
-	for i := range m.audiences {
-		if a := m.audiences[i].Load(); a != nil {
-			n.audiences[i].Store(a.next(f, rows))
-		}
+	return &memo{
+		seed: m.seed, said: m.said,
+		audiences: m.audiences.next(func(a *audience) *audience { return a.next(f, rows) }),
+		questions: m.questions.next(func(q *question) *question {
+			if q.concerns(resized) {
+				return nil
+			}
+			return q.next(f)
+		}),
 	}
-	for i := range m.questions {
-		if q := m.questions[i].Load(); q != nil && !q.concerns(resized) {
-			n.questions[i].Store(q.next(f))
-		}
-	}
-	return n
 }
 
 // question returns what is known of the images for all nodes.
@@ -49,12 +55,14 @@ func (f *Fleet) question(images []imageref.Image) *question {
 		h = h*31 + maphash.String(f.memo.seed, images[i].Ref.String())
 		h = h*31 + uint64(len(images[i].PullPolicy))
 	}
-	at := &f.memo.questions[h%maxQuestions]
-	if q := at.Load(); q != nil && q.is(images) {
-		return q
+	known := f.memo.questions
+	for place, to := known.set(h); place < to; place++ {
+		if q := known.at(place, h); q != nil && q.is(images) {
+			return q
+		}
 	}
 	q := newQuestion(f, images)
-	at.Store(q)
+	known.put(h, q)
 	return q
 }
 
@@ -68,11 +76,13 @@ func (f *Fleet) audience(c *placement.Constraints) *audience {
 		r := c.Requests()
 		h = maphash.String(f.memo.seed, c.Key()) + uint64(r.MilliCPU)*31 + uint64(r.MemoryBytes)*37 //nolint:gosec // G115: any number will do
 	}
-	at := &f.memo.audiences[h%maxAudiences]
-	if a := at.Load(); a != nil && a.is(c) {
-		return a
+	known := f.memo.audiences
+	for place, to := known.set(h); place < to; place++ {
+		if a := known.at(place, h); a != nil && a.is(c) {
+			return a
+		}
 	}
 	a := newAudience(f, c)
-	at.Store(a)
+	known.put(h, a)
 	return a
 }
