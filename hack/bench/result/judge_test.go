@@ -155,7 +155,7 @@ func TestPollsThatWereNotMadeAreReckoned(t *testing.T) {
 		"with room, and the machine was busy": {FarFromLines, 500, 0.25},
 	} {
 		t.Run(about, func(t *testing.T) {
-			p := &Polled{Situation: c.situation, Kubelets: 15000, Seconds: 10, Polls: c.polls, Bytes: c.polls * 12e3, CPUSeconds: c.polls / 1000}
+			p := &Polled{Situation: c.situation, Kubelets: 15000, Seconds: 10, CountedSeconds: 10, Polls: c.polls, Bytes: c.polls * 12e3, CPUSeconds: c.polls / 1000}
 			if got := p.Cores(); got != c.cores {
 				t.Errorf("%v cores, want %v", got, c.cores)
 			}

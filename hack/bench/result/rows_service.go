@@ -108,8 +108,8 @@ func (r *Results) pollingRows() *section {
 		}
 		s.Rows = append(s.Rows, map[string]string{
 			"Name": situationNames[situation], "Kubelets": grouped(float64(kubelets)),
-			"Polls":    of(func(p *Polled) float64 { return p.Polls / p.Seconds }),
-			"CPU":      of(func(p *Polled) float64 { return p.CPUSeconds / p.Polls * 1e6 }),
+			"Polls":    of((*Polled).PollsPerSecond),
+			"CPU":      of(func(p *Polled) float64 { return p.CPUSecondsPerPoll() * 1e6 }),
 			"Bytes":    of(func(p *Polled) float64 { return p.Bytes / p.Polls / 1000 }),
 			"Due":      of((*Polled).Due),
 			"Cores":    of((*Polled).Cores),

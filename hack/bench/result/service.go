@@ -77,14 +77,16 @@ type Polled struct {
 	Situation string `json:"situation"`
 	Kubelets  int    `json:"kubelets"`
 	Pods      int    `json:"pods"` // of each
-	// Polls is how often one was asked, and Bytes what came from them with TLS and HTTP, in so many seconds. CPUSeconds is all
-	// processor time of the process. Failures are questions without a good answer.
-	Seconds    float64        `json:"seconds"`
-	Polls      float64        `json:"polls"`
-	Bytes      float64        `json:"bytes"`
-	Failures   float64        `json:"failures"`
-	CPUSeconds float64        `json:"cpuSeconds"`
-	Memory     process.Memory `json:"memory"`
+	// CPUSeconds is all processor time of the process in so many Seconds.
+	Seconds    float64 `json:"seconds"`
+	CPUSeconds float64 `json:"cpuSeconds"`
+	// Polls is how often one was asked, and Bytes what came from them with TLS and HTTP, in CountedSeconds. Failures are questions
+	// without a good answer.
+	CountedSeconds float64        `json:"countedSeconds"`
+	Polls          float64        `json:"polls"`
+	Bytes          float64        `json:"bytes"`
+	Failures       float64        `json:"failures"`
+	Memory         process.Memory `json:"memory"`
 }
 
 // Due is how many polls a second there are by the pace, with the default policy (controller/pace.go).
@@ -96,9 +98,15 @@ func (p *Polled) Due() float64 {
 	return float64(p.Kubelets) / interval
 }
 
+// PollsPerSecond is how many were made.
+func (p *Polled) PollsPerSecond() float64 { return p.Polls / p.CountedSeconds }
+
+// CPUSecondsPerPoll is what one took of a processor, with all else that the process does.
+func (p *Polled) CPUSecondsPerPoll() float64 { return p.CPUSeconds / p.Seconds / p.PollsPerSecond() }
+
 // Cores is what a poll takes of a processor, times the polls that are due: what was seen where all of them were made, and reckoned
 // where the machine was too busy for some.
-func (p *Polled) Cores() float64 { return p.CPUSeconds / p.Polls * p.Due() }
+func (p *Polled) Cores() float64 { return p.CPUSecondsPerPoll() * p.Due() }
 
 // BytesPerSecond is the same of bytes.
 func (p *Polled) BytesPerSecond() float64 { return p.Bytes / p.Polls * p.Due() }

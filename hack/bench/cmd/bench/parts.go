@@ -42,7 +42,7 @@ func (o *runOptions) measurePart(ctx context.Context, name string, part measure.
 			Part: part, Sizes: sizes(o.most), Duration: 3 * o.turn, FreshSamples: freshSamples, Informers: true,
 		}))
 	default:
-		return replace(&results.Polling)(measure.Polling(ctx, measure.PollingOptions{Part: part, Kubelets: o.most, Duration: 3 * o.turn}))
+		return replace(&results.Polling)(measure.Polling(ctx, measure.PollingOptions{Part: part, Kubelets: o.most, Duration: 5 * o.turn}))
 	}
 }
 
