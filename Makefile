@@ -12,7 +12,7 @@ LINT    := go tool -modfile=hack/tools/go.mod golangci-lint
 TEST_TIMEOUT ?= 40m
 # How often the scene with two real nodes is played, with steering and without.
 ROUNDS ?= 4
-# What `make bench` measures: all, or some of requests, decisions, engines, apiserver, service.
+# What `make bench` measures: all, or some of requests, decisions, engines, apiserver, service, polling. The others stay on the page.
 PARTS ?=
 
 ##@ Start here
@@ -49,6 +49,8 @@ lint: ## golangci-lint with the import arrows, gofmt, tidy modules
 	cd hack/tools && go mod tidy -diff
 	cd test/kubeletrules && go mod tidy -diff
 	cd hack/bench && go tool -modfile=../tools/go.mod golangci-lint run ./... && go mod tidy -diff
+	cd hack/bench/engine/gatekeeper && go mod tidy -diff
+	cd hack/bench/engine/podsecurity && go mod tidy -diff
 
 .PHONY: unit
 unit: ## The tests that need neither root nor a control plane
@@ -59,7 +61,7 @@ e2e: ## Real kubelets and containerd only (root; ROUNDS=20 plays the scene with 
 	go test -count=1 -v -timeout $(TEST_TIMEOUT) ./test/e2e -args -rounds $(ROUNDS)
 
 .PHONY: bench
-bench: ## What Headroom costs, beside its peers (about half an hour): prints the targets, writes docs/performance.md
+bench: ## What Headroom costs, beside its peers (about an hour): prints the targets, writes docs/performance.md
 	cd hack/bench && go run ./cmd/bench run $(PARTS)
 
 .PHONY: bench-quick

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/headroom-dev/headroom/fit"
+	"github.com/headroom-dev/headroom/ledger"
 
 	"github.com/headroom-dev/headroom/hack/bench/fleet"
 	"github.com/headroom-dev/headroom/hack/bench/load"
@@ -25,16 +26,18 @@ const maxDecisions = 200_000
 // Decider decides over one fleet.
 type Decider struct {
 	fleet       fleet.Spec
-	evaluator   fit.Evaluator
+	ledger      *ledger.Ledger
 	requests    []fit.Request
 	ledgerBytes int64
 }
 
-// New makes the fleet's ledger and measures what it takes of the heap.
+// New makes the fleet's ledger, and the order of nodes that is kept beside it, and measures what they take of the heap.
 func New(f fleet.Spec) *Decider {
 	before := live()
-	evaluator := fleet.Evaluator(f.Ledger())
-	d := &Decider{fleet: f, evaluator: evaluator, ledgerBytes: live() - before}
+	d := &Decider{fleet: f, ledger: f.Ledger()}
+	kept := fleet.Evaluator(d.ledger)
+	d.ledgerBytes = live() - before
+	runtime.KeepAlive(kept)
 	for _, pod := range review.Pods(fleet.Wanted()) {
 		d.requests = append(d.requests, fit.RequestOf(pod))
 	}
@@ -51,22 +54,28 @@ func live() int64 {
 	return int64(m.HeapAlloc) //nolint:gosec // G115: no heap has 2^63 bytes
 }
 
-// Round decides for d, not at all where that is not positive.
+// Round decides for so long, not at all where that is not positive. What is remembered of a kind of pod until nodes change is
+// found out anew in each round, by the first decision about it.
 func (d *Decider) Round(round int, length time.Duration) result.Decision {
 	r := result.Decision{Round: round, Fleet: d.fleet, LedgerBytes: d.ledgerBytes}
 	if length <= 0 {
 		return r
 	}
-	for i := range d.requests {
-		d.evaluator.Evaluate(d.requests[i]) // what is made once, for a snapshot
+	evaluator := fleet.Evaluator(d.ledger)
+	firsts := make([]time.Duration, 0, len(d.requests))
+	for _, request := range d.requests {
+		at := time.Now()
+		evaluator.Evaluate(request)
+		firsts = append(firsts, time.Since(at))
 	}
+	r.First = load.LatencyOf(firsts)
 	took := make([]time.Duration, 0, maxDecisions)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for began := time.Now(); len(took) < len(d.requests) || time.Since(began) < length && len(took) < maxDecisions; {
 		request := d.requests[len(took)%len(d.requests)]
 		at := time.Now()
-		d.evaluator.Evaluate(request)
+		evaluator.Evaluate(request)
 		took = append(took, time.Since(at))
 	}
 	runtime.ReadMemStats(&after)

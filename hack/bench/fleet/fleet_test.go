@@ -26,13 +26,49 @@ func decisions(t *testing.T, kind string) (all []fit.Decision) {
 }
 
 func TestEverythingFitsOnRoomyNodes(t *testing.T) {
-	for i, d := range decisions(t, Roomy) {
-		if d.Verdict != verdict.Fits || d.Possible == 0 || d.Counts.Of(verdict.Fits) != d.Possible {
-			t.Errorf("pod %d: %s, %v of %d nodes: %s", i, d.Verdict, d.Counts, d.Possible, d.Message)
+	for _, kind := range []string{Roomy, Burst} {
+		for i, d := range decisions(t, kind) {
+			if d.Verdict != verdict.Fits || d.Possible == 0 || d.Counts.Of(verdict.Fits) != d.Possible {
+				t.Errorf("%s: pod %d: %s, %v of %d nodes: %s", kind, i, d.Verdict, d.Counts, d.Possible, d.Message)
+			}
+			if d.Reason != "" {
+				t.Errorf("%s: pod %d: %s", kind, i, d.Reason)
+			}
 		}
-		if d.Reason != "" {
-			t.Errorf("pod %d: %s", i, d.Reason)
+	}
+}
+
+func TestPodsWaitForTheImagesThatAreAskedForInABurstOnly(t *testing.T) {
+	for kind, want := range map[string]int{Roomy: 0, NearlyFull: 0, Burst: 8} {
+		found := 0
+		for k := range Of(10, kind).WaitingPods {
+			pod := Of(10, kind).WaitingPod(k)
+			for _, c := range pod.Spec.Containers {
+				if k < 8 && c.Image == Wanted()[k] && pod.Namespace == "shop" {
+					found++
+				}
+			}
 		}
+		if found != want {
+			t.Errorf("%s: %d of the first 8 pods that wait want the images of the load, want %d", kind, found, want)
+		}
+	}
+}
+
+func TestPodsAreOfTemplates(t *testing.T) {
+	f := Of(1, Roomy)
+	if a, b := f.Pod(0, 0), f.Pod(0, 1); a.UID == b.UID || a.Name == b.Name || len(a.UID) != 36 {
+		t.Errorf("%s %s and %s %s", a.Name, a.UID, b.Name, b.UID)
+	}
+	templates := map[string]bool{}
+	for i := range 2000 {
+		for k := range 30 {
+			pod := f.Pod(i, k)
+			templates[pod.Labels["app"]+pod.Spec.Containers[0].Image+pod.Spec.Containers[1].Image] = true
+		}
+	}
+	if len(templates) > 1995 {
+		t.Errorf("60,000 pods are of %d templates", len(templates))
 	}
 }
 

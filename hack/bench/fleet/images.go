@@ -16,14 +16,18 @@ const (
 	commonImages = 5
 )
 
+// tag is every image's.
+const tag = ":v1"
+
 func imageName(i int) string { return fmt.Sprintf("registry.example.com/team-%02d/app-%04d", i%40, i) }
+
+func digestOf(i int) string { return fmt.Sprintf("%s@sha256:%064x", imageName(i), i) }
 
 // image is number i of the catalogue, as a kubelet lists it: by digest and by tag. Of the sizes on containerd, 50 to 650 MB,
 // most are small.
 func image(i int) corev1.ContainerImage {
-	name := imageName(i)
 	return corev1.ContainerImage{
-		Names:     []string{fmt.Sprintf("%s@sha256:%064x", name, i), name + ":v1"},
+		Names:     []string{digestOf(i), imageName(i) + tag},
 		SizeBytes: int64(50e6) + int64(600e6)*int64(scatter(i, 100)*scatter(i, 100))/10_000,
 	}
 }
@@ -50,7 +54,7 @@ func (s Spec) imageOn(i, k int) int {
 func Wanted() []string {
 	var names []string
 	for _, i := range []int{0, 42, 311, 1, 977, 1204, 1513, 2} {
-		names = append(names, imageName(i)+":v1")
+		names = append(names, imageName(i)+tag)
 	}
 	return names
 }

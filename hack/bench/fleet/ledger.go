@@ -18,12 +18,13 @@ func (s Spec) Ledger() *ledger.Ledger {
 	for i := range s.Nodes {
 		node := s.Node(i)
 		l.SetNode(controller.NodeOf(node))
-		l.SetMeasurement(node.Name, ledger.Measurement{
-			NodeUID: node.UID, CapacityBytes: diskBytes, AvailableBytes: s.availableBytes(i), SampledAt: Epoch, ReceivedAt: Epoch,
-		})
 		for k := range s.PodsPerNode {
 			l.SetPod(controller.PodOf(s.Pod(i, k)), Epoch)
 		}
+		// After its pods: what they have pulled is in it.
+		l.SetMeasurement(node.Name, ledger.Measurement{
+			NodeUID: node.UID, CapacityBytes: diskBytes, AvailableBytes: s.availableBytes(i), SampledAt: Epoch, ReceivedAt: Epoch,
+		})
 	}
 	for k := range s.WaitingPods {
 		l.SetPod(controller.PodOf(s.WaitingPod(k)), Epoch)
@@ -32,12 +33,15 @@ func (s Spec) Ledger() *ledger.Ledger {
 	return l
 }
 
-// Evaluator decides by what a ledger knows and the default policy, at the time when everything was measured.
+// Evaluator decides by what a ledger knows and the default policy, at the time when everything was measured. The order of nodes
+// that `headroom serve` keeps beside the ledger is made once, of what the ledger knows now.
 func Evaluator(l *ledger.Ledger) fit.Evaluator {
 	defaults := policy.Default()
+	f := fit.NewFleet(l.Snapshot(), defaults, Epoch)
 	return fit.Evaluator{
 		Snapshot: l.Snapshot,
 		Policy:   func() *policy.Policy { return defaults },
 		Clock:    func() time.Time { return Epoch },
+		Fleet:    func() *fit.Fleet { return f },
 	}
 }

@@ -15,6 +15,9 @@ const (
 	// NearlyFull nodes have their room within what a pod needs of the line where pods are evicted: on every one of them it
 	// depends on the images that it holds what a pod would do. It is the case that Headroom exists for, and the dearest one.
 	NearlyFull = "nearly-full"
+	// Burst is a roomy fleet while the pods that wait want the images that load is made with: as when a workload is scaled up, and
+	// each of its pods is judged while those before it wait for a node.
+	Burst = "burst"
 )
 
 // Spec says what a fleet is like.
@@ -38,8 +41,8 @@ func (s Spec) Validate() error {
 	switch {
 	case s.Nodes < 1:
 		return fmt.Errorf("a fleet needs nodes, got %d", s.Nodes)
-	case s.Kind != Roomy && s.Kind != NearlyFull:
-		return fmt.Errorf("the kind of a fleet is %s or %s, got %q", Roomy, NearlyFull, s.Kind)
+	case s.Kind != Roomy && s.Kind != NearlyFull && s.Kind != Burst:
+		return fmt.Errorf("the kind of a fleet is %s, %s or %s, got %q", Roomy, NearlyFull, Burst, s.Kind)
 	case s.ImagesPerNode < commonImages || s.ImagesPerNode > catalogueSize:
 		return fmt.Errorf("a node lists %d to %d images, got %d", commonImages, catalogueSize, s.ImagesPerNode)
 	default:

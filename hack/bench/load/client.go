@@ -44,30 +44,46 @@ const (
 
 // client asks one webhook. It is safe for concurrent use.
 type client struct {
+	Asker
+
+	bodies  *review.Bodies
+	buffers sync.Pool
+	number  atomic.Uint64
+}
+
+// Asker posts reviews to one webhook over connections that stay open. It is safe for concurrent use.
+type Asker struct {
 	http        *http.Client
 	url         string
-	bodies      *review.Bodies
-	buffers     sync.Pool
-	connections atomic.Int64 // that were made
-	number      atomic.Uint64
+	connections *atomic.Int64 // that were made
 }
 
 func newClient(t Target, bodies *review.Bodies) (*client, error) {
+	asker, err := NewAsker(t)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{Asker: *asker, bodies: bodies}
+	c.buffers.New = func() any { return new(bytes.Buffer) }
+	return c, nil
+}
+
+// NewAsker returns one that has no connection yet.
+func NewAsker(t Target) (*Asker, error) {
 	config, err := t.tls()
 	if err != nil {
 		return nil, err
 	}
-	c := &client{url: t.URL + "?timeout=" + webhookTimeout, bodies: bodies}
-	c.buffers.New = func() any { return new(bytes.Buffer) }
+	a := &Asker{url: t.URL + "?timeout=" + webhookTimeout, connections: &atomic.Int64{}}
 	dialer := &net.Dialer{Timeout: keepAlive, KeepAlive: keepAlive}
-	c.http = &http.Client{Timeout: answerTimeout, Transport: &http.Transport{
+	a.http = &http.Client{Timeout: answerTimeout, Transport: &http.Transport{
 		TLSHandshakeTimeout: handshakeTimeout, TLSClientConfig: config, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: idleTimeout,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c.connections.Add(1)
+			a.connections.Add(1)
 			return dialer.DialContext(ctx, network, address)
 		},
 	}}
-	return c, nil
+	return a, nil
 }
 
 // tls asks for HTTP/1.1 alone, as an API server does of every webhook that is not on its own machine.
@@ -91,24 +107,10 @@ func (c *client) ask(ctx context.Context) error {
 	defer c.buffers.Put(buffer)
 	buffer.Reset()
 	buffer.Write(c.bodies.Append(buffer.AvailableBuffer(), n))
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(buffer.Bytes()))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Accept", "application/json, */*")
-	request.Header.Set("User-Agent", userAgent)
-	response, err := c.http.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	answer, err := c.Ask(ctx, buffer.Bytes())
 	switch {
 	case err != nil:
 		return err
-	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("status %d: %s", response.StatusCode, answer)
 	case !bytes.Contains(answer, []byte(review.UID(n))):
 		return fmt.Errorf("an answer to another request than %s: %s", review.UID(n), answer)
 	case !bytes.Contains(answer, []byte(`"allowed":true`)):
@@ -117,3 +119,27 @@ func (c *client) ask(ctx context.Context) error {
 		return nil
 	}
 }
+
+// Ask posts a review and returns the answer.
+func (a *Asker) Ask(ctx context.Context, body []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json, */*")
+	request.Header.Set("User-Agent", userAgent)
+	response, err := a.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", response.StatusCode, answer)
+	}
+	return answer, err
+}
+
+// Close closes its connections.
+func (a *Asker) Close() { a.http.CloseIdleConnections() }

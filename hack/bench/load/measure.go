@@ -57,7 +57,7 @@ func Run(ctx context.Context, p Plan) (*Measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.http.CloseIdleConnections()
+	defer c.Close()
 	warm := c.closed(ctx, max(p.Callers, 1), p.Warmup)
 	if warm.firstErr != nil {
 		return nil, fmt.Errorf("warming up: %w", warm.firstErr)

@@ -44,7 +44,7 @@ const settle = 3 * time.Second
 // APIServer creates pods through a real API server: by turns without any admission, with a ValidatingAdmissionPolicy and with
 // the real Headroom.
 func APIServer(ctx context.Context, o APIServerOptions) (_ *result.APIServer, err error) {
-	r := &result.APIServer{Run: o.begin(ctx), Nodes: o.Nodes, Rate: o.Rate}
+	r := &result.APIServer{Run: o.begin(), Nodes: o.Nodes, Rate: o.Rate}
 	c := &cluster{APIServerOptions: &o}
 	if c.program, err = o.buildHeadroom(ctx); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ type EngineOptions struct {
 
 // Engines gives the rule to policy engines. One that can't be built or run here is noted with its error: the others count.
 func Engines(ctx context.Context, o EngineOptions) (*result.Engines, error) {
-	r := &result.Engines{Run: o.begin(ctx), Missing: map[string]string{}}
+	r := &result.Engines{Run: o.begin(), Missing: map[string]string{}}
 	gator, err := o.build(ctx, "engine/gatekeeper", "github.com/open-policy-agent/gatekeeper/v3/cmd/gator", "gator")
 	if err != nil {
 		r.Missing[result.Gatekeeper] = firstLines(err)

@@ -32,9 +32,9 @@ type service struct {
 	metricsURL string
 }
 
-// startHeadroom starts the real thing out of the cluster, where it registers its webhook until it ends. It asks no kubelet and no
-// registry.
-func (p *Part) startHeadroom(ctx context.Context, program, kubeconfig string, cores []int) (*service, error) {
+// startHeadroom starts the real thing out of the cluster, where it registers its webhook until it ends. It asks no registry, and no
+// kubelet unless more flags say so.
+func (p *Part) startHeadroom(ctx context.Context, program, kubeconfig string, cores []int, more ...string) (*service, error) {
 	var ports [3]int
 	for i := range ports {
 		var err error
@@ -59,11 +59,11 @@ func (p *Part) startHeadroom(ctx context.Context, program, kubeconfig string, co
 	}
 	url := fmt.Sprintf("https://127.0.0.1:%d", ports[0])
 	s := &service{healthURL: fmt.Sprintf("http://127.0.0.1:%d", ports[1]), metricsURL: fmt.Sprintf("http://127.0.0.1:%d/metrics", ports[2])}
-	s.Child, err = process.Start(ctx, process.Command{Path: program, Cores: cores, Args: []string{
+	s.Child, err = process.Start(ctx, process.Command{Path: program, Cores: cores, Args: append([]string{
 		"serve", "--kubeconfig=" + kubeconfig, "--webhook-url=" + url, "--tls-cert-file=" + certFile, "--tls-key-file=" + keyFile,
 		fmt.Sprint("--health-address=127.0.0.1:", ports[1]), fmt.Sprint("--metrics-address=127.0.0.1:", ports[2]),
 		"--kubelet-via=off", "--registry=off", "--leader-elect=false", "--shutdown-delay=0s",
-	}})
+	}, more...)})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (s *service) ready(ctx context.Context, timeout time.Duration) error {
 	return waitReady(ctx, s.healthURL+"/readyz", timeout)
 }
 
-// sum adds up a metric's samples that have these labels: counters, and buckets of histograms by their bound, or their counts
+// sum adds up a metric's samples that have these labels: counters and gauges, and buckets of histograms by their bound, or their counts
 // where that is 0.
 func sum(text []byte, name string, bound float64, labels map[string]string) (float64, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -98,7 +98,7 @@ func sum(text []byte, name string, bound float64, labels map[string]string) (flo
 		h := m.GetHistogram()
 		switch {
 		case h == nil:
-			total += m.GetCounter().GetValue()
+			total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		case bound == 0:
 			total += float64(h.GetSampleCount())
 		default:

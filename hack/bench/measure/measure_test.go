@@ -64,6 +64,9 @@ apiserver_admission_webhook_admission_duration_seconds_count{name="pods.headroom
 # TYPE headroom_admission_size_waits_total counter
 headroom_admission_size_waits_total{outcome="answered"} 3
 headroom_admission_size_waits_total{outcome="timeout"} 4
+# TYPE headroom_kubelet_nodes gauge
+headroom_kubelet_nodes{pace="far"} 15
+headroom_kubelet_nodes{pace="near"} 2
 `
 
 func TestMetricsAreAddedUpByLabels(t *testing.T) {
@@ -79,6 +82,7 @@ func TestMetricsAreAddedUpByLabels(t *testing.T) {
 		"those within 5 ms":       {histogram, 0.005, created, 991},
 		"a counter's, whatever":   {"headroom_admission_size_waits_total", 0, nil, 7},
 		"one of a counter's":      {"headroom_admission_size_waits_total", 0, map[string]string{"outcome": "timeout"}, 4},
+		"one of a gauge's":        {"headroom_kubelet_nodes", 0, map[string]string{"pace": "far"}, 15},
 		"nothing of that name":    {"other", 0, nil, 0},
 		"nothing with that label": {histogram, 0, map[string]string{"name": "other"}, 0},
 	} {

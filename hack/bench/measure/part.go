@@ -26,6 +26,8 @@ type Part struct {
 	Out io.Writer
 	// Dir is a folder for what is built and written meanwhile.
 	Dir string
+	// Version is what is measured.
+	Version string
 }
 
 func (p *Part) say(format string, args ...any) {
@@ -33,17 +35,31 @@ func (p *Part) say(format string, args ...any) {
 }
 
 // begin notes when and where.
-func (p *Part) begin(ctx context.Context) result.Run {
-	return result.Run{At: time.Now().UTC().Truncate(time.Second), Version: version(ctx), Machine: process.ThisMachine(), LoadBefore: process.LoadAverage()}
+func (p *Part) begin() result.Run {
+	return result.Run{At: time.Now().UTC().Truncate(time.Second), Version: p.Version, Machine: process.ThisMachine(), LoadBefore: process.LoadAverage()}
 }
 
-// version is that of the source tree.
-func version(ctx context.Context) string {
-	out, err := exec.CommandContext(ctx, "git", "describe", "--tags", "--always", "--dirty").Output()
-	if err != nil {
-		return "unknown"
+// Version is that of the source tree, with "-dirty" where something is not committed: but for the page and its appendix, which
+// measuring writes.
+func Version(ctx context.Context) string {
+	const unknown = "unknown"
+	git := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(ctx, "git", args...).Output()
+		return strings.TrimSpace(string(out)), err
 	}
-	return strings.TrimSpace(string(out))
+	version, err := git("describe", "--tags", "--always")
+	if err != nil {
+		return unknown
+	}
+	changed, err := git("status", "--porcelain", "--", ":/", ":(top,exclude)docs/performance.*")
+	switch {
+	case err != nil:
+		return unknown
+	case changed != "":
+		return version + "-dirty"
+	default:
+		return version
+	}
 }
 
 // turns calls f for each of n in each round, forwards and backwards by turns: what drifts, such as the machine's temperature

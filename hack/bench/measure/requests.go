@@ -44,7 +44,7 @@ type contestant struct {
 
 // Requests asks webhooks directly.
 func Requests(ctx context.Context, o RequestOptions) (_ *result.Requests, err error) {
-	r := &result.Requests{Run: o.begin(ctx)}
+	r := &result.Requests{Run: o.begin()}
 	contestants, stop, err := o.start(ctx)
 	defer stop()
 	if err != nil {

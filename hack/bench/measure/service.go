@@ -4,24 +4,16 @@
 package measure
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/headroom-dev/headroom/hack/bench/fleet"
-	"github.com/headroom-dev/headroom/hack/bench/load"
-	"github.com/headroom-dev/headroom/hack/bench/peer"
 	"github.com/headroom-dev/headroom/hack/bench/process"
 	"github.com/headroom-dev/headroom/hack/bench/result"
 )
@@ -33,6 +25,8 @@ type ServiceOptions struct {
 	Sizes []Size
 	// Duration is how long events are taken in, and requests asked.
 	Duration time.Duration
+	// FreshSamples is of how many events of a kind it is measured when they show, in each turn of the largest size.
+	FreshSamples int
 	// Informers says whether client-go's typed informers are run on the same data: that takes gigabytes.
 	Informers bool
 }
@@ -43,8 +37,6 @@ type Size struct{ Nodes, Pods int }
 const (
 	synthetic = "./test/synthapi/cmd/synthapi"
 	baseline  = "./test/synthapi/cmd/baseline"
-	// requestRate is of the open loop while events arrive, requests a second.
-	requestRate = 1000
 	// syncTimeout is for the first lists of the largest cluster on a machine with other things to do.
 	syncTimeout = 5 * time.Minute
 	// calm is how long a service gets to give memory back to the kernel.
@@ -63,7 +55,7 @@ func Service(ctx context.Context, o ServiceOptions) (*result.Service, error) {
 	if _, err := os.Stat(filepath.Join("../..", synthetic)); err != nil {
 		return nil, fmt.Errorf("no synthetic API server in this tree: %w", err)
 	}
-	r := &result.Service{Run: o.begin(ctx)}
+	r := &result.Service{Run: o.begin()}
 	s := &serviceRun{ServiceOptions: &o}
 	var err error
 	if s.headroom, err = o.buildHeadroom(ctx); err != nil {
@@ -106,6 +98,14 @@ func (s *serviceRun) turn(ctx context.Context, size Size) (*result.Served, error
 	if err != nil {
 		return nil, err
 	}
+	config.QPS = -1 // no bound
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	if err := declare(ctx, client); err != nil {
+		return nil, err
+	}
 	served := &result.Served{Nodes: size.Nodes, Pods: size.Pods}
 	if err := s.baselines(ctx, kubeconfig, served); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (s *serviceRun) turn(ctx context.Context, size Size) (*result.Served, error
 	if served.Memory, err = process.MemoryOf(headroom.PID()); err != nil {
 		return nil, err
 	}
-	return served, errors.Join(s.events(ctx, config, headroom, served), s.busy(ctx, config, headroom, served))
+	return served, errors.Join(s.events(ctx, client, headroom, served, size == s.largest()), s.busy(ctx, client, headroom, served))
 }
 
 // baselines measures what others take to read the same.
@@ -157,84 +157,4 @@ func (s *serviceRun) baselines(ctx context.Context, kubeconfig string, served *r
 	}
 	served.InformersBytes = int64(took.ResidentBytes)
 	return nil
-}
-
-// events measures what it takes to take in events.
-func (s *serviceRun) events(ctx context.Context, config *rest.Config, headroom *service, served *result.Served) error {
-	served.PodEvents, served.NodeUpdates = 5000, 50
-	if err := churn(ctx, config, served.PodEvents, served.NodeUpdates); err != nil {
-		return err
-	}
-	time.Sleep(settle)
-	before, err := process.CPU(headroom.PID())
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	time.Sleep(s.Duration)
-	after, err := process.CPU(headroom.PID())
-	served.EventsCores = (after - before).Seconds() / time.Since(began).Seconds()
-	return errors.Join(err, churn(ctx, config, 0, 0))
-}
-
-// busy asks for decisions while events arrive, and a bare webhook at the same time of day.
-func (s *serviceRun) busy(ctx context.Context, config *rest.Config, headroom *service, served *result.Served) (err error) {
-	images, err := someImages(ctx, config)
-	if err != nil {
-		return err
-	}
-	bare, target, err := startPeer(ctx, peer.Bare, fleet.Of(1, fleet.Roomy))
-	if err != nil {
-		return err
-	}
-	defer bare.Stop()
-	if err := churn(ctx, config, 5000, 1500); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, churn(ctx, config, 0, 0)) }()
-	plan := load.Plan{Images: images, Generator: load.Open, Callers: 1, Rate: requestRate, Warmup: time.Second, Duration: s.Duration}
-	plan.Target = target
-	if served.Bare, err = runLoad(ctx, plan); err != nil {
-		return err
-	}
-	plan.Target = headroom.target
-	served.Busy, err = runLoad(ctx, plan)
-	return err
-}
-
-// churn tells the synthetic API server how much is to change a second.
-func churn(ctx context.Context, config *rest.Config, podEvents, nodeUpdates float64) error {
-	body, err := json.Marshal(map[string]any{"PodEventsPerSecond": podEvents, "NodeUpdatesPerSecond": nodeUpdates, "ListEvery": 10})
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, config.Host+"/synthapi/churn", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	_, err = answered(request)
-	return err
-}
-
-// someImages are images that nodes of the cluster list.
-func someImages(ctx context.Context, config *rest.Config) ([]string, error) {
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 4})
-	if err != nil {
-		return nil, err
-	}
-	var images []string
-	for _, node := range nodes.Items {
-		for i := 0; i < len(node.Status.Images); i += max(1, len(node.Status.Images)/2) {
-			names := node.Status.Images[i].Names
-			images = append(images, names[len(names)-1])
-		}
-	}
-	if len(images) == 0 {
-		return nil, errors.New("its nodes list no images")
-	}
-	return images, nil
 }

@@ -22,9 +22,6 @@ import (
 	"github.com/headroom-dev/headroom/hack/bench/review"
 )
 
-// declared tells Headroom, which asks no kubelet here, how large disks are.
-const declared = "apiVersion: headroom.dev/v1alpha1\nkind: Policy\nnodePools: [{name: all, selector: {}, imageFilesystem: 200Gi}]\n"
-
 // prepare makes the nodes and Headroom's namespace and policy.
 func (c *cluster) prepare(ctx context.Context) error {
 	config, err := c.plane.RESTConfig()
@@ -38,8 +35,7 @@ func (c *cluster) prepare(ctx context.Context) error {
 	if _, err := c.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: policy.ConfigMapName}, Data: map[string]string{"policy.yaml": declared}}
-	if _, err := c.client.CoreV1().ConfigMaps(policy.Namespace).Create(ctx, settings, metav1.CreateOptions{}); err != nil {
+	if err := declare(ctx, c.client); err != nil {
 		return err
 	}
 	c.say("creating %d nodes", c.Nodes)

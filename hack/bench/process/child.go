@@ -28,6 +28,7 @@ const keptComplaints = 8 << 10
 // Child is a running program.
 type Child struct {
 	command    *exec.Cmd
+	in         io.WriteCloser
 	out        *bufio.Reader
 	complaints *tail
 }
@@ -40,15 +41,17 @@ type Command struct {
 	Cores []int
 }
 
-// Start starts a program. Its standard input is a pipe that is never written to, so that it sees the parent's end, however
-// that comes.
+// Start starts a program. Its standard input is a pipe that only Say writes to, so that it sees the parent's end, however that
+// comes.
 func Start(ctx context.Context, c Command) (*Child, error) {
 	child := &Child{command: exec.CommandContext(ctx, c.Path, c.Args...), complaints: &tail{}}
 	child.command.Stderr = child.complaints
 	child.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if _, err := child.command.StdinPipe(); err != nil {
+	in, err := child.command.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
+	child.in = in
 	out, err := child.command.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -85,6 +88,14 @@ func startOn(cores []int, start func() error) (err error) {
 // PID is its process id.
 func (c *Child) PID() int { return c.command.Process.Pid }
 
+// Say writes a line to its standard input.
+func (c *Child) Say(line string) error {
+	if _, err := fmt.Fprintln(c.in, line); err != nil {
+		return fmt.Errorf("%s does not listen: %w", c.command.Path, err)
+	}
+	return nil
+}
+
 // ReadLine reads the next line that it writes to its standard output.
 func (c *Child) ReadLine() ([]byte, error) {
 	line, err := c.out.ReadBytes('\n')
@@ -118,6 +129,7 @@ func (c *Child) Wait() error {
 
 // Stop asks it to end, and ends it after a while. What it says to that is of no interest: it was measured before.
 func (c *Child) Stop() {
+	_ = c.in.Close()                              // it may wait for more to be said, and not for a signal
 	_ = c.command.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	kill := time.AfterFunc(10*time.Second, func() { _ = c.command.Process.Kill() })
 	defer kill.Stop()

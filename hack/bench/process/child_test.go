@@ -6,6 +6,7 @@ package process
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestChildSaysSomethingAndEnds(t *testing.T) {
@@ -23,6 +24,37 @@ func TestChildSaysSomethingAndEnds(t *testing.T) {
 	child.Stop()
 	if _, err := CPU(child.PID()); err == nil {
 		t.Error("it still runs")
+	}
+}
+
+func TestChildIsToldLineByLine(t *testing.T) {
+	child, err := Start(t.Context(), Command{Path: "/bin/sh", Args: []string{"-c", `while read line; do echo "got $line"; done`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Stop()
+	for _, line := range []string{"one", "two"} {
+		if err := child.Say(line); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := child.ReadLine(); err != nil || string(got) != "got "+line+"\n" {
+			t.Errorf("told %q, it says %q, %v", line, got, err)
+		}
+	}
+}
+
+func TestChildThatListensEndsWhenNothingMoreIsSaid(t *testing.T) {
+	child, err := Start(t.Context(), Command{Path: "/bin/sh", Args: []string{"-c", `trap "" TERM; echo ready; while read line; do :; done`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := child.ReadLine(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	child.Stop()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s to end", took)
 	}
 }
 

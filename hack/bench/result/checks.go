@@ -3,12 +3,15 @@
 
 package result
 
+import "fmt"
+
 // State is what became of a target.
 type State string
 
-// The states.
+// The states. A target is about medians, but is not said to be met where a round says otherwise.
 const (
 	Met         State = "met"
+	Disputed    State = "met by the median, not by every round"
 	NotMet      State = "not met"
 	NotMeasured State = "not measured"
 )
@@ -38,12 +41,15 @@ type Judged struct {
 func Judge(r *Results) []Judged {
 	var all []Judged
 	for _, c := range Checks() {
-		j := Judged{Check: c, Figure: c.value(r), State: NotMet}
+		f := c.value(r)
+		j := Judged{Check: c, Figure: f, State: NotMet}
 		switch {
-		case j.Figure.Rounds == 0:
+		case f.Rounds == 0:
 			j.State = NotMeasured
-		case c.within(j.Figure.Median, c.Limit):
+		case c.within(f.Min, c.Limit) && c.within(f.Max, c.Limit):
 			j.State = Met
+		case c.within(f.Median, c.Limit):
+			j.State = Disputed
 		}
 		all = append(all, j)
 	}
@@ -94,12 +100,22 @@ func (c *Check) bound(limit float64) string {
 	return sign + number(limit) + c.suffix()
 }
 
-// Measured is the figure in words.
+// enoughRounds is of how many a median says something.
+const enoughRounds = 5
+
+// Measured is the figure in words, with the number of rounds where they are few.
 func (j *Judged) Measured() string {
 	if j.Figure.Rounds == 0 {
 		return "-"
 	}
-	return j.Figure.String() + j.suffix()
+	text := j.Figure.String() + j.suffix()
+	switch n := j.Figure.Rounds; {
+	case n == 1:
+		text += ", 1 round"
+	case n < enoughRounds:
+		text += fmt.Sprintf(", %d rounds", n)
+	}
+	return text
 }
 
 // suffix is the unit behind a number: "x" stands beside it, others don't.

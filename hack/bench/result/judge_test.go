@@ -42,6 +42,15 @@ func TestNumbersHaveThreeDigits(t *testing.T) {
 	}
 }
 
+func TestFewRoundsAreNamed(t *testing.T) {
+	for n, want := range map[int]string{0: "-", 1: "2 µs, 1 round", 3: "2 µs, 3 rounds", 5: "2 µs"} {
+		j := Judged{Check: Check{Unit: "µs"}, Figure: Figure{Median: 2, Min: 2, Max: 2, Rounds: n}}
+		if got := j.Measured(); got != want {
+			t.Errorf("%d rounds: %q, want %q", n, got, want)
+		}
+	}
+}
+
 // asked makes samples of a closed loop, a value of microseconds for each round.
 func asked(name string, f *fleet.Spec, microseconds ...float64) []Sample {
 	var all []Sample
@@ -85,6 +94,8 @@ func TestRegressionIsWhatIsPastTheGuardInEveryRound(t *testing.T) {
 		regression   bool
 	}{
 		"within the target":      {[]float64{100, 120, 110}, Met, false},
+		"in most rounds":         {[]float64{100, 120, 140}, Disputed, false},
+		"in one round":           {[]float64{100, 140, 140}, NotMet, false},
 		"not met":                {[]float64{150, 160, 155}, NotMet, false},
 		"past it in some rounds": {[]float64{160, 400, 400}, NotMet, false},
 		"past it in every round": {[]float64{300, 400, 171}, NotMet, true},
@@ -130,5 +141,27 @@ func TestEveryTargetOfTheIssueHasARow(t *testing.T) {
 		if !rows[target] {
 			t.Errorf("%s has none", target)
 		}
+	}
+}
+
+func TestPollsThatWereNotMadeAreReckoned(t *testing.T) {
+	for about, c := range map[string]struct {
+		situation    string
+		polls, cores float64
+	}{
+		"all near a line":                     {NearLines, 5000, 0.5},
+		"the machine was busy":                {NearLines, 2500, 0.5},
+		"all with room":                       {FarFromLines, 2500, 0.25},
+		"with room, and the machine was busy": {FarFromLines, 500, 0.25},
+	} {
+		t.Run(about, func(t *testing.T) {
+			p := &Polled{Situation: c.situation, Kubelets: 15000, Seconds: 10, Polls: c.polls, Bytes: c.polls * 12e3, CPUSeconds: c.polls / 1000}
+			if got := p.Cores(); got != c.cores {
+				t.Errorf("%v cores, want %v", got, c.cores)
+			}
+			if got, want := p.BytesPerSecond(), c.cores*12e6; got != want {
+				t.Errorf("%v bytes a second, want %v", got, want)
+			}
+		})
 	}
 }

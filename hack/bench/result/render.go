@@ -28,6 +28,7 @@ func Render(r *Results) (string, error) {
 	err := page.Execute(&text, map[string]any{
 		"Checks": pointers(checks), "Guards": pointers(guards),
 		"Requests": r.requestRows(), "Decisions": r.decisionRows(), "Engines": r.engineRows(), "APIServer": r.creationRows(), "Service": r.serviceRows(),
+		"Polling": r.pollingRows(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write the page: %w", err)

@@ -23,6 +23,7 @@ type Results struct {
 	Engines   *Engines   `json:"engines,omitempty"`
 	APIServer *APIServer `json:"apiServer,omitempty"`
 	Service   *Service   `json:"service,omitempty"`
+	Polling   *Polling   `json:"polling,omitempty"`
 }
 
 // Run is when and where a part was measured.
@@ -64,7 +65,9 @@ type Decisions struct {
 type Decision struct {
 	Round int        `json:"round"`
 	Fleet fleet.Spec `json:"fleet"`
-	// Count is how many decisions were made; Latency and Allocations are of one.
+	// First is of the first decision about each kind of pod after nodes have changed, Latency and Allocations of all further ones:
+	// Count is how many there were.
+	First       load.Latency `json:"firstMicroseconds"`
 	Count       int          `json:"count"`
 	Latency     load.Latency `json:"latencyMicroseconds"`
 	Allocations float64      `json:"allocations"`
@@ -126,34 +129,6 @@ type Creation struct {
 	APIServerCPUSeconds float64 `json:"apiServerCPUSeconds"`
 	HeadroomCPUSeconds  float64 `json:"headroomCPUSeconds"`
 	LoadAverage         float64 `json:"loadAverage"`
-}
-
-// Service is a whole `headroom serve` on a synthetic API server.
-type Service struct {
-	Run
-
-	Samples []Served `json:"samples"`
-}
-
-// Served is one size in one round.
-type Served struct {
-	Round int `json:"round"`
-	Nodes int `json:"nodes"`
-	Pods  int `json:"pods"`
-	// SyncSeconds and SyncCPUSeconds are from the start until it is ready; DecodeCPUSeconds is what decoding the same lists
-	// takes, and InformersBytes what client-go's typed informers keep of them, 0 where that was not measured.
-	SyncSeconds      float64        `json:"syncSeconds"`
-	SyncCPUSeconds   float64        `json:"syncCPUSeconds"`
-	DecodeCPUSeconds float64        `json:"decodeCPUSeconds,omitempty"`
-	InformersBytes   int64          `json:"informersBytes,omitempty"`
-	Memory           process.Memory `json:"memory"`
-	// EventsCores is how many processors it takes to take in events at these rates, 0 where there were none.
-	PodEvents   float64 `json:"podEvents,omitempty"`
-	NodeUpdates float64 `json:"nodeUpdates,omitempty"`
-	EventsCores float64 `json:"eventsCores,omitempty"`
-	// Busy is asking it, and Bare a no-op webhook, in an open loop while those events arrive.
-	Busy *load.Measurement `json:"busy,omitempty"`
-	Bare *load.Measurement `json:"bare,omitempty"`
 }
 
 // Read reads a file of results. One that is not there holds none.

@@ -17,6 +17,7 @@ type section struct {
 	Run     *Run
 	Rows    []map[string]string
 	Open    []map[string]string
+	Fresh   []map[string]string
 	Missing []string
 	Rate    string
 	Nodes   string
@@ -75,8 +76,11 @@ func (w webhook) String() string {
 
 func fleetName(nodes int, kind string) string {
 	name := grouped(float64(nodes)) + " nodes"
-	if kind == fleet.NearlyFull {
+	switch kind {
+	case fleet.NearlyFull:
 		name += " nearly full"
+	case fleet.Burst:
+		name += " in a burst"
 	}
 	return name
 }
@@ -118,6 +122,7 @@ func (r *Results) decisionRows() *section {
 		s.Rows = append(s.Rows, map[string]string{
 			"Name": fmt.Sprintf("%s x %d images, %d pods a node", fleetName(f.Nodes, f.Kind), f.ImagesPerNode, f.PodsPerNode),
 			"P50":  of(func(d *Decision) float64 { return d.Latency.P50 }), "P99": of(func(d *Decision) float64 { return d.Latency.P99 }),
+			"FirstP50": of(func(d *Decision) float64 { return d.First.P50 }), "FirstMax": of(func(d *Decision) float64 { return d.First.Max }),
 			"Allocations": of(func(d *Decision) float64 { return d.Allocations }), "Ledger": ledger.figure().String(),
 		})
 	}

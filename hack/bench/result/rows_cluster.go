@@ -60,30 +60,3 @@ func (r *Results) creationRows() *section {
 	}
 	return s
 }
-
-func (r *Results) serviceRows() *section {
-	if r.Service == nil {
-		return nil
-	}
-	s := &section{Run: &r.Service.Run}
-	type size struct{ nodes, pods int }
-	var seen []size
-	for i := range r.Service.Samples {
-		at := size{r.Service.Samples[i].Nodes, r.Service.Samples[i].Pods}
-		if slices.Contains(seen, at) {
-			continue
-		}
-		seen = append(seen, at)
-		of := func(value func(*Served) float64) string { return r.served(at.nodes, at.pods, value).figure().String() }
-		s.Rows = append(s.Rows, map[string]string{
-			"Nodes": grouped(float64(at.nodes)), "Pods": grouped(float64(at.pods)),
-			"Sync": of(func(s *Served) float64 { return s.SyncSeconds }), "SyncCPU": of(func(s *Served) float64 { return s.SyncCPUSeconds }),
-			"Decode":    of(func(s *Served) float64 { return positive(s.DecodeCPUSeconds) }),
-			"Resident":  of(func(s *Served) float64 { return float64(s.Memory.ResidentBytes) / mebibyte }),
-			"Peak":      of(func(s *Served) float64 { return float64(s.Memory.PeakBytes) / mebibyte }),
-			"Informers": of(func(s *Served) float64 { return positive(float64(s.InformersBytes) / mebibyte) }),
-			"Cores":     of(func(s *Served) float64 { return positive(s.EventsCores) }),
-		})
-	}
-	return s
-}

@@ -149,3 +149,17 @@ func (r *Results) served(nodes, pods int, of func(*Served) float64) byRound {
 	}
 	return values
 }
+
+// polled is one figure of asking so many kubelets in one situation. Rounds in which questions failed don't count.
+func (r *Results) polled(situation string, kubelets int, of func(*Polled) float64) byRound {
+	values := byRound{}
+	if r.Polling == nil {
+		return values
+	}
+	for i := range r.Polling.Samples {
+		if p := &r.Polling.Samples[i]; p.Situation == situation && p.Kubelets == kubelets && p.Polls > 0 && p.Failures == 0 {
+			values[p.Round] = of(p)
+		}
+	}
+	return values
+}

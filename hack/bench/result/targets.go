@@ -42,7 +42,7 @@ func requestChecks() []Check {
 	manager, decoding := webhook{peer: peer.ControllerRuntime}, webhook{peer: peer.SameDecoding}
 	var all []Check
 	for _, nodes := range []int{1000, 5000, 15000} {
-		all = append(all, ratio("P1", fmt.Sprintf("CPU a request / controller-runtime no-op, %s nodes", grouped(float64(nodes))),
+		all = append(all, ratio("P1", fmt.Sprintf("CPU a request / controller-runtime no-op (decodes no pod), %s nodes", grouped(float64(nodes))),
 			0.65, 0.85, headroomOf(nodes, fleet.Roomy), manager))
 	}
 	all = append(all,

@@ -3,7 +3,12 @@
 
 package result
 
-import "github.com/headroom-dev/headroom/hack/bench/fleet"
+import (
+	"slices"
+
+	"github.com/headroom-dev/headroom/hack/bench/fleet"
+	"github.com/headroom-dev/headroom/hack/bench/load"
+)
 
 const mebibyte = 1 << 20
 
@@ -21,7 +26,7 @@ func serviceChecks() []Check {
 			return r.served(largeNodes, largePods, of).figure()
 		}}
 	}
-	return []Check{
+	all := []Check{
 		large("M1", "resident memory, 15,000 nodes x 50 images and 500,000 pods", "MiB", 256, func(s *Served) float64 { return float64(s.Memory.ResidentBytes) / mebibyte }),
 		large("M1", "the same at the peak of the first sync", "MiB", 400, func(s *Served) float64 { return float64(s.Memory.PeakBytes) / mebibyte }),
 		large("M1", "the same / typed informers on the same data", "x", 1.0/20, func(s *Served) float64 {
@@ -40,15 +45,64 @@ func serviceChecks() []Check {
 			},
 		},
 		large("M3", "cores to take in 5,000 pod and 50 node events/s", "", 0.25, func(s *Served) float64 {
+			if !s.KeptUp() {
+				return missing
+			}
 			return positive(s.EventsCores)
 		}),
 		large("M4", "first sync", "s", 20, func(s *Served) float64 { return s.SyncSeconds }),
 		large("M4", "CPU of the first sync / decoding the protobuf alone", "x", 1.5, func(s *Served) float64 {
 			return s.SyncCPUSeconds / positive(s.DecodeCPUSeconds)
 		}),
-		{Target: "M5", What: "cores to poll 15,000 kubelets", Limit: 0.5, value: func(*Results) Figure { return Figure{} }},
-		{Target: "F1", What: "an event shows in a verdict, p99", Unit: "ms", Limit: 250, value: func(*Results) Figure { return Figure{} }},
 	}
+	return slices.Concat(all, pollingChecks(), freshChecks())
+}
+
+// pollingChecks are the bounds in the two situations that there are for most nodes. That of nodes with an interface for each pod is
+// on the page, and not judged: the target is about Summaries of 110 pods.
+func pollingChecks() []Check {
+	var all []Check
+	for _, of := range []struct{ situation, what string }{
+		{FarFromLines, "all with room, each asked once a minute"}, {NearLines, "all near a line, each asked twice a minute"},
+	} {
+		check := func(what, unit string, limit float64, value func(*Polled) float64) Check {
+			return Check{Target: "M5", What: what, Unit: unit, Limit: limit, value: func(r *Results) Figure {
+				return r.polled(of.situation, largeNodes, value).figure()
+			}}
+		}
+		all = append(all,
+			check("cores of the whole process that asks 15,000 kubelets, "+of.what, "", 0.5, (*Polled).Cores),
+			check("the same, read from them", "MB/s", 10, func(p *Polled) float64 { return p.BytesPerSecond() / 1e6 }),
+		)
+	}
+	return all
+}
+
+func freshChecks() []Check {
+	var all []Check
+	for _, of := range []struct {
+		what  string
+		shown func(*Served) *Shown
+	}{
+		{"that a pod is bound shows in a verdict, at 5,000 events/s", func(s *Served) *Shown { return s.BoundPod }},
+		{"that a node lists an image shows in a verdict, at 5,000 events/s", func(s *Served) *Shown { return s.ChangedNode }},
+	} {
+		check := func(what string, limit float64, value func(load.Latency) float64) Check {
+			return Check{Target: "F1", What: what, Unit: "ms", Limit: limit, value: func(r *Results) Figure {
+				return r.served(largeNodes, largePods, func(s *Served) float64 {
+					if shown := of.shown(s); shown != nil && s.KeptUp() {
+						return value(shown.Latency) / 1000
+					}
+					return missing
+				}).figure()
+			}}
+		}
+		all = append(all,
+			check(of.what+", p50", 50, func(l load.Latency) float64 { return l.P50 }),
+			check("the same, p99", 250, func(l load.Latency) float64 { return l.P99 }),
+		)
+	}
+	return all
 }
 
 // slope is what the ledger's heap grows by between two fleets, for each of so many units: nodes and pods a node are compared,

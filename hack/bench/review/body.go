@@ -46,9 +46,14 @@ func New(images []string) (*Bodies, error) {
 	if len(images) == 0 {
 		return nil, errors.New("bodies of reviews need images")
 	}
+	return Of(Pods(images)...)
+}
+
+// Of returns bodies of these pods, brought to TargetBytes in the same way. It gives each pod a UID.
+func Of(pods ...*corev1.Pod) (*Bodies, error) {
 	b := &Bodies{}
-	for _, pod := range typical(images) {
-		t, err := templateOf(&pod)
+	for _, pod := range pods {
+		t, err := templateOf(pod)
 		if err != nil {
 			return nil, err
 		}
@@ -57,15 +62,15 @@ func New(images []string) (*Bodies, error) {
 	return b, nil
 }
 
-func templateOf(pod *Pod) (template, error) {
-	object := pod.object(objectUID)
+func templateOf(object *corev1.Pod) (template, error) {
+	object.UID = objectUID
 	body, err := encode(object)
 	if err != nil {
 		return template{}, err
 	}
 	const padding = "shop.example.com/padding"
 	if missing := TargetBytes - len(body) - len(padding) - len(`"":"",`); missing > 0 {
-		object.Annotations[padding] = string(bytes.Repeat([]byte{'x'}, missing))
+		metav1.SetMetaDataAnnotation(&object.ObjectMeta, padding, string(bytes.Repeat([]byte{'x'}, missing)))
 		if body, err = encode(object); err != nil {
 			return template{}, err
 		}

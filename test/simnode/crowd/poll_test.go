@@ -48,7 +48,7 @@ func serve(asked string) int {
 	if _, err := fmt.Sscan(asked, &o.Kubelets, &o.Pods, &o.Interfaces); err != nil {
 		return 2
 	}
-	c, err := crowd.Start(o, time.Now())
+	c, err := crowd.Start(o, time.Now)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -119,7 +119,7 @@ func TestEachKubeletOfACrowdAnswers(t *testing.T) {
 // from the kubelets, with TLS and HTTP. Nothing is read but what is needed: in a
 // cluster that large kubelet.DefaultSpareBandwidth comes on top, once for all.
 func BenchmarkPoll(b *testing.B) {
-	for _, o := range []crowd.Options{{1000, 110, 2}, {1000, 110, 112}, {1000, 10, 2}} {
+	for _, o := range []crowd.Options{{Kubelets: 1000, Pods: 110, Interfaces: 2}, {Kubelets: 1000, Pods: 110, Interfaces: 112}, {Kubelets: 1000, Pods: 10, Interfaces: 2}} {
 		name := fmt.Sprintf("%d_kubelets_%d_pods", o.Kubelets, o.Pods)
 		if o.Interfaces > 2 {
 			name += fmt.Sprintf("_%d_interfaces", o.Interfaces)

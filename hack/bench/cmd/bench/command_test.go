@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headroom-dev/headroom/hack/bench/decision"
 	"github.com/headroom-dev/headroom/hack/bench/fleet"
 	"github.com/headroom-dev/headroom/hack/bench/load"
 	"github.com/headroom-dev/headroom/hack/bench/measure"
@@ -33,9 +34,9 @@ func asked(o measure.RequestOptions, microseconds func(name string, f *fleet.Spe
 	return r
 }
 
-func decided(fleets []fleet.Spec, microseconds float64) *result.Decisions {
+func decided(o measure.DecisionOptions, microseconds float64) *result.Decisions {
 	d := &result.Decisions{}
-	for _, f := range fleets {
+	for _, f := range slices.Concat(o.Fleets, o.Ledgers) {
 		d.Samples = append(d.Samples, result.Decision{
 			Fleet: f, Count: 1, Latency: load.Latency{P50: microseconds, P99: microseconds}, LedgerBytes: int64(f.Nodes)*4000 + int64(f.Nodes*f.PodsPerNode)*100,
 		})
@@ -47,7 +48,7 @@ func decided(fleets []fleet.Spec, microseconds float64) *result.Decisions {
 func TestQuickMeasuresAllThatIsGuarded(t *testing.T) {
 	r := &result.Results{
 		Requests:  asked(quickRequests(measure.Part{}), func(string, *fleet.Spec) float64 { return 100 }),
-		Decisions: decided(quickDecisions(), 1),
+		Decisions: decided(quickDecisions(measure.Part{}), 1),
 	}
 	for _, j := range result.Judge(r) {
 		if j.Guard != nil && j.State == result.NotMeasured {
@@ -68,7 +69,7 @@ func TestQuickFailsOnWhatIsPastItsGuardAndSaysWhatThatIs(t *testing.T) {
 				}
 				return 100
 			}),
-			Decisions: decided(quickDecisions(), 1),
+			Decisions: decided(quickDecisions(measure.Part{}), 1),
 		}
 	}
 	var out bytes.Buffer
@@ -92,12 +93,27 @@ func TestQuickFailsOnWhatIsPastItsGuardAndSaysWhatThatIs(t *testing.T) {
 func TestAllPartsMeasureAllThatTheyCan(t *testing.T) {
 	r := &result.Results{
 		Requests:  asked(fullRequests(measure.Part{}, 0, 15000), func(string, *fleet.Spec) float64 { return 100 }),
-		Decisions: decided(decisionFleets(15000), 1),
+		Decisions: decided(fullDecisions(measure.Part{}, 0, 15000), 1),
 	}
 	for _, j := range result.Judge(r) {
 		if slices.Contains([]string{"P1", "P2", "P3", "P4", "P7", "M2"}, j.Target) && j.State == result.NotMeasured {
 			t.Errorf("%s: %s is not measured", j.Target, j.What)
 		}
+	}
+}
+
+func TestRoundsAreThoseThatAreAskedFor(t *testing.T) {
+	d := decision.New(fleet.Spec{Nodes: 3, Kind: fleet.Roomy, ImagesPerNode: 10})
+	var out bytes.Buffer
+	if err := decide(d, 0, strings.NewReader("4\n0\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 || lines[0] != "ready" || !strings.HasPrefix(lines[1], `{"round":4,`) || !strings.HasPrefix(lines[2], `{"round":0,`) {
+		t.Errorf("got %q", lines)
+	}
+	if err := decide(d, 0, strings.NewReader("next\n"), &out); err == nil {
+		t.Error("a word is taken for a round")
 	}
 }
 
@@ -107,7 +123,10 @@ func TestLargerFleetsCanBeLeftOut(t *testing.T) {
 			t.Errorf("a fleet of %d nodes", f.Nodes)
 		}
 	}
-	if got := sizes(5000); len(got) != 2 || got[1].Pods < 160_000 {
+	if got := sizes(5000); len(got) != 1 || got[0].Pods < 33_000 {
+		t.Errorf("sizes %v", got)
+	}
+	if got := sizes(15000); len(got) != 2 || got[1].Pods != 500_000 {
 		t.Errorf("sizes %v", got)
 	}
 }

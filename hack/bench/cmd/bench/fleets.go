@@ -26,33 +26,38 @@ func fullRequests(part measure.Part, turn time.Duration, most int) measure.Reque
 	for _, nodes := range upTo(most, 1000, 5000, 15000) {
 		o.Fleets = append(o.Fleets, fleet.Of(nodes, fleet.NearlyFull))
 	}
+	for _, nodes := range upTo(most, 1000, 15000) {
+		o.Fleets = append(o.Fleets, fleet.Of(nodes, fleet.Burst))
+	}
 	return o
 }
 
-// decisionFleets are what is decided over, and those whose ledgers are compared: without pods that wait.
-func decisionFleets(most int) []fleet.Spec {
-	var fleets []fleet.Spec
+// fullDecisions are over the largest fleets, and weigh ledgers.
+func fullDecisions(part measure.Part, turn time.Duration, most int) measure.DecisionOptions {
+	o := measure.DecisionOptions{Part: part, Duration: turn}
 	for _, nodes := range upTo(most, 15000) {
 		many := fleet.Of(nodes, fleet.Roomy)
 		many.ImagesPerNode = 200
-		fleets = append(fleets, fleet.Of(nodes, fleet.Roomy), many, fleet.Of(nodes, fleet.NearlyFull))
+		o.Fleets = append(o.Fleets, fleet.Of(nodes, fleet.Roomy), many, fleet.Of(nodes, fleet.NearlyFull), fleet.Of(nodes, fleet.Burst))
 	}
 	for _, nodes := range upTo(most, 1000, 5000) {
-		fleets = append(fleets, ledgerOnly(nodes, 0))
+		o.Ledgers = append(o.Ledgers, bare(nodes, 0))
 	}
-	return append(fleets, ledgerOnly(1000, 30))
+	o.Ledgers = append(o.Ledgers, bare(1000, 30))
+	return o
 }
 
-func ledgerOnly(nodes, podsPerNode int) fleet.Spec {
+// bare has no pods but those of its nodes: what a ledger takes by the node, and by the pod, is the difference between such fleets.
+func bare(nodes, podsPerNode int) fleet.Spec {
 	f := fleet.Of(nodes, fleet.Roomy)
 	f.PodsPerNode, f.WaitingPods = podsPerNode, 0
 	return f
 }
 
-// sizes are those of whole clusters.
+// sizes are those of whole clusters: the one that targets are about, and a small one to see what grows.
 func sizes(most int) []measure.Size {
 	var all []measure.Size
-	for _, nodes := range upTo(most, 1000, 5000, 15000) {
+	for _, nodes := range upTo(most, 1000, 15000) {
 		all = append(all, measure.Size{Nodes: nodes, Pods: nodes * 100 / 3})
 	}
 	return all

@@ -25,7 +25,7 @@ func run() int {
 		Use: "bench", Short: "Measure what Headroom costs, beside its peers",
 		SilenceErrors: true, SilenceUsage: true,
 	}
-	root.AddCommand(newRunCommand(), newQuickCommand(), newRenderCommand(), newPeerCommand(), newLoadCommand(), newDecideCommand())
+	root.AddCommand(newRunCommand(), newQuickCommand(), newRenderCommand(), newPeerCommand(), newLoadCommand(), newDecideCommand(), newKubeletsCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		return 1

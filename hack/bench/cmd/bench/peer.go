@@ -27,7 +27,7 @@ func newPeerCommand() *cobra.Command {
 func addFleetFlags(command *cobra.Command, f *fleet.Spec) {
 	flags := command.Flags()
 	flags.IntVar(&f.Nodes, "nodes", f.Nodes, "Nodes of the fleet.")
-	flags.StringVar(&f.Kind, "fleet", f.Kind, "What the fleet is like: roomy or nearly-full.")
+	flags.StringVar(&f.Kind, "fleet", f.Kind, "What the fleet is like: roomy, nearly-full or burst.")
 	flags.IntVar(&f.ImagesPerNode, "images-per-node", f.ImagesPerNode, "Images that each node lists.")
 	flags.IntVar(&f.PodsPerNode, "pods-per-node", f.PodsPerNode, "Pods that run on each node.")
 	flags.IntVar(&f.WaitingPods, "waiting-pods", f.WaitingPods, "Pods that wait for a node.")

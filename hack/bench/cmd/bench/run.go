@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,19 +24,19 @@ const (
 	resultsPath = "../../docs/performance.json"
 )
 
-// parts are measured in this order.
-var parts = []string{"requests", "decisions", "engines", "apiserver", "service"}
-
 // runOptions are the command's flags.
 type runOptions struct {
 	rounds  int
 	turn    time.Duration
 	most    int
 	results string
+	// measure replaces one part of the results, or none of them where it fails.
+	measure func(ctx context.Context, name string, part measure.Part, results *result.Results) error
 }
 
 func newRunCommand() *cobra.Command {
 	o := runOptions{rounds: 5, turn: 3 * time.Second, most: 15000, results: resultsPath}
+	o.measure = o.measurePart
 	command := &cobra.Command{
 		Use: "run [PART]...", ValidArgs: parts, Short: "Measure all parts, or the ones that are named, and write the page",
 		Long: `Measure all parts, or the ones that are named: ` + strings.Join(parts, ", ") + `.
@@ -46,7 +46,7 @@ What was measured before of the others stays. A part that fails is left as it wa
 			if len(args) == 0 {
 				args = parts
 			}
-			return o.run(command.Context(), args)
+			return o.run(command.Context(), args, command.OutOrStdout())
 		},
 	}
 	flags := command.Flags()
@@ -57,7 +57,7 @@ What was measured before of the others stays. A part that fails is left as it wa
 	return command
 }
 
-func (o *runOptions) run(ctx context.Context, names []string) (err error) {
+func (o *runOptions) run(ctx context.Context, names []string, out io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "headroom-bench-")
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (o *runOptions) run(ctx context.Context, names []string) (err error) {
 	if err != nil {
 		return err
 	}
-	part := measure.Part{Rounds: o.rounds, Out: os.Stderr, Dir: dir}
+	part := measure.Part{Rounds: o.rounds, Out: os.Stderr, Dir: dir, Version: measure.Version(ctx)}
 	var failed error
 	for _, name := range names {
 		if err := o.measure(ctx, name, part, results); err != nil {
@@ -79,49 +79,11 @@ func (o *runOptions) run(ctx context.Context, names []string) (err error) {
 			return err
 		}
 	}
-	fmt.Print(result.Table(results))
+	fmt.Fprint(out, result.Table(results))
 	if o.results != resultsPath {
 		return failed
 	}
 	return errors.Join(failed, render())
-}
-
-// measure replaces one part of the results.
-func (o *runOptions) measure(ctx context.Context, name string, part measure.Part, results *result.Results) (err error) {
-	at := slices.Index(parts, name)
-	fmt.Fprintf(os.Stderr, "== %s (%d of %d)\n", name, at+1, len(parts))
-	switch name {
-	case "requests":
-		measured, err := measure.Requests(ctx, fullRequests(part, o.turn, o.most))
-		if err == nil {
-			results.Requests = measured
-		}
-		return err
-	case "decisions":
-		measured, err := measure.Decisions(ctx, measure.DecisionOptions{Part: part, Fleets: decisionFleets(o.most), Duration: o.turn})
-		if err == nil {
-			results.Decisions = measured
-		}
-		return err
-	case "engines":
-		measured, err := measure.Engines(ctx, measure.EngineOptions{Part: part, Nodes: upTo(o.most, 1000, 5000)})
-		if err == nil {
-			results.Engines = measured
-		}
-		return err
-	case "apiserver":
-		measured, err := measure.APIServer(ctx, measure.APIServerOptions{Part: part, Nodes: min(1000, o.most), Rate: 100, Duration: 3 * o.turn})
-		if err == nil {
-			results.APIServer = measured
-		}
-		return err
-	default:
-		measured, err := measure.Service(ctx, measure.ServiceOptions{Part: part, Sizes: sizes(o.most), Duration: 3 * o.turn, Informers: true})
-		if err == nil {
-			results.Service = measured
-		}
-		return err
-	}
 }
 
 func newRenderCommand() *cobra.Command {
