@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"errors"
 	"hash/maphash"
 
 	corev1 "k8s.io/api/core/v1"
@@ -89,10 +90,10 @@ func (p *leanPod) whole() (*corev1.Pod, error) {
 
 // leanRow is the row of a pod of which nothing is decoded that is known of its template.
 func (f *podFeed) leanRow(p *leanPod) (ledger.Pod, error) {
-	hash, node, usual := f.templateHash(p)
-	if usual {
-		if t := f.byWire.get(hash); t != nil {
-			if row, usual, err := f.rowByTemplate(p, node, t); usual || err != nil {
+	own := f.ownOf(p)
+	if !own.debugged {
+		if t := f.byWire.get(own.template); t != nil {
+			if row, usual, err := f.rowByTemplate(p, &own, t); usual || err != nil {
 				return row, err
 			}
 		}
@@ -103,15 +104,24 @@ func (f *podFeed) leanRow(p *leanPod) (ledger.Pod, error) {
 	}
 	labels := whole.Labels
 	row := f.row(whole)
-	if t, has := row.Template.(*template); has && usual && len(templateLabels(labels)) == len(labels) {
-		f.byWire.keep(hash, t)
+	if t, has := row.Template.(*template); has && !own.debugged && len(templateLabels(labels)) == len(labels) {
+		f.byWire.keep(own.template, t)
 	}
 	return row, nil
 }
 
-// templateHash is equal for pods of one template whose encoding is the same, as it is from one API server, and returns the pod's
-// node. It is false for pods without a node and those that somebody debugs: of these, more is read.
-func (f *podFeed) templateHash(p *leanPod) (hash uint64, node string, usual bool) {
+// podOwn is what of a pod's spec is its own, or is asked about it alone.
+type podOwn struct {
+	// template is a hash of all else, and of its namespace, labels and owners: equal for pods of one template whose encoding is the
+	// same, as it is from one API server.
+	template      uint64
+	node          string
+	priorityClass string
+	gated         bool
+	debugged      bool // it has ephemeral containers
+}
+
+func (f *podFeed) ownOf(p *leanPod) (own podOwn) {
 	var h maphash.Hash
 	h.SetSeed(f.templates.seed)
 	for field := range fieldsOf(p.metadata) {
@@ -123,42 +133,62 @@ func (f *podFeed) templateHash(p *leanPod) (hash uint64, node string, usual bool
 	for field := range fieldsOf(p.spec) {
 		switch field.number {
 		case 10:
-			node = string(field.content)
+			own.node = string(field.content)
 		case 34: // ephemeralContainers
-			return 0, "", false
+			own.debugged = true
 		case 38: // schedulingGates
+			own.gated = true
+		case 24:
+			own.priorityClass = string(field.content)
+			fallthrough
 		default:
 			_, _ = h.Write(field.raw)
 		}
 	}
-	return h.Sum64(), node, node != ""
+	own.template = h.Sum64()
+	return own
 }
 
-// rowByTemplate is the row of a pod of a template. It is false for one that has finished: it has none.
-func (f *podFeed) rowByTemplate(p *leanPod, node string, t *template) (row ledger.Pod, usual bool, err error) {
+// rowByTemplate is the row of a pod of a template. It is false for one that has finished, which has none, and where nobody has asked
+// yet where pods of the template may land.
+func (f *podFeed) rowByTemplate(p *leanPod, own *podOwn, t *template) (row ledger.Pod, usual bool, err error) {
+	if own.node == "" && t.known.constraints == nil {
+		return ledger.Pod{}, false, nil
+	}
 	f.bare = corev1.Pod{}
 	bare := &f.bare
-	bare.Name, bare.Namespace, bare.UID, bare.Spec.NodeName = p.Name, p.Namespace, p.UID, node
-	for field := range fieldsOf(p.metadata) {
-		switch field.number {
-		case 8:
-			err = bare.CreationTimestamp.Unmarshal(field.content)
-		case 9:
-			bare.DeletionTimestamp = new(metav1.Time)
-			err = bare.DeletionTimestamp.Unmarshal(field.content)
-		}
-		if err != nil {
-			return ledger.Pod{}, false, err
-		}
-	}
-	if err := bare.Status.Unmarshal(p.status); err != nil {
+	if err := errors.Join(bareMeta(&bare.ObjectMeta, p, own.node == ""), bare.Status.Unmarshal(p.status)); err != nil {
 		return ledger.Pod{}, false, err
 	}
 	if finished(bare) {
 		return ledger.Pod{}, false, nil
 	}
 	bare.Status.NominatedNodeName = clipped(bare.Status.NominatedNodeName, maxName)
+	bare.Spec.NodeName, bare.Spec.PriorityClassName = own.node, own.priorityClass
 	row = rowOf(bare, &t.known, &f.ids)
 	row.Template = t
+	row.Gated = own.node == "" && own.gated
 	return row, true, nil
+}
+
+// bareMeta decodes what a row has of a pod's metadata.
+func bareMeta(m *metav1.ObjectMeta, p *leanPod, labelled bool) error {
+	if labelled {
+		return m.Unmarshal(p.metadata)
+	}
+	m.Name, m.Namespace, m.UID = p.Name, p.Namespace, p.UID
+	for field := range fieldsOf(p.metadata) {
+		switch field.number {
+		case 8:
+			if err := m.CreationTimestamp.Unmarshal(field.content); err != nil {
+				return err
+			}
+		case 9:
+			m.DeletionTimestamp = new(metav1.Time)
+			if err := m.DeletionTimestamp.Unmarshal(field.content); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -58,14 +58,30 @@ type NodeTaints struct {
 type nodeTaints struct {
 	uid    types.UID
 	taints []corev1.Taint
-	soft   softTaint
+	// queued is set while the node waits for its taint, or is about to get it.
+	queued bool
+	*steered
+}
+
+// steered is what is known of a node besides that has the soft taint, or had it.
+type steered struct {
+	soft softTaint
 	// wrote is the value of the taint that this replica has put there last.
 	wrote time.Time
 	// again is when the node may be written to again after so many failures in a row.
 	again    time.Time
 	failures int
-	// queued is set while the node waits for its taint, or is about to get it.
-	queued bool
+}
+
+// neverSteered is what nearly all nodes have.
+var neverSteered steered
+
+// steer returns what is known of a steered node, to be changed.
+func (n *nodeTaints) steer() *steered {
+	if n.steered == &neverSteered {
+		n.steered = new(steered)
+	}
+	return n.steered
 }
 
 // NewNodeTaints returns NodeTaints that write nothing before they are started.
@@ -96,10 +112,13 @@ func (t *NodeTaints) set(name string, uid types.UID, taints []corev1.Taint) {
 	node := t.nodes[name]
 	known := node != nil && node.uid == uid
 	if !known {
-		node = &nodeTaints{uid: uid, queued: node != nil && node.queued}
+		node = &nodeTaints{uid: uid, queued: node != nil && node.queued, steered: &neverSteered}
 		t.nodes[name] = node
 	}
-	node.taints, node.soft = taints, node.soft.next(taints, known, t.options.Now())
+	node.taints = taints
+	if next := node.soft.next(taints, known, t.options.Now()); next != node.soft {
+		node.steer().soft = next
+	}
 }
 
 // NodeDeleted implements NodeListener.
@@ -204,7 +223,7 @@ func (t *NodeTaints) write(ctx context.Context, name string) {
 	if node := t.nodes[name]; node != nil {
 		node.queued = false
 		if changed {
-			node.wrote, _ = placement.SoftTaintSince([]corev1.Taint{wrote})
+			node.steer().wrote, _ = placement.SoftTaintSince([]corev1.Taint{wrote})
 		}
 	}
 	t.mu.Unlock()

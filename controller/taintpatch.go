@@ -56,7 +56,9 @@ func (t *NodeTaints) of(name string) (node nodeTaints, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if known := t.nodes[name]; known != nil {
-		return *known, true
+		node = *known
+		node.steered = new(*known.steered)
+		return node, true
 	}
 	return nodeTaints{}, false
 }
@@ -69,8 +71,9 @@ func (t *NodeTaints) failed(ctx context.Context, name string, err error) {
 	}
 	t.mu.Lock()
 	if node := t.nodes[name]; node != nil {
-		node.again = t.options.Now().Add(min(taintBackOff<<node.failures, maxTaintBackOff))
-		node.failures = min(node.failures+1, 10) // a shift by more would overflow in the end
+		s := node.steer()
+		s.again = t.options.Now().Add(min(taintBackOff<<s.failures, maxTaintBackOff))
+		s.failures = min(s.failures+1, 10) // a shift by more would overflow in the end
 	}
 	t.mu.Unlock()
 	if apierrors.IsForbidden(err) {
@@ -87,7 +90,7 @@ func (t *NodeTaints) succeeded(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if node := t.nodes[name]; node != nil {
-		node.again, node.failures = time.Time{}, 0
+		node.forgive()
 	}
 }
 
@@ -96,7 +99,13 @@ func (t *NodeTaints) forgive() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, node := range t.nodes {
-		node.again, node.failures = time.Time{}, 0
+		node.forgive()
+	}
+}
+
+func (n *nodeTaints) forgive() {
+	if n.failures > 0 {
+		n.again, n.failures = time.Time{}, 0 // which neverSteered has
 	}
 }
 
