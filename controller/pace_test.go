@@ -64,7 +64,7 @@ func TestNodesWithMuchRoomAreAskedAsSeldomAsTheirSamplesStayFresh(t *testing.T) 
 func TestNoSampleOfANodeThatAnswersGrowsStale(t *testing.T) {
 	for _, allowed := range []time.Duration{90 * time.Second, 2 * time.Minute, 5 * time.Minute, time.Hour} {
 		random := rand.New(rand.NewPCG(1, uint64(allowed)))
-		o := PollerOptions{MaxStaleness: stale(allowed), Phase: phaseOf, Random: random.Float64}
+		o := PollerOptions{MaxStaleness: stale(allowed), Phase: phaseOf, Random: rand.Float64}
 		polling(t, o, func(p *Poller, f *fakeKubelets, s *samples, _ *lockedBuffer) {
 			for i := range 200 {
 				p.NodeSet(linuxNode(fmt.Sprintf("node-%d", i), "1", "boot"), readyRow)
