@@ -193,7 +193,7 @@ func TestCollectorIsClean(t *testing.T) {
 	for name, c := range map[string]*Collector{
 		"everything":    collectorOf(t, true),
 		"without nodes": collectorOf(t, false),
-		"ledger only":   NewCollector(CollectorOptions{
+		"ledger only": NewCollector(CollectorOptions{
 			Snapshot: ledger.New().Snapshot, Accounts: func(*ledger.Snapshot, time.Time) NodeAccounts { return toldAccounts{} },
 		}),
 	} {
