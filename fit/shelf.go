@@ -23,8 +23,7 @@ func newShelf[T any](sets, ways int) *shelf[T] {
 
 // set returns the first place of a hash's set, and the first after it.
 func (s *shelf[T]) set(hash uint64) (from, to int) {
-	sets := uint64(len(s.values) / s.ways)
-	from = int(hash>>32%sets) * s.ways //nolint:gosec // G115: less than sets
+	from = int(hash>>33) % (len(s.values) / s.ways) * s.ways
 	return from, from + s.ways
 }
 

@@ -33,7 +33,7 @@ func TestShelf(t *testing.T) {
 		}
 	}
 	asked(0, ways)
-	other := uint64(1) << 32
+	other := uint64(1) << 33
 	s.put(other, new(100))
 	if asked(0, ways); s.find(other) == nil {
 		t.Error("one in another set is not there, or has taken a place in the first")
