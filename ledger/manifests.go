@@ -90,7 +90,7 @@ func (l *Ledger) SetManifest(ref imageref.Ref, p imagesize.Platform, m imagesize
 	if l.synced {
 		l.next.manifests = l.next.manifests.with(key, k)
 		l.resize(nameHash(l.next.seed, ref))
-		l.countLayers(old, k)
+		l.countLayers(key, old, k)
 		l.changed = true
 	}
 	l.publish()
@@ -111,15 +111,16 @@ func (l *Ledger) DeleteManifest(ref imageref.Ref, p imagesize.Platform) {
 	if l.synced {
 		l.next.manifests = l.next.manifests.without(key)
 		l.resize(nameHash(l.next.seed, ref))
-		l.countLayers(old)
+		l.countLayers(key, old)
 		l.changed = true
 	}
 	l.publish()
 }
 
-// countLayers notes that what is known of layers changes with one of these images.
-func (l *Ledger) countLayers(changed ...*known) {
-	for _, k := range changed {
+// countLayers notes that what is known of layers changes with one of these images. A name that tells no layers hides those that
+// its digest tells.
+func (l *Ledger) countLayers(key manifestKey, changed ...*known) {
+	for _, k := range append(changed, l.ofDigest(digestKey{key.ref.Digest(), key.platform})) {
 		if k != nil && k.layered() {
 			l.next.told++
 			return
