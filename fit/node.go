@@ -198,19 +198,7 @@ func Now(s *ledger.Snapshot, row *ledger.NodeRow, p *policy.Policy, now time.Tim
 	if p == nil {
 		p = policy.Default()
 	}
-	return nowBy(s.Account(row, view(newSizes(s, p, nil), p, now)), row, p)
-}
-
-// Accounts returns what draws up the accounts of many nodes of a snapshot, as [Now] does, by a policy; nil is the default one. It
-// is for one goroutine.
-func Accounts(s *ledger.Snapshot, p *policy.Policy, now time.Time) *ledger.Accounts {
-	if p == nil {
-		p = policy.Default()
-	}
-	return s.Accounts(view(newSizes(s, p, nil), p, now))
-}
-
-func nowBy(a ledger.Account, row *ledger.NodeRow, p *policy.Policy) NodeResult {
+	a := s.Account(row, view(newSizes(s, p, nil), p, now))
 	result := NodeResult{
 		Node: row.Name, Account: a, Projected: a.Available, Likely: row.Ready && !row.Unschedulable,
 		Optimistic: verdict.Unknown, LikelyVerdict: verdict.Unknown,
@@ -220,4 +208,13 @@ func nowBy(a ledger.Account, row *ledger.NodeRow, p *policy.Policy) NodeResult {
 		result.LikelyVerdict = likely(demand{}, p.SafetyMargin.Of(a.CapacityBytes), &a).verdict()
 	}
 	return result
+}
+
+// Accounts returns what draws up the accounts of many nodes of a snapshot, as [Now] does, by a policy; nil is the default one. It
+// is for one goroutine.
+func Accounts(s *ledger.Snapshot, p *policy.Policy, now time.Time) *ledger.Accounts {
+	if p == nil {
+		p = policy.Default()
+	}
+	return s.Accounts(view(newSizes(s, p, nil), p, now))
 }

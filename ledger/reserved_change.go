@@ -67,11 +67,11 @@ func (a *Accounts) ReservedSince(before *Snapshot, resized *Resized) *ReservedCh
 		case x[0] != y[0]:
 			order = strings.Compare(x[0].ref.String(), y[0].ref.String())
 		}
-		if order <= 0 && len(x) > 0 && resized.has(x[0].hash) {
-			return nil
-		}
 		var change reservationChange
 		if order <= 0 {
+			if resized.has(x[0].hash) {
+				return nil
+			}
 			change.before, x = x[0], x[1:]
 		}
 		if order >= 0 {
