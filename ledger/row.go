@@ -87,6 +87,9 @@ func (r *NodeRow) Listed(ref imageref.Ref) (ListedImage, bool) {
 	return r.row.list.images[i].ListedImage, true
 }
 
+// Lists reports whether the node lists the very image that a pod has, by the name of the pod's status or else of its spec.
+func (r *NodeRow) Lists(image *PodImage) bool { return r.row.lists(image) }
+
 // Images returns the node's list; see ImagesListed.
 func (r *NodeRow) Images() iter.Seq[*ListedImage] {
 	return func(yield func(*ListedImage) bool) {

@@ -48,7 +48,8 @@ func imagesOn(s *ledger.Snapshot, p *policy.Policy, now time.Time) imagesReport 
 		}
 		for pod := range node.Pods() {
 			for i := range pod.Images {
-				if unlisted(node, pod, &pod.Images[i]) {
+				// On the node, but below the cap of its list, or the list is not up to date.
+				if pod.Images[i].Pulled && !pod.Finished && !node.Lists(&pod.Images[i]) {
 					image := r.of(node, pod.Images[i].Ref)
 					image.Nodes = appendNew(image.Nodes, node.Name)
 				}
@@ -66,17 +67,6 @@ func imagesOn(s *ledger.Snapshot, p *policy.Policy, now time.Time) imagesReport 
 		report.Images = append(report.Images, *image)
 	}
 	return report.sorted()
-}
-
-// unlisted reports whether the pod uses an image that is on its node, below the cap of the node's list or before that is up
-// to date.
-func unlisted(node *ledger.NodeRow, pod *ledger.Pod, image *ledger.PodImage) bool {
-	name := image.ImageID
-	if name.IsZero() {
-		name = image.Ref
-	}
-	_, listed := node.Listed(name)
-	return image.Pulled && !pod.Finished && !listed
 }
 
 // of returns the row of an image as it is on that node.
