@@ -7,10 +7,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headroom-dev/headroom/test/simnode"
@@ -54,6 +56,14 @@ func startNodes(t *testing.T, images disk.Catalog, specs ...simnode.NodeSpec) []
 			}
 		}
 	})
+	// The API server taints new nodes until the controller manager has seen them Ready: until then no pod goes there, and whoever
+	// writes a node's taints may take that one away.
+	for _, spec := range specs {
+		eventually(t, time.Minute, spec.Name+" to lose the taint of new nodes", func() bool {
+			node, err := shared.client.CoreV1().Nodes().Get(t.Context(), spec.Name, metav1.GetOptions{})
+			return err == nil && !slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool { return taint.Key == corev1.TaintNodeNotReady })
+		})
+	}
 	return fleet.Nodes()
 }
 
