@@ -15,6 +15,9 @@ import (
 // changes.
 type audience struct {
 	placement *placement.Constraints
+	// hash is what it is remembered by; one that is named is not: each pod of a DaemonSet names another node.
+	hash  uint64
+	named bool
 	// possible and ready are as in survey.
 	possible, ready           []uint64
 	possibleCount, readyCount int
@@ -25,6 +28,7 @@ type audience struct {
 func newAudience(f *Fleet, c *placement.Constraints) *audience {
 	a := &audience{placement: c, possible: make([]uint64, len(f.blocks)), ready: make([]uint64, len(f.blocks))}
 	if names, named := namedBy(c); named {
+		a.named = true
 		for name := range names {
 			if place, found := f.find(name); found {
 				a.judge(f, int(place>>6), int(place&63))
@@ -62,7 +66,7 @@ func (a *audience) next(f *Fleet, changed []int32) *audience {
 	if len(changed) == 0 && len(a.possible) == len(f.blocks) {
 		return a
 	}
-	n := &audience{placement: a.placement, possible: slices.Clone(a.possible), ready: slices.Clone(a.ready)}
+	n := &audience{placement: a.placement, hash: a.hash, possible: slices.Clone(a.possible), ready: slices.Clone(a.ready)}
 	for len(n.possible) < len(f.blocks) {
 		n.possible, n.ready = append(n.possible, 0), append(n.ready, 0)
 	}

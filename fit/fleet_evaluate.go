@@ -26,6 +26,10 @@ func (f *Fleet) Evaluate(r Request, now time.Time) Decision {
 		d.Message = say.undecided(&d, &r)
 		return d
 	}
+	if c.recall(&d) {
+		return d
+	}
+	c.compare()
 	v, whole := c.survey()
 	if !whole {
 		return Evaluate(f.snapshot, r, f.policy, now)
@@ -33,6 +37,7 @@ func (f *Fleet) Evaluate(r Request, now time.Time) Decision {
 	say.kept = f.memo.said
 	v.decide(&d, say)
 	v.except(&d, say, now)
+	c.remember(&d)
 	return d
 }
 

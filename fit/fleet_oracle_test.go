@@ -45,6 +45,9 @@ func TestFleetDecidesAsThePlainLook(t *testing.T) {
 			if i%2 == 1 {
 				now = now.Add(time.Duration(c.Int64N(int64(4 * time.Minute))))
 			}
+			if c.oneIn(2) {
+				f.Evaluate(r, epoch) // A precedent for what comes.
+			}
 			d, diff := disagreement(f, s, r, p, now)
 			if diff != "" {
 				t.Fatalf("seed %d, request %d: the fleet decides differently (-plain +fleet):\n%s", seed, i, diff)
@@ -74,6 +77,9 @@ func TestFleetFollowsTheLedger(t *testing.T) {
 			f = f.Next(s, h.policy, h.now)
 			r := h.asked()
 			now := h.now.Add(time.Duration(h.IntN(2)) * time.Duration(h.Int64N(int64(2*time.Minute))))
+			if h.oneIn(2) {
+				f.Evaluate(r, h.now)
+			}
 			d, diff := disagreement(f, s, r, h.policy, now)
 			if diff == "" && h.oneIn(10) {
 				_, diff = disagreement(NewFleet(s, h.policy, h.now), s, r, h.policy, now)

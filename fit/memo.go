@@ -21,23 +21,25 @@ const (
 
 // memo is what a fleet remembers. Readers write to it, each what any other would.
 type memo struct {
-	seed      maphash.Seed
-	questions *shelf[question]
-	audiences *shelf[audience]
-	said      *kept
+	seed       maphash.Seed
+	questions  *shelf[question]
+	audiences  *shelf[audience]
+	precedents *shelf[precedent]
+	said       *kept
 }
 
 func newMemo() *memo {
 	return &memo{
 		seed: maphash.MakeSeed(), said: new(kept),
 		questions: newShelf[question](1, maxQuestions), audiences: newShelf[audience](audienceSets, audienceWays),
+		precedents: newShelf[precedent](precedentSets, precedentWays),
 	}
 }
 
 // next is the memo of the fleet after this one, of whose nodes those at the places given have another row.
 func (m *memo) next(f *Fleet, rows []int32, resized *ledger.Resized) *memo {
 	return &memo{
-		seed: m.seed, said: m.said,
+		seed: m.seed, said: m.said, precedents: newShelf[precedent](precedentSets, precedentWays),
 		audiences: m.audiences.next(func(a *audience) *audience { return a.next(f, rows) }),
 		questions: m.questions.next(func(q *question) *question {
 			if q.concerns(resized) {
@@ -62,6 +64,7 @@ func (f *Fleet) question(images []imageref.Image) *question {
 		}
 	}
 	q := newQuestion(f, images)
+	q.hash = h
 	known.put(h, q)
 	return q
 }
@@ -69,7 +72,7 @@ func (f *Fleet) question(images []imageref.Image) *question {
 // audience returns the nodes that a pod could go to.
 func (f *Fleet) audience(c *placement.Constraints) *audience {
 	if _, named := namedBy(c); named {
-		return newAudience(f, c) // Each pod of a DaemonSet names another node.
+		return newAudience(f, c)
 	}
 	h := uint64(0)
 	if c != nil {
@@ -83,6 +86,7 @@ func (f *Fleet) audience(c *placement.Constraints) *audience {
 		}
 	}
 	a := newAudience(f, c)
+	a.hash = h
 	known.put(h, a)
 	return a
 }

@@ -16,6 +16,7 @@ import (
 // needed where something of them may be is found out when it first matters, block by block.
 type question struct {
 	images []imageref.Image
+	hash   uint64
 	// unfit is set where what the images have in common depends on nodes that may change.
 	unfit bool
 	sizes *sizes // has all classes of the fleet with all images: nothing more can be asked
@@ -101,6 +102,7 @@ func (q *question) next(f *Fleet) *question {
 		return q
 	}
 	n := newQuestion(f, q.images)
+	n.hash = q.hash
 	for i := range q.replies {
 		n.replies[i].Store(q.replies[i].Load())
 	}

@@ -33,8 +33,8 @@ type scan struct {
 	// asker and apart are made when they are first needed: apart looks at nodes that are not for this pod what they are for others.
 	asker *asker
 	apart *survey
-	// said is what a pod that is let through is decided by.
-	said survey
+	// said is what a pod that is let through is decided by, kept for the next one: nil before the first.
+	said *survey
 }
 
 // scans keeps what is under way no more for the next: a decision should leave nothing behind to clear away.
@@ -52,17 +52,16 @@ func (c *scan) begin(f *Fleet, r *Request, now time.Time) bool {
 		return false
 	}
 	c.audience = f.audience(r.Placement)
-	c.findSpare()
-	_, c.concerned = f.claimedFor[r.Namespace]
-	for i := range c.images {
-		_, claimed := f.claimed[c.images[i].Ref]
-		c.concerned = c.concerned || claimed
-	}
 	return true
 }
 
-// findSpare finds out what more may be available for this pod.
-func (c *scan) findSpare() {
+// compare finds out what is another matter for this pod than for others.
+func (c *scan) compare() {
+	_, c.concerned = c.claimedFor[c.request.Namespace]
+	for i := range c.images {
+		_, claimed := c.claimed[c.images[i].Ref]
+		c.concerned = c.concerned || claimed
+	}
 	for i := range c.images {
 		expected, wanted := c.snapshot.Expected(c.images[i].Ref)
 		if !wanted {
@@ -89,7 +88,10 @@ func (c *scan) spareOf(class int) int64 {
 // end forgets all that it would keep in memory.
 func (c *scan) end() {
 	clear(c.images)
-	*c = scan{images: c.images[:0]}
+	if c.said != nil && c.said.snapshot != nil {
+		*c.said = survey{}
+	}
+	*c = scan{images: c.images[:0], said: c.said}
 	scans.Put(c)
 }
 
@@ -102,7 +104,7 @@ func (c *scan) survey() (v *survey, whole bool) {
 	case open && heed && !c.plenty(waits.bytes):
 		return nil, false
 	case open && !template && c.light():
-		return &c.said, true
+		return c.said, true
 	case c.spare != nil:
 		return nil, false
 	}
@@ -132,7 +134,10 @@ func (c *scan) light() bool {
 	if past := n.past(c.warn); !sure || mildest < 0 || mildest >= c.warn || past > n.nodes-past {
 		return false
 	}
-	v := &c.said
+	if c.said == nil {
+		c.said = new(survey)
+	}
+	v := c.said
 	v.snapshot, v.policy, v.request, v.images, v.huge = c.snapshot, c.policy, &c.request, c.question.images, &never
 	v.begin()
 	v.possible.nodes, v.ready.nodes = c.audience.possibleCount, c.audience.readyCount

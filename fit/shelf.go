@@ -38,9 +38,32 @@ func (s *shelf[T]) at(place int, hash uint64) *T {
 	return s.values[place].Load()
 }
 
-// put finds a place for a value.
+// again reports whether a hash has a place already, and gives it one, without a value, where it has none.
+func (s *shelf[T]) again(hash uint64) bool {
+	for place, to := s.set(hash); place < to; place++ {
+		if s.hashes[place].Load() == hash {
+			return true
+		}
+	}
+	s.put(hash, nil)
+	return false
+}
+
+// put finds a place for a value: the one that the hash has, or one of its set.
 func (s *shelf[T]) put(hash uint64, value *T) {
-	from, _ := s.set(hash)
+	place := s.placeFor(hash)
+	s.values[place].Store(value)
+	s.hashes[place].Store(hash)
+	s.asked[place].Store(true)
+}
+
+func (s *shelf[T]) placeFor(hash uint64) int {
+	from, to := s.set(hash)
+	for place := from; place < to; place++ {
+		if s.hashes[place].Load() == hash {
+			return place
+		}
+	}
 	place := from
 	for range 2 * s.ways {
 		place = from + int(s.hand.Add(1))%s.ways
@@ -48,9 +71,7 @@ func (s *shelf[T]) put(hash uint64, value *T) {
 			break
 		}
 	}
-	s.values[place].Store(value)
-	s.hashes[place].Store(hash)
-	s.asked[place].Store(true)
+	return place
 }
 
 // next returns a shelf with what becomes of each value; nil forgets it.

@@ -14,7 +14,7 @@ func TestRoundDecidesForAsLongAsItIsTold(t *testing.T) {
 	f := fleet.Of(50, fleet.Roomy)
 	d := New(f)
 	r := d.Round(3, 20*time.Millisecond)
-	if r.Round != 3 || r.Fleet != f || r.Count < len(d.requests) || r.Latency.P50 <= 0 || r.Latency.P99 < r.Latency.P50 || r.Allocations < 0 {
+	if r.Round != 3 || r.Fleet != f || r.Count < len(d.requests) || r.Latency.P50 <= 0 || r.Latency.P99 < r.Latency.P50 || r.Allocations < 0 || r.Again.P50 <= 0 {
 		t.Errorf("got %+v", r)
 	}
 	if r.LedgerBytes < 50*1000 {

@@ -48,6 +48,7 @@ func (d decided) Evaluate(fit.Request) fit.Decision { return fit.Decision(d) }
 func serveHandler(ctx context.Context, l *listener, evaluator webhook.Evaluator) func() error {
 	mux := http.NewServeMux()
 	mux.Handle(webhook.PodsPath, webhook.NewPods(webhook.HandlerOptions{
+		Limits:        webhook.NewLimits(), // as in `headroom serve`: without, each request is judged in a new goroutine
 		Evaluator:     evaluator,
 		NamespaceMode: func(string) string { return "" },
 		Want:          func([]imageref.Ref) {},

@@ -65,11 +65,12 @@ type Decisions struct {
 type Decision struct {
 	Round int        `json:"round"`
 	Fleet fleet.Spec `json:"fleet"`
-	// First is of the first decision about each kind of pod after nodes have changed, Latency and Allocations of all further ones:
-	// Count is how many there were.
+	// First is of the first decision about each kind of pod after nodes have changed, Latency and Allocations of further ones, each
+	// about a pod of another namespace: Count is how many there were. Again is of pods that are like one before in all that matters.
 	First       load.Latency `json:"firstMicroseconds"`
 	Count       int          `json:"count"`
 	Latency     load.Latency `json:"latencyMicroseconds"`
+	Again       load.Latency `json:"againMicroseconds"`
 	Allocations float64      `json:"allocations"`
 	// LedgerBytes is what the ledger's live objects take of the heap.
 	LedgerBytes int64 `json:"ledgerBytes"`
