@@ -26,7 +26,7 @@ type Ledger struct {
 
 	nodes     map[string]*nodeState // known nodes and ghosts
 	pods      map[types.UID]*podState
-	parked    map[shortUID]uint32 // where a parked pod is, by the node's index
+	parked    parkedIndex
 	byIndex   []*nodeState
 	indices   slots
 	shapes    shapes
@@ -72,7 +72,6 @@ func New() *Ledger {
 	l := &Ledger{
 		nodes:     make(map[string]*nodeState),
 		pods:      make(map[types.UID]*podState),
-		parked:    make(map[shortUID]uint32),
 		shapes:    make(shapes),
 		manifests: make(map[manifestKey]*known),
 		digests:   make(map[digestKey]map[manifestKey]struct{}),
@@ -85,6 +84,7 @@ func New() *Ledger {
 		numbers:   newNumbers(),
 		next:      emptyContents(),
 	}
+	l.parked = newParkedIndex(l.next.seed)
 	l.published.Store(&Snapshot{contents: l.next})
 	return l
 }

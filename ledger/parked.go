@@ -64,7 +64,7 @@ func (l *Ledger) park(n *nodeState, p *podState) {
 	} else {
 		n.parked.add(parked, s, &rest)
 	}
-	l.parked[uid] = n.index
+	l.parked.add(uid, n.index)
 	delete(l.pods, p.pod.UID)
 	if delete(n.pods, p.pod.UID); len(n.pods) == 0 {
 		n.pods = nil
@@ -94,7 +94,7 @@ func (l *Ledger) unpark(uid types.UID) {
 	}
 	p := &podState{pod: n.parked.row(i, n.name), latches: n.parked.latches(i)}
 	l.shapes.release(n.parked.shapes[i])
-	delete(l.parked, n.parked.pods[i].uid)
+	l.parked.remove(n.parked.pods[i].uid, n.index)
 	n.parked = n.parked.without(i)
 	n.hold(p)
 	l.pods[uid] = p
@@ -103,12 +103,13 @@ func (l *Ledger) unpark(uid types.UID) {
 // findParked returns a parked pod's node and its place there, nil if there is none of that UID.
 func (l *Ledger) findParked(uid types.UID) (*nodeState, int) {
 	short, _ := shorten(uid)
-	index, found := l.parked[short]
-	if !found {
-		return nil, 0
+	for index := range l.parked.nodes(short) {
+		n := l.byIndex[index]
+		if place := n.parked.placeOf(short); place >= 0 {
+			return n, place
+		}
 	}
-	n := l.byIndex[index]
-	return n, n.parked.placeOf(short)
+	return nil, 0
 }
 
 // restarted is rest with nothing lost since the pod came.
