@@ -6,7 +6,6 @@ package ledger
 import (
 	"cmp"
 	"hash/maphash"
-	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -161,22 +160,6 @@ func (f *facts) setClaims(claims []claim) {
 // of returns how the image is used, by this name or by its digest.
 func (f *facts) of(ref imageref.Ref) use {
 	return f.named(knownAs(ref))
-}
-
-// bound returns the images of all pods that are bound, by pod.
-func (f *facts) bound() iter.Seq2[*Pod, []PodImage] {
-	return func(yield func(*Pod, []PodImage) bool) {
-		for _, p := range f.pods {
-			if !yield(p, p.Images) {
-				return
-			}
-		}
-		for _, s := range f.parked.shapes {
-			if !yield(&s.pod, s.pod.Images) {
-				return
-			}
-		}
-	}
 }
 
 // rows returns the rows of all pods that are bound, by namespace and name.

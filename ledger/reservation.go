@@ -286,8 +286,8 @@ func (b *bitset) set(i int, on bool) int {
 	if b.has(i) == on {
 		return 0
 	}
-	for len(*b) <= i/64 {
-		*b = append(*b, 0)
+	if more := i/64 + 1 - len(*b); more > 0 {
+		*b = append(*b, make(bitset, more)...)
 	}
 	(*b)[i/64] ^= 1 << (i % 64)
 	if on {
