@@ -6,6 +6,7 @@ package ledger
 import (
 	"cmp"
 	"maps"
+	"math/bits"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +32,9 @@ type candidates struct {
 	// many they could by name, selector and affinity alone.
 	possibleCount, tiedCount int
 }
+
+// isTied reports whether the pods could land on one node at most.
+func (s *candidates) isTied() bool { return s.possibleCount <= 1 }
 
 // reservation is who waits to pull one image anywhere. It never changes.
 type reservation struct {
@@ -279,6 +283,16 @@ type bitset []uint64
 
 func (b bitset) has(i int) bool {
 	return i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0
+}
+
+// last is the greatest that is set, -1 for none.
+func (b bitset) last() int {
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] != 0 {
+			return i*64 + bits.Len64(b[i]) - 1
+		}
+	}
+	return -1
 }
 
 // set writes bit i and returns by how much the number of bits has changed.

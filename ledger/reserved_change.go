@@ -24,8 +24,10 @@ type ReservedChange struct {
 	accounts *Accounts
 	before   *Snapshot
 	changes  []reservationChange
-	// sets are the candidates of the pods that have come or gone. Nodes that are in the same of them differ by the same.
+	// sets are the candidates of the pods that have come or gone. Nodes that are in the same of them differ by the same, but for
+	// those in tied, by slot, on which pods wait for the images that could land nowhere else.
 	sets []*candidates
+	tied bitset
 	// nominated are the nodes that were planned for some pod before.
 	nominated map[string]struct{}
 	deltas    map[deltaKey]*deltas
@@ -105,7 +107,10 @@ func (c *ReservedChange) join(r *reservation, of *Snapshot) {
 		return
 	}
 	for i := range r.wants {
-		if set := of.candidates[r.wants[i].group]; !slices.Contains(c.sets, set) {
+		switch set := of.candidates[r.wants[i].group]; {
+		case set.possibleCount == 1:
+			c.tied.set(set.possible.last(), true)
+		case !set.isTied() && !slices.Contains(c.sets, set):
 			c.sets = append(c.sets, set)
 		}
 	}
@@ -117,7 +122,7 @@ func (c *ReservedChange) deltasOf(here *accountant, key deltaKey) *deltas {
 	if all == nil {
 		all = new(deltas)
 		for _, change := range c.changes {
-			d := delta{before: here.costOf(change.before, c.before), after: here.costOf(change.after, here.s)}
+			d := delta{before: here.costOf(change.before, c.before, ofRoamingPods), after: here.costOf(change.after, here.s, ofRoamingPods)}
 			if d.before == d.after {
 				continue
 			}
@@ -132,12 +137,12 @@ func (c *ReservedChange) deltasOf(here *accountant, key deltaKey) *deltas {
 	return all
 }
 
-// costOf is what a reservation of a snapshot, nil for none, adds to a node that lacks the image.
-func (a *accountant) costOf(r *reservation, of *Snapshot) estimate.Bytes {
+// costOf is what some pods of a reservation of a snapshot, nil for none, add to a node that lacks the image.
+func (a *accountant) costOf(r *reservation, in *Snapshot, of podsOf) estimate.Bytes {
 	if r == nil {
 		return estimate.Bytes{}
 	}
-	d := a.demand(r, of)
+	d := a.demand(r, in, of)
 	if !d.any {
 		return estimate.Bytes{}
 	}
