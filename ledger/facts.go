@@ -72,10 +72,7 @@ func newFacts(n *nodeState, scratch *factsScratch) *facts {
 	if len(n.pods) > 0 {
 		f.pods = make([]*Pod, 0, len(n.pods))
 	}
-	for _, p := range n.pods {
-		states = append(states, p)
-	}
-	slices.SortFunc(states, func(a, b *podState) int { return strings.Compare(string(a.pod.UID), string(b.pod.UID)) })
+	states = append(states, n.pods...)
 	for _, p := range states {
 		if p.uses == nil {
 			p.uses = usesOf(p.pod, f.seed)

@@ -56,6 +56,8 @@ type Ledger struct {
 	changed bool
 	// These say that nobody has seen yet what is in next: it may be changed in place.
 	ownReservations, ownCandidates bool
+	// batch counts the publications: what has been made since the last one has been seen by nobody.
+	batch uint64
 
 	// wake is for [Ledger.Batch], and woken says that it has been called since the last
 	// publication. stale are the nodes whose rows have to be made before the next, and resealed counts those made for it.

@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"cmp"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -31,7 +32,7 @@ type nodeState struct {
 	// lostBytes is the sum of the decreases of AvailableBytes between samples.
 	lostBytes int64
 
-	pods map[types.UID]*podState // nil where there are none
+	pods []*podState // by UID
 	// parked are the pods of which nothing more comes until they change; snapshots share them.
 	parked parking
 	gone   []*podState // deleted a short while ago, oldest first
@@ -58,10 +59,26 @@ func (l *Ledger) nodeNamed(name string) *nodeState {
 
 // hold takes a pod in that is bound to the node.
 func (n *nodeState) hold(p *podState) {
-	if n.pods == nil {
-		n.pods = make(map[types.UID]*podState)
+	place, found := n.placeOf(p.pod.UID)
+	if found {
+		n.pods[place] = p
+		return
 	}
-	n.pods[p.pod.UID] = p
+	n.pods = slices.Insert(n.pods, place, p)
+}
+
+// release takes out a pod that was held.
+func (n *nodeState) release(uid types.UID) {
+	if place, found := n.placeOf(uid); found {
+		n.pods = slices.Delete(n.pods, place, place+1)
+	}
+	if len(n.pods) == 0 {
+		n.pods = nil
+	}
+}
+
+func (n *nodeState) placeOf(uid types.UID) (place int, held bool) {
+	return slices.BinarySearchFunc(n.pods, uid, func(p *podState, uid types.UID) int { return cmp.Compare(p.pod.UID, uid) })
 }
 
 // forgetUnused drops a ghost that holds nothing.

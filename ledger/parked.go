@@ -66,9 +66,7 @@ func (l *Ledger) park(n *nodeState, p *podState) {
 	}
 	l.parked.add(uid, n.index)
 	delete(l.pods, p.pod.UID)
-	if delete(n.pods, p.pod.UID); len(n.pods) == 0 {
-		n.pods = nil
-	}
+	n.release(p.pod.UID)
 }
 
 // parkedLatches returns nil for those of a pod that was there when nothing was lost yet.

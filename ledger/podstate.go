@@ -118,7 +118,7 @@ func (l *Ledger) detach(p *podState) {
 	}
 	p.latches = nil
 	n := l.nodes[p.pod.NodeName]
-	delete(n.pods, p.pod.UID)
+	n.release(p.pod.UID)
 	n.facts = nil
 	n.disturb()
 	l.changeRow(n)

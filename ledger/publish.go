@@ -73,6 +73,7 @@ func (l *Ledger) seal() {
 		l.next.rows = l.next.rows.withAll(rows)
 	}
 	l.ownReservations, l.ownCandidates = false, false
+	l.batch++
 	c := &l.next
 	c.reports.share()
 	c.manifests.share()
