@@ -91,11 +91,56 @@ func (l *Ledger) unpark(uid types.UID) {
 		return
 	}
 	p := &podState{pod: n.parked.row(i, n.name), latches: n.parked.latches(i)}
+	l.takeParked(n, i)
+	n.hold(p)
+	l.pods[uid] = p
+}
+
+// reshape writes the row of a parked pod that would be parked again: mostly it has been told to end. It is false where the row is
+// no such row.
+func (l *Ledger) reshape(pod *Pod) bool {
+	n, i := l.findParked(pod.UID)
+	if n == nil || pod.NodeName != n.name || pod.CreatedUnixSeconds != int64(n.parked.pods[i].createdUnixSeconds) {
+		return false
+	}
+	before := n.parked.shapes[i]
+	if !sameButStarts(before.pod.Images, pod.Images) {
+		return false
+	}
+	if _, end := splitName(pod.Name); end != n.parked.nameEnd(i) {
+		return false
+	}
+	s, _ := l.shapes.take(pod, l.next.seed)
+	l.shapes.release(before)
+	n.parked = n.parked.withShape(i, s)
+	n.facts = nil
+	l.changeRow(n)
+	return true
+}
+
+// dropParked takes away a parked pod that is deleted and leaves nothing: its node lists all its images. It is false for any other.
+func (l *Ledger) dropParked(uid types.UID) bool {
+	n, i := l.findParked(uid)
+	if n == nil || l.synced && n.node != nil && !n.listsAll(n.parked.shapes[i]) {
+		return false
+	}
+	l.takeParked(n, i)
+	n.facts = nil
+	n.disturb()
+	l.changeRow(n)
+	l.forgetUnused(n)
+	return true
+}
+
+func (n *nodeState) listsAll(s *shape) bool {
+	return !slices.ContainsFunc(s.pod.Images, func(image PodImage) bool { _, listed := n.list.find(image.Ref); return !listed })
+}
+
+// takeParked takes a pod out of its node's parking.
+func (l *Ledger) takeParked(n *nodeState, i int) {
 	l.shapes.release(n.parked.shapes[i])
 	l.parked.remove(n.parked.pods[i].uid, n.index)
 	n.parked = n.parked.without(i)
-	n.hold(p)
-	l.pods[uid] = p
 }
 
 // findParked returns a parked pod's node and its place there, nil if there is none of that UID.

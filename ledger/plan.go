@@ -177,10 +177,8 @@ func (a *accountant) underWayOf(p *plan) []int {
 // underWay reports whether the image costs nothing more: it is here, or a bound
 // pod waits for it.
 func (a *accountant) underWay(p *planned) bool {
-	if a.row.list.mayHold(p.hash) {
-		if _, listed := a.row.list.find(p.ref); listed {
-			return true
-		}
+	if _, listed := a.row.list.hashed(p.hash); listed {
+		return true
 	}
 	switch used := a.row.facts.uses.of(p.hash); {
 	case used == use{}:

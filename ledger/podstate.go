@@ -40,6 +40,9 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	if l.knows(&pod) {
 		return
 	}
+	if l.reshape(&pod) {
+		return
+	}
 	l.unpark(pod.UID)
 	p := l.pods[pod.UID]
 	arrives := p == nil || p.pod.NodeName != pod.NodeName
@@ -85,6 +88,10 @@ func (l *Ledger) DeletePod(uid types.UID, now time.Time) {
 	l.deadPods.bury(uid)
 	if l.synced {
 		l.forgetGone(l.nodeOf(uid), now) // first: it parks what it can
+	}
+	if l.dropParked(uid) {
+		l.publishSoon()
+		return
 	}
 	l.unpark(uid)
 	p := l.pods[uid]
