@@ -86,20 +86,25 @@ func (a *Accounts) ReservedSince(before *Snapshot, resized *Resized) *ReservedCh
 	return c
 }
 
-// add is false where there are too many changes, or nodes have become candidates, or are none any more.
+// add is false where there are too many changes.
 func (c *ReservedChange) add(change reservationChange) bool {
-	if change.before == change.after {
-		for i := range change.after.wants {
-			if slot := change.after.wants[i].group; c.before.candidates[slot] != c.accounts.s.candidates[slot] {
-				return false
-			}
-		}
+	if change.before == change.after && c.sameCandidates(change.after) {
 		return true
 	}
 	c.changes = append(c.changes, change)
 	c.join(change.before, c.before)
 	c.join(change.after, c.accounts.s)
 	return len(c.changes) <= maxReservedAnew && len(c.sets) <= maxChangedSets
+}
+
+// sameCandidates is false where nodes have become candidates, or are none any more: how many there are tells how likely each is.
+func (c *ReservedChange) sameCandidates(r *reservation) bool {
+	for i := range r.wants {
+		if slot := r.wants[i].group; c.before.candidates[slot] != c.accounts.s.candidates[slot] {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *ReservedChange) join(r *reservation, of *Snapshot) {
