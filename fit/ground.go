@@ -6,6 +6,7 @@ package fit
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -53,21 +54,20 @@ type surveyor struct {
 	now      time.Time
 	sizes    *sizes
 	accounts *ledger.Accounts
-	serial   uint64 // the last one given
+	serials  *atomic.Uint64 // the last one given
 }
 
-func newSurveyor(s *ledger.Snapshot, p *policy.Policy, now time.Time, serial uint64) *surveyor {
+func newSurveyor(s *ledger.Snapshot, p *policy.Policy, now time.Time, serials *atomic.Uint64) *surveyor {
 	z := newSizes(s, p, nil)
 	from := view(z, p, now)
 	from.Namespace = ledger.Nobody
-	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serial: serial}
+	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serials: serials}
 }
 
 func (v *surveyor) ground(row *ledger.NodeRow) *ground {
-	v.serial++
 	account := v.accounts.Standing(row)
 	g := &ground{
-		id: row.ID(), serial: v.serial, name: row.Name, key: classKeyOf(row, v.policy), account: standingAccountOf(&account), claimed: row.Claimed(),
+		id: row.ID(), serial: v.serials.Add(1), name: row.Name, key: classKeyOf(row, v.policy), account: standingAccountOf(&account), claimed: row.Claimed(),
 		until: math.MaxInt64, autoscaled: autoscaledBy(row),
 	}
 	if g.claimed {

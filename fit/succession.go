@@ -159,11 +159,10 @@ func (c *succession) seal(before *Fleet) *Fleet {
 	next := c.fleet
 	for i, own := range c.own {
 		if own {
-			c.serial++
-			next.blocks[i].seal(c.serial)
+			next.blocks[i].seal(c.serials.Add(1))
 		}
 	}
-	next.serial = c.serial
+	next.serials = c.serials
 	next.sum(c.surveyor)
 	next.memo = before.memo.next(next, c.rows, &c.resized)
 	return next

@@ -84,6 +84,7 @@ func New() *Ledger {
 		deadPods:  newTombstones(tombstoneLimit),
 		deadNodes: newTombstones(tombstoneLimit),
 		numbers:   newNumbers(),
+		nodeSlots: slots{rested: restedSlots},
 		next:      emptyContents(),
 	}
 	l.parked = newParkedIndex(l.next.seed)
@@ -150,16 +151,17 @@ func (l *Ledger) buildAll() {
 	}
 }
 
-// slots hands out small numbers and takes them back.
+// slots hands out small numbers and takes them back. The last ones that came back, rested of them, are not handed out again.
 type slots struct {
-	free []int
-	used int
+	free   []int
+	rested int
+	used   int
 }
 
 func (s *slots) take() int {
-	if n := len(s.free); n > 0 {
-		slot := s.free[n-1]
-		s.free = s.free[:n-1]
+	if len(s.free) > s.rested {
+		slot := s.free[0]
+		s.free = s.free[1:]
 		return slot
 	}
 	s.used++

@@ -176,6 +176,7 @@ func (l *Ledger) DeleteNode(name string, uid types.UID) {
 	l.numbers.release(before)
 	l.candidacy(n, old)
 	l.nodeSlots.release(n.slot)
+	l.next.released++
 	if l.synced {
 		l.next.rows = l.next.rows.without(name)
 		l.changed = true

@@ -39,6 +39,7 @@ type contents struct {
 	named        table[types.NamespacedName, types.UID] // of unbound
 	arrivals     table[arrival, *arrived]               // of unbound
 	candidates   []*candidates                          // by slot of the group
+	released     uint64                                 // how many nodes' slots have been
 	reservations []*reservation
 }
 
