@@ -136,7 +136,7 @@ func (c *succession) add(g *ground) int32 {
 // update looks at a node that f has at a place, and returns where it is now.
 func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 	before := c.fleet.at(place)
-	same := before.id == row.ID()
+	same := before.id == row.ID() || before.id.IsAccountedAs(row.ID())
 	if !same {
 		c.rows = append(c.rows, place)
 	}
@@ -148,8 +148,14 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 		c.remove(place)
 		return c.add(g)
 	}
-	if g != before {
+	switch {
+	case g != before:
 		c.renew(place, g)
+	case g.id != row.ID():
+		// What lies there is the same, but nobody need hold the row of before.
+		renamed := *g
+		renamed.id = row.ID()
+		c.put(place, &renamed, c.fleet.blocks[place>>6].standings[place&63])
 	}
 	return place
 }
