@@ -57,7 +57,14 @@ type surveyor struct {
 }
 
 func newSurveyor(s *ledger.Snapshot, p *policy.Policy, now time.Time, serial uint64) *surveyor {
-	z := newSizes(s, p, nil)
+	return surveyorWith(nil, s, p, now, serial)
+}
+
+// surveyorWith is newSurveyor with sizes of the snapshot, nil for none.
+func surveyorWith(z *sizes, s *ledger.Snapshot, p *policy.Policy, now time.Time, serial uint64) *surveyor {
+	if z == nil {
+		z = newSizes(s, p, nil)
+	}
 	from := view(z, p, now)
 	from.Namespace = ledger.Nobody
 	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serial: serial}

@@ -26,10 +26,10 @@ type succession struct {
 }
 
 // succession holds every node of the new snapshot against f: both have them by name.
-func (f *Fleet) succession(v *surveyor) *succession {
+func (f *Fleet) succession(v *surveyor, resized ledger.Resized) *succession {
 	c := &succession{
 		surveyor: v, fleet: v.fleet(), own: make([]bool, len(f.blocks)),
-		resized: v.snapshot.ResizedSince(f.snapshot), concerned: make([]uint64, len(f.blocks)), fresh: make([]uint64, len(f.blocks)),
+		resized: resized, concerned: make([]uint64, len(f.blocks)), fresh: make([]uint64, len(f.blocks)),
 	}
 	if !c.resized.None() {
 		for i, b := range f.blocks {
@@ -172,5 +172,6 @@ func (c *succession) seal(before *Fleet) *Fleet {
 	next.serial = c.serial
 	next.sum(c.surveyor)
 	next.memo = before.memo.next(next, c.rows, &c.resized)
+	next.sizes.Store(c.sizes)
 	return next
 }

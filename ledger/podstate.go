@@ -43,6 +43,12 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	if l.reshape(&pod) {
 		return
 	}
+	kept := pod // All others need no memory for a row.
+	l.keepPod(&kept, now)
+}
+
+// keepPod writes a row that is new, of a pod that need not be known.
+func (l *Ledger) keepPod(pod *Pod, now time.Time) {
 	l.unpark(pod.UID)
 	p := l.pods[pod.UID]
 	arrives := p == nil || p.pod.NodeName != pod.NodeName
@@ -53,12 +59,12 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		l.detach(p)
 	}
 	if pod.NodeName == "" {
-		l.reserveAnew(p, &pod)
+		l.reserveAnew(p, pod)
 		return
 	}
 	n := l.nodeNamed(pod.NodeName)
-	p.latches = l.latches(n, p, &pod, now)
-	p.pod, p.uses = &pod, nil
+	p.latches = l.latches(n, p, pod, now)
+	p.pod, p.uses = pod, nil
 	n.settle(p)
 	n.hold(p)
 	n.facts = nil
