@@ -6,7 +6,6 @@ package fit
 import (
 	"cmp"
 	"iter"
-	"maps"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
@@ -60,23 +59,6 @@ func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *si
 	}
 	if assumed, found := p.UnknownImage.Size(); found {
 		z.assumed = &assumed
-	}
-	return z
-}
-
-// since returns the sizes as of a later snapshot, where something else is known of some images, and nil where it may be any, or z
-// is nil. There must be no images of a pod among them. z must not be used any more.
-func (z *sizes) since(s *ledger.Snapshot, resized *ledger.Resized) *sizes {
-	if z == nil || resized.All() {
-		return nil
-	}
-	z.snapshot, z.lastRow, z.last = s, nil, nil
-	if resized.None() {
-		return z
-	}
-	for _, c := range z.classes {
-		maps.DeleteFunc(c.sizes, func(ref imageref.Ref, _ imagesize.Size) bool { return resized.Has(ref) })
-		maps.DeleteFunc(c.evidence, func(ref imageref.Ref, _ imagesize.Evidence) bool { return resized.Has(ref) })
 	}
 	return z
 }

@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -161,4 +162,28 @@ func keyOf(c *placement.Constraints) string {
 		return ""
 	}
 	return c.Key()
+}
+
+// hold takes a pod in that is bound to the node.
+func (n *nodeState) hold(p *podState) {
+	place, found := n.placeOf(p.pod.UID)
+	if found {
+		n.pods[place] = p
+		return
+	}
+	n.pods = slices.Insert(n.pods, place, p)
+}
+
+// release takes out a pod that was held.
+func (n *nodeState) release(uid types.UID) {
+	if place, found := n.placeOf(uid); found {
+		n.pods = slices.Delete(n.pods, place, place+1)
+	}
+	if len(n.pods) == 0 {
+		n.pods = nil
+	}
+}
+
+func (n *nodeState) placeOf(uid types.UID) (place int, held bool) {
+	return slices.BinarySearchFunc(n.pods, uid, func(p *podState, uid types.UID) int { return cmp.Compare(p.pod.UID, uid) })
 }
