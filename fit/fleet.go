@@ -52,6 +52,8 @@ type Fleet struct {
 	// moved counts the nodes whose figures have changed since the layout was made.
 	moved int
 	memo  *memo
+	// sizes are those that its nodes were asked about. The next fleet takes them, and leaves none.
+	sizes atomic.Pointer[sizes]
 }
 
 // NewFleet makes a fleet of a snapshot as of now.
@@ -186,8 +188,9 @@ func (f *Fleet) Next(s *ledger.Snapshot, p *policy.Policy, now time.Time) *Fleet
 	case s == f.snapshot && now.UnixNano() < f.until:
 		return f
 	}
-	v := newSurveyor(s, p, now, f.serials)
-	c := f.succession(v)
+	resized := s.ResizedSince(f.snapshot)
+	v := surveyorWith(f.sizes.Swap(nil).since(s, &resized), s, p, now, f.serials)
+	c := f.succession(v, resized)
 	if c.fleet.moved > maxMoved*max(len(c.fleet.order), 64) {
 		grounds := make([]*ground, 0, len(c.fleet.order))
 		for _, at := range c.fleet.order {

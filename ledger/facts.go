@@ -93,6 +93,13 @@ func newFacts(n *nodeState, scratch *factsScratch) *facts {
 	return f
 }
 
+// withParked are the facts where parked pods have other shapes that are used as those before.
+func (f *facts) withParked(p parking) *facts {
+	c := &facts{pods: f.pods, requests: f.requests, parked: p, uses: f.uses, seed: f.seed, unused: f.unused, unsettled: f.unsettled}
+	c.holdings.Store(f.holdings.Load())
+	return c
+}
+
 // add takes in a pod that is bound, with its uses, and returns names with those.
 func (f *facts) add(names []usedName, pod *Pod, used []usedName) []usedName {
 	f.pods = append(f.pods, pod)

@@ -4,7 +4,6 @@
 package ledger
 
 import (
-	"cmp"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -55,30 +54,6 @@ func (l *Ledger) nodeNamed(name string) *nodeState {
 		l.nodes[name], l.byIndex[n.index] = n, n
 	}
 	return n
-}
-
-// hold takes a pod in that is bound to the node.
-func (n *nodeState) hold(p *podState) {
-	place, found := n.placeOf(p.pod.UID)
-	if found {
-		n.pods[place] = p
-		return
-	}
-	n.pods = slices.Insert(n.pods, place, p)
-}
-
-// release takes out a pod that was held.
-func (n *nodeState) release(uid types.UID) {
-	if place, found := n.placeOf(uid); found {
-		n.pods = slices.Delete(n.pods, place, place+1)
-	}
-	if len(n.pods) == 0 {
-		n.pods = nil
-	}
-}
-
-func (n *nodeState) placeOf(uid types.UID) (place int, held bool) {
-	return slices.BinarySearchFunc(n.pods, uid, func(p *podState, uid types.UID) int { return cmp.Compare(p.pod.UID, uid) })
 }
 
 // forgetUnused drops a ghost that holds nothing.

@@ -113,7 +113,11 @@ func (l *Ledger) reshape(pod *Pod) bool {
 	s, _ := l.shapes.take(pod, l.next.seed)
 	l.shapes.release(before)
 	n.parked = n.parked.withShape(i, s)
-	n.facts = nil
+	if n.facts != nil && s.isUsedAs(before) {
+		n.facts = n.facts.withParked(n.parked)
+	} else {
+		n.facts = nil
+	}
 	l.changeRow(n)
 	return true
 }

@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -43,6 +44,12 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	if l.reshape(&pod) {
 		return
 	}
+	kept := pod // All others need no memory for a row.
+	l.keepPod(&kept, now)
+}
+
+// keepPod writes a row that is new, of a pod that need not be known.
+func (l *Ledger) keepPod(pod *Pod, now time.Time) {
 	l.unpark(pod.UID)
 	p := l.pods[pod.UID]
 	arrives := p == nil || p.pod.NodeName != pod.NodeName
@@ -53,12 +60,12 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		l.detach(p)
 	}
 	if pod.NodeName == "" {
-		l.reserveAnew(p, &pod)
+		l.reserveAnew(p, pod)
 		return
 	}
 	n := l.nodeNamed(pod.NodeName)
-	p.latches = l.latches(n, p, &pod, now)
-	p.pod, p.uses = &pod, nil
+	p.latches = l.latches(n, p, pod, now)
+	p.pod, p.uses = pod, nil
 	n.settle(p)
 	n.hold(p)
 	n.facts = nil
@@ -155,4 +162,28 @@ func keyOf(c *placement.Constraints) string {
 		return ""
 	}
 	return c.Key()
+}
+
+// hold takes a pod in that is bound to the node.
+func (n *nodeState) hold(p *podState) {
+	place, found := n.placeOf(p.pod.UID)
+	if found {
+		n.pods[place] = p
+		return
+	}
+	n.pods = slices.Insert(n.pods, place, p)
+}
+
+// release takes out a pod that was held.
+func (n *nodeState) release(uid types.UID) {
+	if place, found := n.placeOf(uid); found {
+		n.pods = slices.Delete(n.pods, place, place+1)
+	}
+	if len(n.pods) == 0 {
+		n.pods = nil
+	}
+}
+
+func (n *nodeState) placeOf(uid types.UID) (place int, held bool) {
+	return slices.BinarySearchFunc(n.pods, uid, func(p *podState, uid types.UID) int { return cmp.Compare(p.pod.UID, uid) })
 }

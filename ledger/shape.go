@@ -53,6 +53,11 @@ func (s shapes) take(pod *Pod, seed maphash.Seed) (found *shape, nameEnd string)
 	return found, nameEnd
 }
 
+// isUsedAs reports whether a node's facts are the same with a pod of either shape, whose images are the same.
+func (s *shape) isUsedAs(o *shape) bool {
+	return s.pod.Finished == o.pod.Finished && s.pod.Requests.Equal(o.pod.Requests)
+}
+
 // release takes a pod away from its shape.
 func (s shapes) release(of *shape) {
 	if of.pods--; of.pods > 0 {
