@@ -59,10 +59,12 @@ type Ledger struct {
 	// batch counts the publications: what has been made since the last one has been seen by nobody.
 	batch uint64
 
-	// wake is for [Ledger.Batch], and woken says that it has been called since the last
+	// wake and later are for [Ledger.Batch], and woken and told say that they have been called since the last
 	// publication. stale are the nodes whose rows have to be made before the next, and resealed counts those made for it.
 	wake     func()
+	later    func()
 	woken    bool
+	told     bool
 	stale    []*nodeState
 	resealed int
 
