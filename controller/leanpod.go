@@ -91,34 +91,65 @@ func (p *leanPod) whole() (*corev1.Pod, error) {
 // leanRow is the row of a pod of which nothing is decoded that is known of its template.
 func (f *podFeed) leanRow(p *leanPod) (ledger.Pod, error) {
 	own := f.ownOf(p)
-	if !own.debugged {
-		if t := f.byWire.get(own.template); t != nil {
-			if row, usual, err := f.rowByTemplate(p, &own, t); usual || err != nil {
-				return row, err
-			}
-		}
+	if row, usual, err := f.usualRow(p, &own); usual || err != nil {
+		return row, err
 	}
 	whole, err := p.whole()
 	if err != nil {
 		return ledger.Pod{}, err
 	}
-	labels := whole.Labels
 	row := f.row(whole)
-	if t, has := row.Template.(*template); has && !own.debugged && len(templateLabels(labels)) == len(labels) {
+	if own.debugged {
+		return row, nil
+	}
+	if t, has := row.Template.(*template); has {
 		f.byWire.keep(own.template, t)
+	} else if tiedToNode(metav1.GetControllerOfNoCopy(whole)) {
+		f.keepTied(own.tied, knownOf(&slimPod(whole).Spec))
 	}
 	return row, nil
+}
+
+// usualRow is the row of a pod of a template that is known, or of one that is made for its node and bound to it. It is false for
+// others.
+func (f *podFeed) usualRow(p *leanPod, own *podOwn) (row ledger.Pod, usual bool, err error) {
+	if own.debugged {
+		return ledger.Pod{}, false, nil
+	}
+	if t := f.byWire.get(own.template); t != nil {
+		row, usual, err = f.rowBySpec(p, own, &t.known, t.labels)
+		row.Template = t
+		return row, usual, err
+	}
+	if known := f.tied[own.tied]; known != nil && own.node != "" {
+		return f.rowBySpec(p, own, known, nil)
+	}
+	return ledger.Pod{}, false, nil
+}
+
+// maxTied is of how many templates of such pods the specs are remembered: few clusters have that many DaemonSets.
+const maxTied = 256
+
+// keepTied remembers what follows from the spec of pods that are made for one node each. Nobody else holds it.
+func (f *podFeed) keepTied(hash uint64, known *specKnown) {
+	if len(f.tied) >= maxTied {
+		clear(f.tied)
+	}
+	f.tied[hash] = known
 }
 
 // podOwn is what of a pod's spec is its own, or is asked about it alone.
 type podOwn struct {
 	// template is a hash of all else, and of its namespace, labels and owners: equal for pods of one template whose encoding is the
 	// same, as it is from one API server.
-	template      uint64
+	template uint64
+	// tied is the same without what says to which node a pod of a DaemonSet has to go.
+	tied          uint64
 	node          string
 	priorityClass string
 	gated         bool
 	debugged      bool // it has ephemeral containers
+	numbered      bool // it has labels that no other of its template has
 }
 
 func (f *podFeed) ownOf(p *leanPod) (own podOwn) {
@@ -126,14 +157,23 @@ func (f *podFeed) ownOf(p *leanPod) (own podOwn) {
 	h.SetSeed(f.templates.seed)
 	for field := range fieldsOf(p.metadata) {
 		switch field.number {
-		case 3, 11, 13: // namespace, labels, ownerReferences
+		case 11: // labels
+			if key, whole := nextField(field.content); whole && isNumber(string(key.content)) {
+				own.numbered = true
+				continue
+			}
+			fallthrough
+		case 3, 13: // namespace, ownerReferences
 			_, _ = h.Write(field.raw)
 		}
 	}
+	var affinity []byte
 	for field := range fieldsOf(p.spec) {
 		switch field.number {
 		case 10:
 			own.node = string(field.content)
+		case 18:
+			affinity = field.raw
 		case 34: // ephemeralContainers
 			own.debugged = true
 		case 38: // schedulingGates
@@ -145,19 +185,22 @@ func (f *podFeed) ownOf(p *leanPod) (own podOwn) {
 			_, _ = h.Write(field.raw)
 		}
 	}
+	own.tied = h.Sum64()
+	_, _ = h.Write(affinity)
 	own.template = h.Sum64()
 	return own
 }
 
-// rowByTemplate is the row of a pod of a template. It is false for one that has finished, which has none, and where nobody has asked
-// yet where pods of the template may land.
-func (f *podFeed) rowByTemplate(p *leanPod, own *podOwn, t *template) (row ledger.Pod, usual bool, err error) {
-	if own.node == "" && t.known.constraints == nil {
+// rowBySpec is the row of a pod whose spec is known, and its labels, unless it has some of its own. It is false for one that has
+// finished, which has no template, and where nobody has asked yet where such pods may land.
+func (f *podFeed) rowBySpec(p *leanPod, own *podOwn, known *specKnown, labels map[string]string) (row ledger.Pod, usual bool, err error) {
+	waits := own.node == ""
+	if waits && known.constraints == nil {
 		return ledger.Pod{}, false, nil
 	}
 	f.bare = corev1.Pod{}
 	bare := &f.bare
-	if err := errors.Join(bareMeta(&bare.ObjectMeta, p, own.node == ""), bare.Status.Unmarshal(p.status)); err != nil {
+	if err := errors.Join(bareMeta(&bare.ObjectMeta, p, waits && own.numbered), bare.Status.Unmarshal(p.status)); err != nil {
 		return ledger.Pod{}, false, err
 	}
 	if finished(bare) {
@@ -165,13 +208,15 @@ func (f *podFeed) rowByTemplate(p *leanPod, own *podOwn, t *template) (row ledge
 	}
 	bare.Status.NominatedNodeName = clipped(bare.Status.NominatedNodeName, maxName)
 	bare.Spec.NodeName, bare.Spec.PriorityClassName = own.node, own.priorityClass
-	row = rowOf(bare, &t.known, &f.ids)
-	row.Template = t
-	row.Gated = own.node == "" && own.gated
+	if waits && !own.numbered {
+		bare.Labels = labels
+	}
+	row = rowOf(bare, known, &f.ids)
+	row.Gated = waits && own.gated
 	return row, true, nil
 }
 
-// bareMeta decodes what a row has of a pod's metadata.
+// bareMeta decodes what a row has of a pod's metadata, its labels only where it is told to.
 func bareMeta(m *metav1.ObjectMeta, p *leanPod, labelled bool) error {
 	if labelled {
 		return m.Unmarshal(p.metadata)

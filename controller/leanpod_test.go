@@ -114,6 +114,52 @@ func TestTemplatesByTheirBytesAreBounded(t *testing.T) {
 	}
 }
 
+// Each pod of a DaemonSet names its node in its affinity, and pods of a StatefulSet have numbers. All but the first are decoded no
+// further than their status.
+func TestLeanPodsThatDifferInTheirNodesOrNumbers(t *testing.T) {
+	for set, own := range map[string]func(p *corev1.Pod, i int){
+		"DaemonSet": func(p *corev1.Pod, i int) {
+			p.Spec.NodeName = fmt.Sprint("node-", i)
+			p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+					{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{p.Spec.NodeName}},
+				}}},
+			}}}
+		},
+		"StatefulSet": func(p *corev1.Pod, i int) { p.Labels["apps.kubernetes.io/pod-index"] = strconv.Itoa(i) },
+	} {
+		feed := newPodFeed()
+		for i := range 4 {
+			p := replicaOf(1, i)
+			p.OwnerReferences[0].Kind = set
+			own(p, i)
+			lean := leanOf(t, p)
+			has := feed.ownOf(lean)
+			if _, usual, err := feed.usualRow(lean, &has); usual != (i > 0) || err != nil {
+				t.Errorf("%s: pod %d is known: %v, %v", set, i, usual, err)
+			}
+			got, err := feed.rowOf(lean)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(newPodFeed().row(decoded(t, p)), got, refs, placements, noTemplate); diff != "" {
+				t.Errorf("%s: row of pod %d (-whole +lean):\n%s", set, i, diff)
+			}
+		}
+	}
+}
+
+// There may be any number of DaemonSets.
+func TestSpecsOfPodsOfOneNodeAreBounded(t *testing.T) {
+	feed := newPodFeed()
+	for i := range 3 * maxTied {
+		feed.keepTied(uint64(i), &specKnown{})
+	}
+	if n := len(feed.tied); n > maxTied {
+		t.Errorf("%d are kept, want at most %d", n, maxTied)
+	}
+}
+
 func TestLeanPodsThatAreBroken(t *testing.T) {
 	lean := leanOf(t, replicaOf(1, 1))
 	lean.status, lean.encoded = []byte{0x0a, 0xff}, []byte{0x12, 0xff}

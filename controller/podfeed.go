@@ -19,8 +19,9 @@ import (
 // for concurrent use.
 type podFeed struct {
 	templates *interned[template]
-	// byWire finds them by what they are made of as it comes.
+	// byWire finds them by what they are made of as it comes, and tied the specs of pods that are made for one node each.
 	byWire *interned[template]
+	tied   map[uint64]*specKnown
 	ids    imageIDs
 	// common, bare and scratch are scratch space.
 	common, bare corev1.Pod
@@ -32,6 +33,8 @@ type template struct {
 	// encoded is the pod in protobuf, without what is of one pod only: hardly anybody ever asks for it.
 	encoded []byte
 	known   specKnown
+	// labels are those of all its pods.
+	labels map[string]string
 	// owner is nil for pods that nothing controls; replicaSetHash is the label of a Deployment's pods.
 	owner          *metav1.OwnerReference
 	replicaSetHash string
@@ -40,7 +43,7 @@ type template struct {
 }
 
 func newPodFeed() *podFeed {
-	return &podFeed{templates: newInterned[template](), byWire: newInterned[template]()}
+	return &podFeed{templates: newInterned[template](), byWire: newInterned[template](), tied: make(map[uint64]*specKnown)}
 }
 
 // rowOf is row for a *corev1.Pod or a *leanPod. It fails only for what can't be decoded.
@@ -89,7 +92,7 @@ func (f *podFeed) templateOf(slim *corev1.Pod, owner *metav1.OwnerReference) *te
 		encoded = nil // It never fails: there is no interface in a pod.
 	}
 	return f.templates.of(maphash.Bytes(f.templates.seed, encoded), func() *template {
-		t := &template{encoded: slices.Clone(encoded), known: *knownOf(&common.Spec), likeness: likenessOf(f.templates.seed, common)}
+		t := &template{encoded: slices.Clone(encoded), known: *knownOf(&common.Spec), labels: common.Labels, likeness: likenessOf(f.templates.seed, common)}
 		if owner != nil {
 			t.owner, t.replicaSetHash = owner, common.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
 		}

@@ -71,13 +71,17 @@ func tiedToNode(owner *metav1.OwnerReference) bool {
 
 // templateLabels leaves out the labels by which controllers number their pods. The rest is the same for all of them.
 func templateLabels(labels map[string]string) map[string]string {
-	numbered := []string{appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel, batchv1.JobCompletionIndexAnnotation}
-	if !slices.ContainsFunc(numbered, func(key string) bool { _, found := labels[key]; return found }) {
+	if !slices.ContainsFunc(numbers, func(key string) bool { _, found := labels[key]; return found }) {
 		return labels
 	}
 	kept := maps.Clone(labels)
-	for _, key := range numbered {
+	for _, key := range numbers {
 		delete(kept, key)
 	}
 	return kept
 }
+
+// numbers are the labels that each pod of a template has with a value of its own.
+var numbers = []string{appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel, batchv1.JobCompletionIndexAnnotation}
+
+func isNumber(label string) bool { return slices.Contains(numbers, label) }

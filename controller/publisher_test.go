@@ -52,6 +52,24 @@ func TestChangesArePublishedInBatches(t *testing.T) {
 		if got := []float64{float64(batches.Histogram.GetSampleCount()), batches.Histogram.GetSampleSum()}; !cmp.Equal(got, []float64{2, 5}) {
 			t.Errorf("%v batches and nodes are counted, want one of one node and one of four", got)
 		}
+		sample := func() {
+			l.SetMeasurement("a", ledger.Measurement{CapacityBytes: 10, AvailableBytes: 5, SampledAt: time.Now(), ReceivedAt: time.Now()})
+			synctest.Wait()
+		}
+		sample()
+		time.Sleep(publishEvery)
+		before := l.Snapshot()
+		time.Sleep(time.Second)
+		sample()
+		time.Sleep(samplesEvery / 2)
+		sample()
+		if l.Snapshot() != before {
+			t.Error("a sample that replaces another is seen at once, want it after a while, with others")
+		}
+		time.Sleep(samplesEvery/2 + time.Millisecond)
+		if l.Snapshot() == before {
+			t.Errorf("a sample is not seen after %s", samplesEvery)
+		}
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)

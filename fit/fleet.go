@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -46,15 +47,18 @@ type Fleet struct {
 	claimedFor map[string]struct{}
 	claimed    map[imageref.Ref]struct{}
 	startup    func(string) bool
-	serial     uint64
+	// serials is the last serial that was given to a block or a ground, of all fleets that come from the same one.
+	serials *atomic.Uint64
 	// moved counts the nodes whose figures have changed since the layout was made.
 	moved int
 	memo  *memo
+	// sizes are those that its nodes were asked about. The next fleet takes them, and leaves none.
+	sizes atomic.Pointer[sizes]
 }
 
 // NewFleet makes a fleet of a snapshot as of now.
 func NewFleet(s *ledger.Snapshot, p *policy.Policy, now time.Time) *Fleet {
-	v := newSurveyor(s, p, now, 0)
+	v := newSurveyor(s, p, now, new(atomic.Uint64))
 	grounds := make([]*ground, 0, s.Len())
 	for row := range s.Nodes() {
 		grounds = append(grounds, v.ground(row))
@@ -96,10 +100,9 @@ func (v *surveyor) layOut(grounds []*ground) *Fleet {
 		at++
 	}
 	for _, b := range f.blocks {
-		v.serial++
-		b.seal(v.serial)
+		b.seal(v.serials.Add(1))
 	}
-	f.memo, f.serial = newMemo(), v.serial
+	f.memo, f.serials = newMemo(), v.serials
 	f.sum(v)
 	return f
 }
@@ -177,7 +180,7 @@ func (f *Fleet) claim(g *ground) {
 const maxMoved = 8
 
 // Next returns the fleet of a later snapshot. What has not changed is shared with f, which may be nil. The policy may be another
-// one; a time before that of f begins anew.
+// one; a time before that of f begins anew. A fleet may have several that come after it, and these know nothing of each other.
 func (f *Fleet) Next(s *ledger.Snapshot, p *policy.Policy, now time.Time) *Fleet {
 	switch {
 	case f == nil, f.policy != p, now.UnixNano() < f.built:
@@ -185,8 +188,9 @@ func (f *Fleet) Next(s *ledger.Snapshot, p *policy.Policy, now time.Time) *Fleet
 	case s == f.snapshot && now.UnixNano() < f.until:
 		return f
 	}
-	v := newSurveyor(s, p, now, f.serial)
-	c := f.succession(v)
+	resized := s.ResizedSince(f.snapshot)
+	v := surveyorWith(f.sizes.Swap(nil).since(s, &resized), s, p, now, f.serials)
+	c := f.succession(v, resized)
 	if c.fleet.moved > maxMoved*max(len(c.fleet.order), 64) {
 		grounds := make([]*ground, 0, len(c.fleet.order))
 		for _, at := range c.fleet.order {

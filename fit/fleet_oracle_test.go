@@ -62,18 +62,29 @@ func TestFleetDecidesAsThePlainLook(t *testing.T) {
 	}
 }
 
-// A fleet that follows a ledger step by step decides as one that is made anew, and as the plain look.
+// A fleet that follows a ledger step by step decides as one that is made anew, and as the plain look: also where it takes in later
+// which pods wait, or another one that came after the same goes on in its place.
 func TestFleetFollowsTheLedger(t *testing.T) {
-	seen := map[Action]int{}
+	seen, late := map[Action]int{}, 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(worlds/30); seed++ {
 		c := chanceOf(seed)
 		h := c.history(pick(c, 1, 2, 3, 1+c.IntN(20), 1+c.IntN(150)))
-		f := NewFleet(h.ledger.Snapshot(), h.policy, h.now)
+		f, other := NewFleet(h.ledger.Snapshot(), h.policy, h.now), (*Fleet)(nil)
 		for step := range 30 {
 			for range h.IntN(4) {
 				h.happen()
 			}
 			s := h.ledger.Snapshot()
+			switch {
+			case other != nil && h.oneIn(3):
+				f, other = other, nil
+			case other == nil && h.oneIn(3):
+				other = f.Next(s, h.policy, h.now)
+			}
+			if earlier, able := s.WaitingAsIn(f.snapshot); able && h.oneIn(2) {
+				s = earlier
+				late++
+			}
 			f = f.Next(s, h.policy, h.now)
 			r := h.asked()
 			now := h.now.Add(time.Duration(h.IntN(2)) * time.Duration(h.Int64N(int64(2*time.Minute))))
@@ -89,6 +100,9 @@ func TestFleetFollowsTheLedger(t *testing.T) {
 			}
 			seen[d.Action]++
 		}
+	}
+	if late < worlds/10 {
+		t.Errorf("only %d steps with pods that wait as they were before", late)
 	}
 	for _, action := range []Action{Allow, Warn, Deny} {
 		if seen[action] < worlds/200 {

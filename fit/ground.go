@@ -4,13 +4,16 @@
 package fit
 
 import (
+	"maps"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/imageref"
+	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
 )
@@ -53,21 +56,44 @@ type surveyor struct {
 	now      time.Time
 	sizes    *sizes
 	accounts *ledger.Accounts
-	serial   uint64 // the last one given
+	serials  *atomic.Uint64 // the last one given
 }
 
-func newSurveyor(s *ledger.Snapshot, p *policy.Policy, now time.Time, serial uint64) *surveyor {
-	z := newSizes(s, p, nil)
+func newSurveyor(s *ledger.Snapshot, p *policy.Policy, now time.Time, serials *atomic.Uint64) *surveyor {
+	return surveyorWith(nil, s, p, now, serials)
+}
+
+// surveyorWith is newSurveyor with sizes of the snapshot, nil for none.
+func surveyorWith(z *sizes, s *ledger.Snapshot, p *policy.Policy, now time.Time, serials *atomic.Uint64) *surveyor {
+	if z == nil {
+		z = newSizes(s, p, nil)
+	}
 	from := view(z, p, now)
 	from.Namespace = ledger.Nobody
-	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serial: serial}
+	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serials: serials}
+}
+
+// since returns the sizes as of a later snapshot, where something else is known of some images, and nil where it may be any, or z
+// is nil. There must be no images of a pod among them. z must not be used any more.
+func (z *sizes) since(s *ledger.Snapshot, resized *ledger.Resized) *sizes {
+	if z == nil || resized.All() {
+		return nil
+	}
+	z.snapshot, z.lastRow, z.last = s, nil, nil
+	if resized.None() {
+		return z
+	}
+	for _, c := range z.classes {
+		maps.DeleteFunc(c.sizes, func(ref imageref.Ref, _ imagesize.Size) bool { return resized.Has(ref) })
+		maps.DeleteFunc(c.evidence, func(ref imageref.Ref, _ imagesize.Evidence) bool { return resized.Has(ref) })
+	}
+	return z
 }
 
 func (v *surveyor) ground(row *ledger.NodeRow) *ground {
-	v.serial++
 	account := v.accounts.Standing(row)
 	g := &ground{
-		id: row.ID(), serial: v.serial, name: row.Name, key: classKeyOf(row, v.policy), account: standingAccountOf(&account), claimed: row.Claimed(),
+		id: row.ID(), serial: v.serials.Add(1), name: row.Name, key: classKeyOf(row, v.policy), account: standingAccountOf(&account), claimed: row.Claimed(),
 		until: math.MaxInt64, autoscaled: autoscaledBy(row),
 	}
 	if g.claimed {

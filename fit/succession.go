@@ -26,10 +26,10 @@ type succession struct {
 }
 
 // succession holds every node of the new snapshot against f: both have them by name.
-func (f *Fleet) succession(v *surveyor) *succession {
+func (f *Fleet) succession(v *surveyor, resized ledger.Resized) *succession {
 	c := &succession{
 		surveyor: v, fleet: v.fleet(), own: make([]bool, len(f.blocks)),
-		resized: v.snapshot.ResizedSince(f.snapshot), concerned: make([]uint64, len(f.blocks)), fresh: make([]uint64, len(f.blocks)),
+		resized: resized, concerned: make([]uint64, len(f.blocks)), fresh: make([]uint64, len(f.blocks)),
 	}
 	if !c.resized.None() {
 		for i, b := range f.blocks {
@@ -136,7 +136,7 @@ func (c *succession) add(g *ground) int32 {
 // update looks at a node that f has at a place, and returns where it is now.
 func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 	before := c.fleet.at(place)
-	same := before.id == row.ID()
+	same := before.id == row.ID() || before.id.IsAccountedAs(row.ID())
 	if !same {
 		c.rows = append(c.rows, place)
 	}
@@ -148,8 +148,14 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 		c.remove(place)
 		return c.add(g)
 	}
-	if g != before {
+	switch {
+	case g != before:
 		c.renew(place, g)
+	case g.id != row.ID():
+		// What lies there is the same, but nobody need hold the row of before.
+		renamed := *g
+		renamed.id = row.ID()
+		c.put(place, &renamed, c.fleet.blocks[place>>6].standings[place&63])
 	}
 	return place
 }
@@ -159,12 +165,12 @@ func (c *succession) seal(before *Fleet) *Fleet {
 	next := c.fleet
 	for i, own := range c.own {
 		if own {
-			c.serial++
-			next.blocks[i].seal(c.serial)
+			next.blocks[i].seal(c.serials.Add(1))
 		}
 	}
-	next.serial = c.serial
+	next.serials = c.serials
 	next.sum(c.surveyor)
 	next.memo = before.memo.next(next, c.rows, &c.resized)
+	next.sizes.Store(c.sizes)
 	return next
 }

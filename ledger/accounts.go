@@ -27,6 +27,9 @@ type Accounts struct {
 	numbers  map[*known]int
 	sharings map[*known]*sharing
 	pulls    Pulls
+	// roaming are the nodes of pods that could land on more than one, and tied is what is reserved for the others, by slot.
+	roaming []*candidates
+	tied    map[int][]*reservation
 	// groups, dues, listedScratch and underWayScratch are scratch space.
 	groups          []byte
 	dues            []due
@@ -83,15 +86,21 @@ func (a *Accounts) Of(row *NodeRow) Account {
 
 // begin is the accountant of a node that knows no more than its disk.
 func (a *Accounts) begin(row *NodeRow) *accountant {
+	c := a.at(row)
+	if r := &c.result; r.Tier != Measured && r.Tier != NoTier {
+		r.Measured = c.fromList()
+	}
+	return c
+}
+
+// at is begin without what is measured where nothing has been.
+func (a *Accounts) at(row *NodeRow) *accountant {
 	if a.current == nil {
 		a.current = new(accountant)
 	}
 	c := a.current
 	*c = accountant{Accounts: a, node: row, row: row.row, kind: a.kindOf(row), ahead: c.ahead[:0], unsampled: c.unsampled[:0]}
 	c.disk()
-	if r := &c.result; r.Tier != Measured && r.Tier != NoTier {
-		r.Measured = c.fromList()
-	}
 	return c
 }
 

@@ -17,6 +17,12 @@ type arrival struct {
 	unixSeconds int64
 }
 
+// arrived are the pods of an arrival, by UID. They never change once they have been published.
+type arrived struct {
+	pods  []unboundPod
+	batch uint64 // Ledger.batch as of which they were put together
+}
+
 func arrivalOf(p *Pod) arrival { return arrival{p.Namespace, p.CreatedUnixSeconds} }
 
 // eager reports whether nothing is known to keep a pod that waits from being bound.
@@ -27,26 +33,43 @@ func (l *Ledger) arrive(u unboundPod) {
 	if !u.pod.eager() {
 		return
 	}
-	same, _ := l.next.arrivals.get(arrivalOf(u.pod))
-	place, found := placeOf(same, u.pod.UID)
-	if same = slices.Clone(same); found {
-		same[place] = u
+	same := l.arrivalsWith(u.pod)
+	if place, found := placeOf(same.pods, u.pod.UID); found {
+		same.pods[place] = u
 	} else {
-		same = slices.Insert(same, place, u)
+		same.pods = slices.Insert(same.pods, place, u)
 	}
-	l.next.arrivals = l.next.arrivals.with(arrivalOf(u.pod), same)
 }
 
 func (l *Ledger) depart(p *Pod) {
 	same, _ := l.next.arrivals.get(arrivalOf(p))
-	place, found := placeOf(same, p.UID)
+	if same == nil {
+		return
+	}
+	place, found := placeOf(same.pods, p.UID)
 	switch {
 	case !found:
-	case len(same) == 1:
+	case len(same.pods) == 1:
 		l.next.arrivals = l.next.arrivals.without(arrivalOf(p))
 	default:
-		l.next.arrivals = l.next.arrivals.with(arrivalOf(p), slices.Delete(slices.Clone(same), place, place+1))
+		same = l.arrivalsWith(p)
+		same.pods = slices.Delete(same.pods, place, place+1)
 	}
+}
+
+// arrivalsWith returns the pods that have arrived with one, to be changed.
+func (l *Ledger) arrivalsWith(p *Pod) *arrived {
+	same, _ := l.next.arrivals.get(arrivalOf(p))
+	switch {
+	case same == nil:
+		same = &arrived{batch: l.batch}
+	case same.batch == l.batch:
+		return same
+	default:
+		same = &arrived{pods: slices.Clone(same.pods), batch: l.batch}
+	}
+	l.next.arrivals = l.next.arrivals.with(arrivalOf(p), same)
+	return same
 }
 
 func placeOf(sorted []unboundPod, uid types.UID) (place int, found bool) {

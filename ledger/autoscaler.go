@@ -36,11 +36,15 @@ func (a Autoscaler) Full() bool {
 	return len(a.Groups) > 0 && !slices.ContainsFunc(a.Groups, grows)
 }
 
+func (a Autoscaler) same(o Autoscaler) bool {
+	return a.Present == o.Present && slices.Equal(a.Groups, o.Groups)
+}
+
 // SetAutoscaler writes all that is known of the cluster's autoscaler.
 func (l *Ledger) SetAutoscaler(a Autoscaler) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if before := l.next.autoscaler; before.Present == a.Present && slices.Equal(before.Groups, a.Groups) {
+	if l.next.autoscaler.same(a) {
 		return
 	}
 	l.next.autoscaler, l.changed = a, true

@@ -6,7 +6,6 @@ package ledger
 import (
 	"cmp"
 	"hash/maphash"
-	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -73,10 +72,7 @@ func newFacts(n *nodeState, scratch *factsScratch) *facts {
 	if len(n.pods) > 0 {
 		f.pods = make([]*Pod, 0, len(n.pods))
 	}
-	for _, p := range n.pods {
-		states = append(states, p)
-	}
-	slices.SortFunc(states, func(a, b *podState) int { return strings.Compare(string(a.pod.UID), string(b.pod.UID)) })
+	states = append(states, n.pods...)
 	for _, p := range states {
 		if p.uses == nil {
 			p.uses = usesOf(p.pod, f.seed)
@@ -95,6 +91,13 @@ func newFacts(n *nodeState, scratch *factsScratch) *facts {
 	clear(states)
 	scratch.names, scratch.states = names, states
 	return f
+}
+
+// withParked are the facts where parked pods have other shapes that are used as those before.
+func (f *facts) withParked(p parking) *facts {
+	c := &facts{pods: f.pods, requests: f.requests, parked: p, uses: f.uses, seed: f.seed, unused: f.unused, unsettled: f.unsettled}
+	c.holdings.Store(f.holdings.Load())
+	return c
 }
 
 // add takes in a pod that is bound, with its uses, and returns names with those.
@@ -161,22 +164,6 @@ func (f *facts) setClaims(claims []claim) {
 // of returns how the image is used, by this name or by its digest.
 func (f *facts) of(ref imageref.Ref) use {
 	return f.named(knownAs(ref))
-}
-
-// bound returns the images of all pods that are bound, by pod.
-func (f *facts) bound() iter.Seq2[*Pod, []PodImage] {
-	return func(yield func(*Pod, []PodImage) bool) {
-		for _, p := range f.pods {
-			if !yield(p, p.Images) {
-				return
-			}
-		}
-		for _, s := range f.parked.shapes {
-			if !yield(&s.pod, s.pod.Images) {
-				return
-			}
-		}
-	}
 }
 
 // rows returns the rows of all pods that are bound, by namespace and name.

@@ -23,20 +23,23 @@ func (n *nodeState) remember(p *podState, now time.Time) {
 	if n.node == nil {
 		return
 	}
-	gone := &podState{goneAt: now, pod: &Pod{
-		UID: p.pod.UID, Namespace: p.pod.Namespace, Name: p.pod.Name, NodeName: p.pod.NodeName,
-		Finished: p.pod.Finished, Deleting: p.pod.Deleting,
-	}}
+	var gone *podState
 	for i := range p.latches {
 		image, latched := &p.pod.Images[i], &p.latches[i]
 		_, listed := n.list.find(image.Ref)
 		unsampled := image.Pulled && latched.presence == Absent && !latched.sampled
 		if mayLeave(p.pod, image) && (!listed || unsampled) {
+			if gone == nil {
+				gone = &podState{goneAt: now, pod: &Pod{
+					UID: p.pod.UID, Namespace: p.pod.Namespace, Name: p.pod.Name, NodeName: p.pod.NodeName,
+					Finished: p.pod.Finished, Deleting: p.pod.Deleting,
+				}}
+			}
 			gone.pod.Images = append(gone.pod.Images, *image)
 			gone.latches = append(gone.latches, *latched)
 		}
 	}
-	if len(gone.latches) == 0 {
+	if gone == nil {
 		return
 	}
 	n.settle(gone)

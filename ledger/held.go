@@ -101,10 +101,11 @@ func (l *Ledger) PodsBut(known []types.UID) []types.UID {
 			others = append(others, uid)
 		}
 	}
-	for short, index := range l.parked {
-		if _, found := kept[short]; !found {
-			parked := &l.byIndex[index].parked
-			others = append(others, parked.uid(parked.placeOf(short)))
+	for _, n := range l.nodes {
+		for i := range n.parked.pods {
+			if _, found := kept[n.parked.pods[i].uid]; !found {
+				others = append(others, n.parked.uid(i))
+			}
 		}
 	}
 	return others

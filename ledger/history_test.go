@@ -285,7 +285,7 @@ func TestTwin(t *testing.T) {
 		h := &history{Rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), uids: map[string]int{}}
 		l, second := ledger.New(), &twin{}
 		if seed%3 == 0 {
-			l.Batch(func() {})
+			l.Batch(func() {}, func() {})
 		}
 		sync := h.IntN(60)
 		for step := range steps {

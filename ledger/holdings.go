@@ -72,30 +72,15 @@ func (s *Snapshot) Prepare() {
 }
 
 func newHoldings(c *contents, r *row) *holdings {
-	h := &holdings{told: c.told, maxListed: r.lines.MaxImagesListed, inUse: make(bitset, (len(r.list.images)+63)/64)}
 	p := platformOf(r.node)
-	for i := range r.list.images {
-		image := &r.list.images[i].ListedImage
-		h.inUse.set(i, r.list.pinned.has(i) || !r.facts.unused.has(i))
-		k := c.layersOfEntry(image, r.node.Runtime, p)
-		if k == nil {
-			h.hidden.add(image.ReportedBytes)
-			continue
-		}
-		if h.listed == nil {
-			h.listed = make([]*known, len(r.list.images))
-		}
-		h.listed[i] = k
-	}
+	layers := r.list.layersBy(c, r.node.Runtime, p)
+	h := &holdings{told: c.told, maxListed: r.lines.MaxImagesListed, listed: layers.of, hidden: layers.hidden, inUse: r.inUse()}
 	unlisted, some := r.unlisted()
 	if some {
 		h.hidden = hidden{max(h.hidden.largestBytes, unlisted), math.MaxInt64}
 	}
 	collect := func(images []*PodImage) (all []pulledImage) {
 		for _, image := range images {
-			if r.lists(image) {
-				continue
-			}
 			k := c.layersOfPulled(image, p)
 			if k == nil {
 				h.hidden.add(unlisted)
@@ -104,8 +89,23 @@ func newHoldings(c *contents, r *row) *holdings {
 		}
 		return all
 	}
-	h.pulled, h.perhaps = collect(r.facts.pulledImages()), collect(r.facts.had)
+	h.pulled, h.perhaps = collect(r.pulledImages()), collect(r.hadImages())
 	return h
+}
+
+// inUse are the entries of the list that a pod uses, or that the kubelet never removes.
+func (r *row) inUse() bitset {
+	used := make(bitset, len(r.facts.unused))
+	for i := range used {
+		used[i] = ^r.facts.unused[i]
+		if i < len(r.list.pinned) {
+			used[i] |= r.list.pinned[i]
+		}
+	}
+	if last := len(r.list.images) % 64; last > 0 {
+		used[len(used)-1] &= 1<<last - 1
+	}
+	return used
 }
 
 // layers are those of an entry of the node's list, nil where they are not known.
@@ -118,12 +118,16 @@ func (h *holdings) layers(entry int) *known {
 
 // lists reports whether the node lists the very image that a pod has pulled.
 func (r *row) lists(image *PodImage) bool {
-	name := image.ImageID
-	if name.IsZero() {
-		name = image.Ref
-	}
-	_, listed := r.list.find(name)
+	_, listed := r.list.find(image.listedAs())
 	return listed
+}
+
+// listedAs is the name by which a node that has the image lists it: that of the status, or else of the spec.
+func (image *PodImage) listedAs() imageref.Ref {
+	if image.ImageID.IsZero() {
+		return image.Ref
+	}
+	return image.ImageID
 }
 
 // unlisted bounds the size of an image that is there and not listed, math.MaxInt64
@@ -148,15 +152,35 @@ func (h *holdings) sameImages(o *holdings) bool {
 		slices.EqualFunc(h.pulled, o.pulled, same)
 }
 
-// pulledImages are the images that pods which are not finished have pulled, each once.
-func (f *facts) pulledImages() []*PodImage {
-	var images []*PodImage
-	for p, of := range f.bound() {
-		for i := range of {
-			image := &of[i]
-			if !p.Finished && image.Pulled && !slices.ContainsFunc(images, func(o *PodImage) bool { return o.Ref == image.Ref && o.ImageID == image.ImageID }) {
-				images = append(images, image)
+// pulledImages are the images that pods which are not finished have pulled and the node does not list, each once.
+func (r *row) pulledImages() (images []*PodImage) {
+	add := func(image *PodImage) {
+		if !slices.ContainsFunc(images, func(o *PodImage) bool { return o.Ref == image.Ref && o.ImageID == image.ImageID }) {
+			images = append(images, image)
+		}
+	}
+	for _, p := range r.facts.pods {
+		for i := range p.Images {
+			if image := &p.Images[i]; !p.Finished && image.Pulled && !r.lists(image) {
+				add(image)
 			}
+		}
+	}
+	for _, s := range r.facts.parked.shapes {
+		for i := range s.names {
+			if _, listed := r.list.hashed(s.names[i]); !listed && !s.pod.Finished { // All that are parked have theirs.
+				add(&s.pod.Images[i])
+			}
+		}
+	}
+	return images
+}
+
+// hadImages are those that finished pods had, or pods that are gone, and the node does not list.
+func (r *row) hadImages() (images []*PodImage) {
+	for _, image := range r.facts.had {
+		if !r.lists(image) {
+			images = append(images, image)
 		}
 	}
 	return images

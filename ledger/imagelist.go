@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/headroom-dev/headroom/imageref"
 )
@@ -32,6 +33,8 @@ type imageList struct {
 	pinned bitset
 	// smallestBytes is the smallest reported size.
 	smallestBytes int64
+
+	layers atomic.Pointer[listLayers]
 }
 
 func (l *Ledger) newImageList(images []ListedImage) *imageList {
@@ -51,9 +54,10 @@ func (l *Ledger) newImageList(images []ListedImage) *imageList {
 
 // moved is the same list in other memory: what was made while the first lists came lies among what these have left behind.
 func (l *imageList) moved() *imageList {
-	c := *l
-	c.images, c.byName = slices.Clone(l.images), slices.Clone(l.byName)
-	return &c
+	return &imageList{
+		images: slices.Clone(l.images), byName: slices.Clone(l.byName), seed: l.seed, crowded: l.crowded, crowdedUnknown: l.crowdedUnknown,
+		pinned: l.pinned, smallestBytes: l.smallestBytes,
+	}
 }
 
 // mayHold reports whether some entry may have a name, or be of a repository, with that hash. False is sure.

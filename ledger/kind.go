@@ -22,11 +22,8 @@ type kind struct {
 	s       *Snapshot
 	listed  numbered
 	atLeast map[imageref.Ref]int64
-	// plans are what nodes have reserved, by the groups that could land there.
-	plans map[string]*plan
-	// lastPlan is the one of lastGroups: most nodes are like the one before.
-	lastGroups string
-	lastPlan   *plan
+	// plans are what nodes have reserved, and shared what they have besides pods that could land on one node only.
+	plans, shared plans
 }
 
 // kindOf returns the node's kind.
@@ -43,10 +40,7 @@ func (a *Accounts) kindOf(node *NodeRow) *kind {
 	}
 	k := a.kinds[key]
 	if k == nil {
-		k = &kind{
-			kindKey: key, s: a.s,
-			atLeast: make(map[imageref.Ref]int64), plans: make(map[string]*plan),
-		}
+		k = &kind{kindKey: key, s: a.s, atLeast: make(map[imageref.Ref]int64)}
 		a.kinds[key] = k
 	}
 	a.last = k

@@ -68,6 +68,10 @@ func (l *Ledger) firstSight(n *nodeState, image *PodImage) latch {
 	}
 	first := latch{presence: PresenceUnsure, watched: true, baselineBytes: n.lostBytes}
 	if n.node != nil {
+		if _, listed := n.list.find(image.Ref); listed { // mostly it is, and nobody need know what other pods use
+			first.presence = Present
+			return first
+		}
 		r := newRow(l.withFacts(n))
 		first.presence = r.presence(image.Ref, &Snapshot{contents: l.next})
 		if first.presence == Absent && r.mayHave(l.next.knownOf(image.Ref, platformOf(n.node))) {

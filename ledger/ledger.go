@@ -26,7 +26,7 @@ type Ledger struct {
 
 	nodes     map[string]*nodeState // known nodes and ghosts
 	pods      map[types.UID]*podState
-	parked    map[shortUID]uint32 // where a parked pod is, by the node's index
+	parked    parkedIndex
 	byIndex   []*nodeState
 	indices   slots
 	shapes    shapes
@@ -56,11 +56,15 @@ type Ledger struct {
 	changed bool
 	// These say that nobody has seen yet what is in next: it may be changed in place.
 	ownReservations, ownCandidates bool
+	// batch counts the publications: what has been made since the last one has been seen by nobody.
+	batch uint64
 
-	// wake is for [Ledger.Batch], and woken says that it has been called since the last
+	// wake and later are for [Ledger.Batch], and woken and told say that they have been called since the last
 	// publication. stale are the nodes whose rows have to be made before the next, and resealed counts those made for it.
 	wake     func()
+	later    func()
 	woken    bool
+	told     bool
 	stale    []*nodeState
 	resealed int
 
@@ -72,7 +76,6 @@ func New() *Ledger {
 	l := &Ledger{
 		nodes:     make(map[string]*nodeState),
 		pods:      make(map[types.UID]*podState),
-		parked:    make(map[shortUID]uint32),
 		shapes:    make(shapes),
 		manifests: make(map[manifestKey]*known),
 		digests:   make(map[digestKey]map[manifestKey]struct{}),
@@ -83,8 +86,10 @@ func New() *Ledger {
 		deadPods:  newTombstones(tombstoneLimit),
 		deadNodes: newTombstones(tombstoneLimit),
 		numbers:   newNumbers(),
+		nodeSlots: slots{rested: restedSlots},
 		next:      emptyContents(),
 	}
+	l.parked = newParkedIndex(l.next.seed)
 	l.published.Store(&Snapshot{contents: l.next})
 	return l
 }
@@ -148,16 +153,17 @@ func (l *Ledger) buildAll() {
 	}
 }
 
-// slots hands out small numbers and takes them back.
+// slots hands out small numbers and takes them back. The last ones that came back, rested of them, are not handed out again.
 type slots struct {
-	free []int
-	used int
+	free   []int
+	rested int
+	used   int
 }
 
 func (s *slots) take() int {
-	if n := len(s.free); n > 0 {
-		slot := s.free[n-1]
-		s.free = s.free[:n-1]
+	if len(s.free) > s.rested {
+		slot := s.free[0]
+		s.free = s.free[1:]
 		return slot
 	}
 	s.used++

@@ -21,7 +21,7 @@ type Neighbours struct {
 // Follow brings what is reserved on nodes from the earlier snapshot to the later. It returns the places of those for which it has
 // to be added up anew.
 func (c *ReservedChange) Follow(n *Neighbours) (anew uint64) {
-	anew = c.plannedOf(n)
+	anew = c.plannedOf(n) | c.tiedOf(n)
 	sets := c.membersOf(n)
 	for rest := n.Set &^ anew; rest != 0; {
 		first := bits.TrailingZeros64(rest)
@@ -99,4 +99,17 @@ func (c *ReservedChange) plannedOf(n *Neighbours) (planned uint64) {
 		}
 	}
 	return planned
+}
+
+// tiedOf returns on which of the nodes pods wait that could land nowhere else, for images of which reservations have changed.
+func (c *ReservedChange) tiedOf(n *Neighbours) (tied uint64) {
+	if len(c.tied) == 0 {
+		return 0
+	}
+	for left := n.Set; left != 0; left &= left - 1 {
+		if at := bits.TrailingZeros64(left); c.tied.has(n.Rows[at].row.slot) {
+			tied |= 1 << at
+		}
+	}
+	return tied
 }

@@ -31,7 +31,7 @@ type nodeState struct {
 	// lostBytes is the sum of the decreases of AvailableBytes between samples.
 	lostBytes int64
 
-	pods map[types.UID]*podState // nil where there are none
+	pods []*podState // by UID
 	// parked are the pods of which nothing more comes until they change; snapshots share them.
 	parked parking
 	gone   []*podState // deleted a short while ago, oldest first
@@ -54,14 +54,6 @@ func (l *Ledger) nodeNamed(name string) *nodeState {
 		l.nodes[name], l.byIndex[n.index] = n, n
 	}
 	return n
-}
-
-// hold takes a pod in that is bound to the node.
-func (n *nodeState) hold(p *podState) {
-	if n.pods == nil {
-		n.pods = make(map[types.UID]*podState)
-	}
-	n.pods[p.pod.UID] = p
 }
 
 // forgetUnused drops a ghost that holds nothing.
@@ -159,6 +151,7 @@ func (l *Ledger) DeleteNode(name string, uid types.UID) {
 	l.numbers.release(before)
 	l.candidacy(n, old)
 	l.nodeSlots.release(n.slot)
+	l.next.released++
 	if l.synced {
 		l.next.rows = l.next.rows.without(name)
 		l.changed = true

@@ -64,11 +64,9 @@ func (l *Ledger) park(n *nodeState, p *podState) {
 	} else {
 		n.parked.add(parked, s, &rest)
 	}
-	l.parked[uid] = n.index
+	l.parked.add(uid, n.index)
 	delete(l.pods, p.pod.UID)
-	if delete(n.pods, p.pod.UID); len(n.pods) == 0 {
-		n.pods = nil
-	}
+	n.release(p.pod.UID)
 }
 
 // parkedLatches returns nil for those of a pod that was there when nothing was lost yet.
@@ -93,22 +91,72 @@ func (l *Ledger) unpark(uid types.UID) {
 		return
 	}
 	p := &podState{pod: n.parked.row(i, n.name), latches: n.parked.latches(i)}
-	l.shapes.release(n.parked.shapes[i])
-	delete(l.parked, n.parked.pods[i].uid)
-	n.parked = n.parked.without(i)
+	l.takeParked(n, i)
 	n.hold(p)
 	l.pods[uid] = p
+}
+
+// reshape writes the row of a parked pod that would be parked again: mostly it has been told to end. It is false where the row is
+// no such row.
+func (l *Ledger) reshape(pod *Pod) bool {
+	n, i := l.findParked(pod.UID)
+	if n == nil || pod.NodeName != n.name || pod.CreatedUnixSeconds != int64(n.parked.pods[i].createdUnixSeconds) {
+		return false
+	}
+	before := n.parked.shapes[i]
+	if !sameButStarts(before.pod.Images, pod.Images) {
+		return false
+	}
+	if _, end := splitName(pod.Name); end != n.parked.nameEnd(i) {
+		return false
+	}
+	s, _ := l.shapes.take(pod, l.next.seed)
+	l.shapes.release(before)
+	n.parked = n.parked.withShape(i, s)
+	if n.facts != nil && s.isUsedAs(before) {
+		n.facts = n.facts.withParked(n.parked)
+	} else {
+		n.facts = nil
+	}
+	l.changeRow(n)
+	return true
+}
+
+// dropParked takes away a parked pod that is deleted and leaves nothing: its node lists all its images. It is false for any other.
+func (l *Ledger) dropParked(uid types.UID) bool {
+	n, i := l.findParked(uid)
+	if n == nil || l.synced && n.node != nil && !n.listsAll(n.parked.shapes[i]) {
+		return false
+	}
+	l.takeParked(n, i)
+	n.facts = nil
+	n.disturb()
+	l.changeRow(n)
+	l.forgetUnused(n)
+	return true
+}
+
+func (n *nodeState) listsAll(s *shape) bool {
+	return !slices.ContainsFunc(s.pod.Images, func(image PodImage) bool { _, listed := n.list.find(image.Ref); return !listed })
+}
+
+// takeParked takes a pod out of its node's parking.
+func (l *Ledger) takeParked(n *nodeState, i int) {
+	l.shapes.release(n.parked.shapes[i])
+	l.parked.remove(n.parked.pods[i].uid, n.index)
+	n.parked = n.parked.without(i)
 }
 
 // findParked returns a parked pod's node and its place there, nil if there is none of that UID.
 func (l *Ledger) findParked(uid types.UID) (*nodeState, int) {
 	short, _ := shorten(uid)
-	index, found := l.parked[short]
-	if !found {
-		return nil, 0
+	for index := range l.parked.nodes(short) {
+		n := l.byIndex[index]
+		if place := n.parked.placeOf(short); place >= 0 {
+			return n, place
+		}
 	}
-	n := l.byIndex[index]
-	return n, n.parked.placeOf(short)
+	return nil, 0
 }
 
 // restarted is rest with nothing lost since the pod came.

@@ -32,7 +32,7 @@ func replica(t *testing.T, i int) Pod {
 }
 
 func (l *Ledger) census() (pods, parked, shapes int) {
-	return len(l.pods), len(l.parked), len(l.shapes)
+	return len(l.pods), l.parked.count, len(l.shapes)
 }
 
 func TestPodsAreParkedUntilTheyChange(t *testing.T) {

@@ -106,6 +106,13 @@ func (p *parking) without(i int) parking {
 	return c
 }
 
+func (p *parking) withShape(i int, s *shape) parking {
+	c := *p
+	c.shapes = slices.Clone(p.shapes)
+	c.shapes[i] = s
+	return c
+}
+
 // withRests has each rest replaced by what change makes of it.
 func (p *parking) withRests(change func(*parkedRest) *parkedRest) parking {
 	if p.rests == nil {

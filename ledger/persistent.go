@@ -100,7 +100,7 @@ func (t table[K, V]) each(f func(K, V)) {
 }
 
 // chunkLimit is where a chunk of rows splits in two.
-const chunkLimit = 128
+const chunkLimit = 64
 
 // rows are the rows of a snapshot by name, in chunks so that replacing one copies
 // little. A value never changes.

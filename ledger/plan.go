@@ -34,40 +34,74 @@ type plan struct {
 // fewPlanned is how many items are soon asked for one by one. Whoever may create pods can make very many.
 const fewPlanned = 512
 
+// plans are those of nodes of a kind, by the groups of pods that could land there.
+type plans struct {
+	byGroups map[string]*plan
+	// last is the one of lastGroups: most nodes are like the one before.
+	lastGroups string
+	last       *plan
+}
+
 // plan returns what is reserved here. It is the same for all nodes of a kind on
 // which the same groups could land, unless the node is planned for some pod.
 func (a *accountant) plan() *plan {
-	if _, nominated := a.nominated[a.node.Name]; nominated || a.single {
-		return a.newPlan()
+	if a.isNominated() || a.single {
+		return a.newPlan(ofAllPods)
 	}
+	return a.planIn(&a.kind.plans, a.s.candidates, ofAllPods)
+}
+
+// isNominated reports whether the node is planned for some pod.
+func (a *accountant) isNominated() bool {
+	_, nominated := a.nominated[a.node.Name]
+	return nominated
+}
+
+// sharedPlan is plan without the pods that could land on one node only: of those there may be as many as nodes, such as a
+// DaemonSet's, and no two nodes would have the same plan. The node must not be planned for some pod.
+func (a *accountant) sharedPlan() *plan {
+	if a.roaming == nil {
+		a.roaming = slices.Grow(a.roaming, 1) // so that it is not looked for again
+		for _, c := range a.s.candidates {
+			if c != nil && !c.isTied() {
+				a.roaming = append(a.roaming, c)
+			}
+		}
+	}
+	return a.planIn(&a.kind.shared, a.roaming, ofRoamingPods)
+}
+
+func (a *accountant) planIn(all *plans, sets []*candidates, of podsOf) *plan {
 	a.groups = a.groups[:0]
-	for first := 0; first < len(a.s.candidates); first += 8 {
+	for first := 0; first < len(sets); first += 8 {
 		groups := byte(0)
-		for bit, c := range a.s.candidates[first:min(first+8, len(a.s.candidates))] {
+		for bit, c := range sets[first:min(first+8, len(sets))] {
 			if c != nil && c.possible.has(a.row.slot) {
 				groups |= 1 << bit
 			}
 		}
 		a.groups = append(a.groups, groups)
 	}
-	k := a.kind
-	if string(a.groups) == k.lastGroups && k.lastPlan != nil {
-		return k.lastPlan
+	if string(a.groups) == all.lastGroups && all.last != nil {
+		return all.last
 	}
 	key := string(a.groups)
-	p := k.plans[key]
+	p := all.byGroups[key]
 	if p == nil {
-		p = a.newPlan()
-		k.plans[key] = p
+		if all.byGroups == nil {
+			all.byGroups = make(map[string]*plan)
+		}
+		p = a.newPlan(of)
+		all.byGroups[key] = p
 	}
-	k.lastGroups, k.lastPlan = key, p
+	all.lastGroups, all.last = key, p
 	return p
 }
 
-func (a *accountant) newPlan() *plan {
+func (a *accountant) newPlan(of podsOf) *plan {
 	p := &plan{items: make([]planned, 0, len(a.s.reservations))}
 	for _, r := range a.s.reservations {
-		if d := a.demand(r, a.s); d.any && !slices.Contains(a.view.Images, r.ref) {
+		if d := a.demand(r, a.s, of); d.any && !slices.Contains(a.view.Images, r.ref) {
 			p.add(a.planned(r, d))
 		}
 	}
@@ -143,10 +177,8 @@ func (a *accountant) underWayOf(p *plan) []int {
 // underWay reports whether the image costs nothing more: it is here, or a bound
 // pod waits for it.
 func (a *accountant) underWay(p *planned) bool {
-	if a.row.list.mayHold(p.hash) {
-		if _, listed := a.row.list.find(p.ref); listed {
-			return true
-		}
+	if _, listed := a.row.list.hashed(p.hash); listed {
+		return true
 	}
 	switch used := a.row.facts.uses.of(p.hash); {
 	case used == use{}:

@@ -88,7 +88,7 @@ func TestWhatIsReservedByNameIsWhatIsReservedOneByOne(t *testing.T) {
 			oneByOne.Of(row) // makes the plans
 		}
 		for _, k := range oneByOne.kinds {
-			for _, p := range k.plans {
+			for _, p := range k.plans.byGroups {
 				if p.byName != nil {
 					indexed++
 				}

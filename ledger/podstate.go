@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -40,6 +41,15 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 	if l.knows(&pod) {
 		return
 	}
+	if l.reshape(&pod) {
+		return
+	}
+	kept := pod // All others need no memory for a row.
+	l.keepPod(&kept, now)
+}
+
+// keepPod writes a row that is new, of a pod that need not be known.
+func (l *Ledger) keepPod(pod *Pod, now time.Time) {
 	l.unpark(pod.UID)
 	p := l.pods[pod.UID]
 	arrives := p == nil || p.pod.NodeName != pod.NodeName
@@ -50,12 +60,12 @@ func (l *Ledger) SetPod(pod Pod, now time.Time) {
 		l.detach(p)
 	}
 	if pod.NodeName == "" {
-		l.reserveAnew(p, &pod)
+		l.reserveAnew(p, pod)
 		return
 	}
 	n := l.nodeNamed(pod.NodeName)
-	p.latches = l.latches(n, p, &pod, now)
-	p.pod, p.uses = &pod, nil
+	p.latches = l.latches(n, p, pod, now)
+	p.pod, p.uses = pod, nil
 	n.settle(p)
 	n.hold(p)
 	n.facts = nil
@@ -85,6 +95,10 @@ func (l *Ledger) DeletePod(uid types.UID, now time.Time) {
 	l.deadPods.bury(uid)
 	if l.synced {
 		l.forgetGone(l.nodeOf(uid), now) // first: it parks what it can
+	}
+	if l.dropParked(uid) {
+		l.publishSoon()
+		return
 	}
 	l.unpark(uid)
 	p := l.pods[uid]
@@ -118,7 +132,7 @@ func (l *Ledger) detach(p *podState) {
 	}
 	p.latches = nil
 	n := l.nodes[p.pod.NodeName]
-	delete(n.pods, p.pod.UID)
+	n.release(p.pod.UID)
 	n.facts = nil
 	n.disturb()
 	l.changeRow(n)
@@ -148,4 +162,28 @@ func keyOf(c *placement.Constraints) string {
 		return ""
 	}
 	return c.Key()
+}
+
+// hold takes a pod in that is bound to the node.
+func (n *nodeState) hold(p *podState) {
+	place, found := n.placeOf(p.pod.UID)
+	if found {
+		n.pods[place] = p
+		return
+	}
+	n.pods = slices.Insert(n.pods, place, p)
+}
+
+// release takes out a pod that was held.
+func (n *nodeState) release(uid types.UID) {
+	if place, found := n.placeOf(uid); found {
+		n.pods = slices.Delete(n.pods, place, place+1)
+	}
+	if len(n.pods) == 0 {
+		n.pods = nil
+	}
+}
+
+func (n *nodeState) placeOf(uid types.UID) (place int, held bool) {
+	return slices.BinarySearchFunc(n.pods, uid, func(p *podState, uid types.UID) int { return cmp.Compare(p.pod.UID, uid) })
 }

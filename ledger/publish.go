@@ -5,11 +5,12 @@ package ledger
 
 // Batch makes what writers of pods, nodes and samples change visible only once [Ledger.Publish] is called: of thousands of
 // snapshots a second, readers would see a few, and each would cost them. All other writes publish as before, with what waits.
-// wake is called when something waits that did not, under the ledger's lock: it must not block. Batch comes before any write.
-func (l *Ledger) Batch(wake func()) {
+// wake is called when something waits that did not, under the ledger's lock: it must not block. later is called in its place for
+// samples that replace others, which are old when they come. Batch comes before any write.
+func (l *Ledger) Batch(wake, later func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wake = wake
+	l.wake, l.later = wake, later
 }
 
 // Publish makes what has changed visible to readers, and returns of how many nodes something has since it last was.
@@ -41,7 +42,7 @@ func (l *Ledger) publish() {
 		return
 	}
 	l.seal()
-	l.changed, l.woken = false, false
+	l.changed, l.woken, l.told = false, false, false
 	l.next.generation++
 	l.published.Store(&Snapshot{contents: l.next})
 }
@@ -54,6 +55,17 @@ func (l *Ledger) publishSoon() {
 	case l.changed && l.synced && !l.woken:
 		l.woken = true
 		l.wake()
+	}
+}
+
+// publishLater is publishSoon for writes that need not be seen soon.
+func (l *Ledger) publishLater() {
+	switch {
+	case l.wake == nil:
+		l.publish()
+	case l.changed && l.synced && !l.woken && !l.told:
+		l.told = true
+		l.later()
 	}
 }
 
@@ -73,6 +85,7 @@ func (l *Ledger) seal() {
 		l.next.rows = l.next.rows.withAll(rows)
 	}
 	l.ownReservations, l.ownCandidates = false, false
+	l.batch++
 	c := &l.next
 	c.reports.share()
 	c.manifests.share()

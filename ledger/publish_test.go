@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -21,8 +22,8 @@ func namedNode(name string) ledger.Node {
 }
 
 func TestABatchIsSeenAllAtOnce(t *testing.T) {
-	l, woken := ledger.New(), 0
-	l.Batch(func() { woken++ })
+	l, woken, told := ledger.New(), 0, 0
+	l.Batch(func() { woken++ }, func() { told++ })
 	l.SetNode(namedNode("a"))
 	l.MarkSynced()
 	first := l.Snapshot()
@@ -65,15 +66,28 @@ func TestABatchIsSeenAllAtOnce(t *testing.T) {
 	if s := l.Snapshot(); s != l.Latest() {
 		t.Error("with nothing new, the latest is another one than the published one")
 	}
-	if l.SetNode(namedNode("c")); woken != 2 {
-		t.Errorf("%d calls after the second batch has begun, want 2", woken)
+	sample := func(seconds int) {
+		at := start.Add(time.Duration(seconds) * time.Second)
+		l.SetMeasurement("a", ledger.Measurement{CapacityBytes: 10, AvailableBytes: 5, SampledAt: at, ReceivedAt: at})
+	}
+	if sample(0); woken != 2 || told != 0 {
+		t.Errorf("%d calls and %d for later after a node's first sample, want 2 and none", woken, told)
+	}
+	l.Publish()
+	sample(1)
+	if sample(2); woken != 2 || told != 1 {
+		t.Errorf("%d calls and %d for later after two more, want no more calls and one for later", woken, told)
+	}
+	l.SetNode(namedNode("c"))
+	if sample(3); woken != 3 || told != 1 {
+		t.Errorf("%d calls and %d for later once a node has come, too, want one call more", woken, told)
 	}
 }
 
 // What somebody waits for, such as an answer of a registry, is seen at once, and takes along what waits.
 func TestSomeWritesDoNotWait(t *testing.T) {
 	l := ledger.New()
-	l.Batch(func() {})
+	l.Batch(func() {}, func() {})
 	l.MarkSynced()
 	l.SetNode(namedNode("a"))
 	l.SetPulled(mustParse("app:1"), imagesize.Containerd, linux, 7)
@@ -86,7 +100,7 @@ func TestSomeWritesDoNotWait(t *testing.T) {
 // What a snapshot shows stays as it is whatever is written into the next one, and the one after.
 func TestASnapshotDoesNotChangeUnderABatch(t *testing.T) {
 	l := ledger.New()
-	l.Batch(func() {})
+	l.Batch(func() {}, func() {})
 	l.SetNode(namedNode("a"))
 	l.MarkSynced()
 	waits := func(i int) ledger.Pod {

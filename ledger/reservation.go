@@ -32,11 +32,15 @@ type candidates struct {
 	possibleCount, tiedCount int
 }
 
-// reservation is who waits to pull one image anywhere. It never changes.
+// isTied reports whether the pods could land on one node at most.
+func (s *candidates) isTied() bool { return s.possibleCount <= 1 }
+
+// reservation is who waits to pull one image anywhere. It never changes once it has been published.
 type reservation struct {
 	ref   imageref.Ref
 	hash  uint64 // nameHash of ref
 	wants []want
+	batch uint64 // Ledger.batch as of which it was made
 }
 
 // want is how many unbound pods of a group and namespace want an image.
@@ -154,14 +158,16 @@ func (l *Ledger) want(p *podState, change int) {
 		place, found := slices.BinarySearchFunc(reservations, image.Ref, func(r *reservation, ref imageref.Ref) int {
 			return cmp.Compare(r.ref.String(), ref.String())
 		})
-		changed := &reservation{ref: image.Ref}
-		if found {
-			changed.hash = reservations[place].hash
-			changed.wants = reservations[place].wants
-		} else {
-			changed.hash = nameHash(l.next.seed, image.Ref)
+		var changed *reservation
+		switch {
+		case !found:
+			changed = &reservation{ref: image.Ref, hash: nameHash(l.next.seed, image.Ref), batch: l.batch}
+		case reservations[place].batch == l.batch:
+			changed = reservations[place]
+		default:
+			changed = &reservation{ref: image.Ref, hash: reservations[place].hash, wants: slices.Clone(reservations[place].wants), batch: l.batch}
 		}
-		changed.wants = withPod(changed.wants, p, change)
+		changed.count(p, change)
 		switch {
 		case !found:
 			reservations = slices.Insert(reservations, place, changed)
@@ -174,22 +180,21 @@ func (l *Ledger) want(p *podState, change int) {
 	l.next.reservations = reservations
 }
 
-func withPod(wants []want, p *podState, change int) []want {
-	wants = slices.Clone(wants)
-	i := slices.IndexFunc(wants, func(w want) bool { return w.ofPod(p.pod, p.group.slot) })
+// count changes, by one pod, who waits.
+func (r *reservation) count(p *podState, change int) {
+	i := slices.IndexFunc(r.wants, func(w want) bool { return w.ofPod(p.pod, p.group.slot) })
 	if i < 0 {
-		i = len(wants)
-		wants = append(wants, want{group: p.group.slot, namespace: p.pod.Namespace, nominated: p.pod.NominatedNodeName})
+		i = len(r.wants)
+		r.wants = append(r.wants, want{group: p.group.slot, namespace: p.pod.Namespace, nominated: p.pod.NominatedNodeName})
 	}
 	if !p.pod.eager() {
-		wants[i].held += change
+		r.wants[i].held += change
 	} else {
-		wants[i].eager += change
+		r.wants[i].eager += change
 	}
-	if wants[i].eager == 0 && wants[i].held == 0 {
-		wants = slices.Delete(wants, i, i+1)
+	if r.wants[i].eager == 0 && r.wants[i].held == 0 {
+		r.wants = slices.Delete(r.wants, i, i+1)
 	}
-	return wants
 }
 
 func (w *want) ofPod(p *Pod, group int) bool {
@@ -272,26 +277,4 @@ func lasting(n *Node) []corev1.Taint {
 		}
 	}
 	return taints
-}
-
-// bitset holds small numbers.
-type bitset []uint64
-
-func (b bitset) has(i int) bool {
-	return i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0
-}
-
-// set writes bit i and returns by how much the number of bits has changed.
-func (b *bitset) set(i int, on bool) int {
-	if b.has(i) == on {
-		return 0
-	}
-	for len(*b) <= i/64 {
-		*b = append(*b, 0)
-	}
-	(*b)[i/64] ^= 1 << (i % 64)
-	if on {
-		return 1
-	}
-	return -1
 }

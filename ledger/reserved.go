@@ -73,14 +73,26 @@ func (a *accountant) costHere(p *planned) estimate.Bytes {
 	return estimate.Bytes{Low: low, Likely: max(p.cost.Likely, low), High: max(p.cost.High, low)}
 }
 
-// demand sums up who wants an image and could land on the node, which is in the snapshot of the reservation; the pod judged is
-// left out.
-func (a *accountant) demand(r *reservation, of *Snapshot) demand {
+// podsOf says which pods are asked about.
+type podsOf int
+
+const (
+	ofAllPods podsOf = iota
+	// ofRoamingPods are those that could land on more than one node.
+	ofRoamingPods
+)
+
+// demand sums up who of some pods wants an image and could land on the node, which is in the snapshot of the reservation; the pod
+// judged is left out.
+func (a *accountant) demand(r *reservation, in *Snapshot, of podsOf) demand {
 	var d demand
 	for i := range r.wants {
 		w := &r.wants[i]
+		set := in.candidates[w.group]
+		if of == ofRoamingPods && set.isTied() {
+			continue
+		}
 		eager, held := a.waitFor(w, r.ref)
-		set := of.candidates[w.group]
 		nominated := w.nominated != "" && w.nominated == a.node.Name
 		if eager+held <= 0 || !nominated && !set.possible.has(a.row.slot) {
 			continue

@@ -24,8 +24,10 @@ type ReservedChange struct {
 	accounts *Accounts
 	before   *Snapshot
 	changes  []reservationChange
-	// sets are the candidates of the pods that have come or gone. Nodes that are in the same of them differ by the same.
+	// sets are the candidates of the pods that have come or gone. Nodes that are in the same of them differ by the same, but for
+	// those in tied, by slot, on which pods wait for the images that could land nowhere else.
 	sets []*candidates
+	tied bitset
 	// nominated are the nodes that were planned for some pod before.
 	nominated map[string]struct{}
 	deltas    map[deltaKey]*deltas
@@ -84,14 +86,9 @@ func (a *Accounts) ReservedSince(before *Snapshot, resized *Resized) *ReservedCh
 	return c
 }
 
-// add is false where there are too many changes, or nodes have become candidates, or are none any more.
+// add is false where there are too many changes.
 func (c *ReservedChange) add(change reservationChange) bool {
-	if change.before == change.after {
-		for i := range change.after.wants {
-			if slot := change.after.wants[i].group; c.before.candidates[slot] != c.accounts.s.candidates[slot] {
-				return false
-			}
-		}
+	if change.before == change.after && c.sameCandidates(change.after) {
 		return true
 	}
 	c.changes = append(c.changes, change)
@@ -100,12 +97,25 @@ func (c *ReservedChange) add(change reservationChange) bool {
 	return len(c.changes) <= maxReservedAnew && len(c.sets) <= maxChangedSets
 }
 
+// sameCandidates is false where nodes have become candidates, or are none any more: how many there are tells how likely each is.
+func (c *ReservedChange) sameCandidates(r *reservation) bool {
+	for i := range r.wants {
+		if slot := r.wants[i].group; c.before.candidates[slot] != c.accounts.s.candidates[slot] {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *ReservedChange) join(r *reservation, of *Snapshot) {
 	if r == nil {
 		return
 	}
 	for i := range r.wants {
-		if set := of.candidates[r.wants[i].group]; !slices.Contains(c.sets, set) {
+		switch set := of.candidates[r.wants[i].group]; {
+		case set.possibleCount == 1:
+			c.tied.set(set.possible.last(), true)
+		case !set.isTied() && !slices.Contains(c.sets, set):
 			c.sets = append(c.sets, set)
 		}
 	}
@@ -117,7 +127,7 @@ func (c *ReservedChange) deltasOf(here *accountant, key deltaKey) *deltas {
 	if all == nil {
 		all = new(deltas)
 		for _, change := range c.changes {
-			d := delta{before: here.costOf(change.before, c.before), after: here.costOf(change.after, here.s)}
+			d := delta{before: here.costOf(change.before, c.before, ofRoamingPods), after: here.costOf(change.after, here.s, ofRoamingPods)}
 			if d.before == d.after {
 				continue
 			}
@@ -132,12 +142,12 @@ func (c *ReservedChange) deltasOf(here *accountant, key deltaKey) *deltas {
 	return all
 }
 
-// costOf is what a reservation of a snapshot, nil for none, adds to a node that lacks the image.
-func (a *accountant) costOf(r *reservation, of *Snapshot) estimate.Bytes {
+// costOf is what some pods of a reservation of a snapshot, nil for none, add to a node that lacks the image.
+func (a *accountant) costOf(r *reservation, in *Snapshot, of podsOf) estimate.Bytes {
 	if r == nil {
 		return estimate.Bytes{}
 	}
-	d := a.demand(r, of)
+	d := a.demand(r, in, of)
 	if !d.any {
 		return estimate.Bytes{}
 	}

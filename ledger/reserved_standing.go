@@ -19,22 +19,62 @@ func (a *Accounts) Reserved(row *NodeRow) (r Reserved) {
 	if len(a.s.reservations) == 0 {
 		return r
 	}
-	c := a.begin(row)
+	c := a.at(row)
 	if c.result.Tier == NoTier {
 		return r
 	}
-	p := c.plan()
-	if p.byName == nil {
-		for i := range p.items {
-			if item := &p.items[i]; !c.underWay(item) {
-				r.costs.add(item.cost)
-			}
-		}
-		return r
+	if c.isNominated() {
+		return Reserved{c.costsOf(c.newPlan(ofAllPods))}
 	}
-	r.costs = p.sum
-	for _, i := range c.underWayOf(p) {
-		r.costs.take(p.items[i].cost)
+	r.costs = c.costsOf(c.sharedPlan())
+	beyond := r.costs.beyond()
+	for _, tied := range a.tiedTo(c.row.slot) {
+		if c.underWay(&planned{ref: tied.ref, hash: tied.hash}) {
+			continue
+		}
+		r.costs.take(c.costOf(tied, a.s, ofRoamingPods))
+		r.costs.add(c.costOf(tied, a.s, ofAllPods))
+		beyond = beyond || r.costs.beyond()
+	}
+	if beyond { // Nothing can be taken out of it.
+		r.costs = c.costsOf(c.newPlan(ofAllPods))
 	}
 	return r
+}
+
+// costsOf adds up a plan's items that are not under way.
+func (a *accountant) costsOf(p *plan) (costs sums) {
+	if p.byName == nil {
+		for i := range p.items {
+			if item := &p.items[i]; !a.underWay(item) {
+				costs.add(item.cost)
+			}
+		}
+		return costs
+	}
+	costs = p.sum
+	for _, i := range a.underWayOf(p) {
+		costs.take(p.items[i].cost)
+	}
+	return costs
+}
+
+// tiedTo returns, each once, what is reserved for pods that could land on one node only, by its slot.
+func (a *Accounts) tiedTo(slot int) []*reservation {
+	if a.tied == nil {
+		a.tied = make(map[int][]*reservation)
+		for _, r := range a.s.reservations {
+			for i := range r.wants {
+				set := a.s.candidates[r.wants[i].group]
+				if set.possibleCount != 1 {
+					continue
+				}
+				at := set.possible.last()
+				if all := a.tied[at]; len(all) == 0 || all[len(all)-1] != r {
+					a.tied[at] = append(all, r)
+				}
+			}
+		}
+	}
+	return a.tied[slot]
 }

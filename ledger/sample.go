@@ -22,7 +22,8 @@ const clockStep = 2 * time.Minute
 func (l *Ledger) SetMeasurement(node string, m Measurement) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.publishSoon()
+	publish := l.publishSoon
+	defer func() { publish() }()
 	l.forgetGone(node, m.ReceivedAt)
 	if node == "" || m.CapacityBytes <= 0 || l.deadNodes.has(m.NodeUID) {
 		return
@@ -41,6 +42,7 @@ func (l *Ledger) SetMeasurement(node string, m Measurement) {
 			return
 		}
 		n.lostBytes = estimate.SaturatingAdd(n.lostBytes, max(old.AvailableBytes-m.AvailableBytes, 0))
+		publish = l.publishLater
 	}
 	n.measurement = &m
 	n.settleAll()

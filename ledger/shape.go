@@ -20,7 +20,9 @@ type shape struct {
 	hash uint64
 	// uses are those of its images, by name and digest.
 	uses []usedName
-	pods int
+	// names are, for each image, the hash of the name by which a node that has it lists it, see row.lists.
+	names []uint64
+	pods  int
 }
 
 // shapes finds the one shape of pods that are alike.
@@ -43,9 +45,17 @@ func (s shapes) take(pod *Pod, seed maphash.Seed) (found *shape, nameEnd string)
 	for i := range common.Images {
 		common.Images[i].StartedAt = time.Time{}
 	}
-	found = &shape{pod: common, hash: hash, pods: 1, uses: usesOf(&common, seed)}
+	found = &shape{pod: common, hash: hash, pods: 1, uses: usesOf(&common, seed), names: make([]uint64, len(common.Images))}
+	for i := range common.Images {
+		found.names[i] = nameHash(seed, common.Images[i].listedAs())
+	}
 	s[hash] = append(s[hash], found)
 	return found, nameEnd
+}
+
+// isUsedAs reports whether a node's facts are the same with a pod of either shape, whose images are the same.
+func (s *shape) isUsedAs(o *shape) bool {
+	return s.pod.Finished == o.pod.Finished && s.pod.Requests.Equal(o.pod.Requests)
 }
 
 // release takes a pod away from its shape.

@@ -42,7 +42,7 @@ func (s *Sieve) Put(at int, before, id RowID) {
 				}
 			}
 		}
-	} else if before.row.facts == r.facts {
+	} else if before.row.facts.uses.same(&r.facts.uses) {
 		return
 	}
 	s.used, s.ownUsed = writable(s.used, s.ownUsed), true

@@ -37,8 +37,9 @@ type contents struct {
 	autoscaler   Autoscaler
 	unbound      table[types.UID, unboundPod]
 	named        table[types.NamespacedName, types.UID] // of unbound
-	arrivals     table[arrival, []unboundPod]           // of unbound, by UID
+	arrivals     table[arrival, *arrived]               // of unbound
 	candidates   []*candidates                          // by slot of the group
+	released     uint64                                 // how many nodes' slots have been
 	reservations []*reservation
 }
 
@@ -58,7 +59,7 @@ func emptyContents() contents {
 		observed:  newTable[observedKey, estimate.Bytes](),
 		unbound:   newTable[types.UID, unboundPod](),
 		named:     newTable[types.NamespacedName, types.UID](),
-		arrivals:  newTable[arrival, []unboundPod](),
+		arrivals:  newTable[arrival, *arrived](),
 	}
 }
 

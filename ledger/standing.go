@@ -24,6 +24,14 @@ type RowID struct{ row *row }
 // ID returns the row's.
 func (r *NodeRow) ID() RowID { return RowID{r.row} }
 
+// IsAccountedAs reports whether the rows of one node differ in nothing that an account depends on, nor who may land there. It may
+// be false where they don't.
+func (id RowID) IsAccountedAs(o RowID) bool {
+	a, b := id.row, o.row
+	return a.node == b.node && a.slot == b.slot && a.list == b.list && a.measurement == b.measurement && a.lines == b.lines &&
+		a.lostBytes == b.lostBytes && a.facts.unsettled == b.facts.unsettled && a.facts.uses.same(&b.facts.uses) && a.free.Equal(b.free)
+}
+
 // Row returns the row with that ID, which must be in the snapshot: rows that did not change are the same in many.
 func (s *Snapshot) Row(id RowID) NodeRow { return NodeRow{Node: id.row.node, row: id.row, snapshot: s} }
 

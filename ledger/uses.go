@@ -108,6 +108,11 @@ func (u *uses) clear(distinct int) {
 	clear(u.how)
 }
 
+// same reports whether both are one table.
+func (u *uses) same(o *uses) bool {
+	return len(u.hashes) == len(o.hashes) && (len(u.hashes) == 0 || &u.hashes[0] == &o.hashes[0])
+}
+
 // place is where the hash is, or would be.
 func (u *uses) place(hash uint64) int {
 	at, _ := bits.Mul64(hash, uint64(len(u.hashes)))

@@ -62,11 +62,14 @@ func (a *Accounts) Waiting(within time.Duration, limit int) []Waiting {
 	looked, images, now := 0, 0, a.view.Now.Unix()
 	for at := now - int64(within.Seconds()); at <= now+int64(within.Seconds()); at++ {
 		arrived, _ := a.s.arrivals.get(arrival{a.view.Namespace, at})
-		if looked += len(arrived); looked > maxArrivals {
+		if arrived == nil {
+			continue
+		}
+		if looked += len(arrived.pods); looked > maxArrivals {
 			return nil
 		}
-		for i := range arrived {
-			u := &arrived[i]
+		for i := range arrived.pods {
+			u := &arrived.pods[i]
 			switch {
 			case !a.mayArrive(u):
 				continue

@@ -87,11 +87,12 @@ func (l *Ledger) observe(n *nodeState) {
 	if w == nil {
 		return
 	}
-	p := n.pods[w.pod]
-	if p == nil {
+	place, held := n.placeOf(w.pod)
+	if !held {
 		n.disturb()
 		return
 	}
+	p := n.pods[place]
 	i := slices.IndexFunc(p.pod.Images, func(image PodImage) bool { return image.Ref == w.ref })
 	switch {
 	case i < 0:

@@ -5,8 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -21,10 +19,13 @@ import (
 const (
 	// fleetEvery is how long after a change of the ledger it is in the fleet at the latest, where there is time for it.
 	fleetEvery = 25 * time.Millisecond
-	// fleetShare is the share of a processor that keeping the fleet may take: one part in so many.
-	fleetShare = 10
-	// fleetRarely is how long after a change it is there at the latest, be there time or not; so long it is waited after a failure.
-	fleetRarely = 500 * time.Millisecond
+	// nodesShare is the share of a processor that it may take to keep up with nodes: one part in so many. It is the nodes that have
+	// changed which take time, now or later, so that little is saved by waiting. waitingShare is that for pods that wait:
+	// of one that comes or goes something is new on all nodes, but little.
+	nodesShare, waitingShare = 3, 10
+	// nodesRarely is how long after a change of a node it is there at the latest, be there time or not; so long it is waited after a
+	// failure. waitingRarely is the same for pods that wait.
+	nodesRarely, waitingRarely = 250 * time.Millisecond, 750 * time.Millisecond
 )
 
 // fleetKeeper keeps what all requests ask of the nodes: worked out off their path, of all that has changed since the last time.
@@ -35,6 +36,14 @@ type fleetKeeper struct {
 	log logr.Logger
 
 	fleet atomic.Pointer[fit.Fleet]
+	// latest is the fleet to go on with, which was made of taken, and updated is when it last was another one.
+	latest  *fit.Fleet
+	taken   *ledger.Snapshot
+	updated time.Time
+	// made is where a fleet comes from that takes in which pods wait, nil while none is being made. waitingDue is when there is time
+	// again for that.
+	made       chan fleetMade
+	waitingDue time.Time
 	// current is when the fleet was last known to show all of the ledger, in nanoseconds since 1970.
 	current  atomic.Int64
 	seconds  prometheus.Histogram
@@ -94,33 +103,68 @@ func (k *fleetKeeper) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
-			timer.Reset(min(max(fleetEvery, (fleetShare-1)*k.update(time.Now())), fleetRarely))
+			timer.Reset(k.update(time.Now()))
 		}
 	}
 }
 
-// update takes in what is new as of now, and returns how long that took. Where it fails there is no fleet: all nodes are looked at
-// for each pod, which takes longer and comes to the same.
-func (k *fleetKeeper) update(now time.Time) (took time.Duration) {
+// update takes in what is new as of now, and returns how long to wait before the next time. Where it fails there is no fleet: all
+// nodes are looked at for each pod, which takes longer and comes to the same.
+func (k *fleetKeeper) update(now time.Time) (pause time.Duration) {
+	fail := func(err error) {
+		k.fleet.Store(nil)
+		k.latest, k.taken = nil, nil
+		k.failures.Inc()
+		k.log.Error(err, "The order of nodes that pods are judged by could not be kept")
+		pause = nodesRarely
+	}
 	defer func() {
 		if broken := recover(); broken != nil {
-			k.fleet.Store(nil)
-			k.failures.Inc()
-			k.log.Error(fmt.Errorf("panic: %v", broken), "The order of nodes that pods are judged by could not be kept", "stack", string(debug.Stack()))
-			took = fleetRarely
+			fail(panicked(broken))
 		}
 	}()
-	s, p, before := k.snapshot(), k.policy(), k.fleet.Load()
-	if p == nil || !s.Synced() {
-		return 0
+	if err := k.adopt(); err != nil {
+		fail(err)
+		return pause
 	}
-	next := before.Next(s, p, now)
-	k.current.Store(now.UnixNano())
-	if next == before {
-		return 0
+	s, p := k.snapshot(), k.policy()
+	if p == nil || !s.Synced() {
+		return fleetEvery
+	}
+	take := k.take(s, now)
+	if take == nil {
+		return fleetEvery
+	}
+	next := k.latest.Next(take, p, now)
+	if take == s {
+		k.current.Store(now.UnixNano())
+	} else if k.made == nil && !now.Before(k.waitingDue) {
+		k.makeBeside(next, s, p, now)
+	}
+	k.latest, k.taken = next, take
+	if next == k.fleet.Load() {
+		return fleetEvery
 	}
 	k.fleet.Store(next)
-	took = time.Since(now)
+	k.updated = now
+	took := time.Since(now)
 	k.seconds.Observe(took.Seconds())
-	return took
+	return min(max(fleetEvery, (nodesShare-1)*took), nodesRarely)
+}
+
+// take is what to make the next fleet of: all that is new but for the pods that wait, or all of it where these are the same, or
+// there is nothing to go on with, or can be no difference. It is nil where it is not yet time for that.
+func (k *fleetKeeper) take(s *ledger.Snapshot, now time.Time) *ledger.Snapshot {
+	if k.taken == nil {
+		return s
+	}
+	if earlier, able := s.WaitingAsIn(k.taken); able {
+		return earlier
+	}
+	// What is made beside knows no more of these nodes.
+	if now.Sub(k.updated) < nodesRarely {
+		return nil
+	}
+	k.made = nil
+	return s
 }

@@ -34,7 +34,7 @@ func TestFleetIsKept(t *testing.T) {
 		go func() { _ = k.Start(ctx) }()
 		of := func(want bool, when string) {
 			t.Helper()
-			time.Sleep(2 * fleetRarely)
+			time.Sleep(2 * waitingRarely)
 			synctest.Wait()
 			if got := k.fleet.Load().Of(l.Snapshot(), p); got != want {
 				t.Errorf("%s: the fleet is of the snapshot: %v, want %v", when, got, want)
