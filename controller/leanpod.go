@@ -26,12 +26,21 @@ type leanPod struct {
 	metadata, spec, status []byte
 }
 
-// newLeanPod returns nil for what has to be decoded as a whole: the end of a streaming list, which has no name, and messages in
-// pieces.
+// newLeanPod returns nil for what has to be decoded as a whole.
 func newLeanPod(encoded []byte) *leanPod {
-	p := &leanPod{encoded: encoded}
-	if !p.takeApart() {
+	p := &leanPod{}
+	if !p.read(encoded) {
 		return nil
+	}
+	return p
+}
+
+// read makes it another pod. It is false for what has to be decoded as a whole: the end of a streaming list, which has no name, and
+// messages in pieces.
+func (p *leanPod) read(encoded []byte) bool {
+	*p = leanPod{encoded: encoded}
+	if !p.takeApart() {
+		return false
 	}
 	for f := range fieldsOf(p.metadata) {
 		switch f.number {
@@ -45,10 +54,7 @@ func newLeanPod(encoded []byte) *leanPod {
 			p.ResourceVersion = string(f.content)
 		}
 	}
-	if p.Name == "" || p.spec == nil || p.status == nil {
-		return nil
-	}
-	return p
+	return p.Name != "" && p.spec != nil && p.status != nil
 }
 
 // takeApart is false for what does not have each part at most once.
