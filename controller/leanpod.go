@@ -97,30 +97,53 @@ func (p *leanPod) whole() (*corev1.Pod, error) {
 // leanRow is the row of a pod of which nothing is decoded that is known of its template.
 func (f *podFeed) leanRow(p *leanPod) (ledger.Pod, error) {
 	own := f.ownOf(p)
-	if !own.debugged {
-		if t := f.byWire.get(own.template); t != nil {
-			if row, usual, err := f.rowByTemplate(p, &own, t); usual || err != nil {
-				return row, err
-			}
+	if known, t := f.knownOf(&own); known != nil {
+		row, err := f.rowOfKnown(p, &own, known)
+		if t != nil && !row.Finished {
+			row.Template = t
 		}
+		return row, err
 	}
 	whole, err := p.whole()
 	if err != nil {
 		return ledger.Pod{}, err
 	}
-	labels := whole.Labels
+	labels, owner := whole.Labels, controllerOf(whole)
 	row := f.row(whole)
-	if t, has := row.Template.(*template); has && !own.debugged && len(templateLabels(labels)) == len(labels) {
+	t, has := row.Template.(*template)
+	switch {
+	case own.debugged || len(templateLabels(labels)) != len(labels):
+	case has:
 		f.byWire.keep(own.template, t)
+	case tiedToNode(owner) && owner.Kind != "Node" && own.node != "": // Static pods name their node as their owner.
+		f.tied.set(own.kind, knownOf(&slimPod(whole).Spec))
 	}
 	return row, nil
+}
+
+// knownOf returns what is known of a pod's spec, and its template where it has one; nil for what has to be decoded as a whole, also
+// where nobody has asked yet where pods of the template may land.
+func (f *podFeed) knownOf(own *podOwn) (*specKnown, *template) {
+	if own.debugged {
+		return nil, nil
+	}
+	if t := f.byWire.get(own.template); t != nil && (own.node != "" || t.known.constraints != nil) {
+		return &t.known, t
+	}
+	if own.node == "" {
+		return nil, nil
+	}
+	known, _ := f.tied.get(own.kind)
+	return known, nil
 }
 
 // podOwn is what of a pod's spec is its own, or is asked about it alone.
 type podOwn struct {
 	// template is a hash of all else, and of its namespace, labels and owners: equal for pods of one template whose encoding is the
 	// same, as it is from one API server.
-	template      uint64
+	template uint64
+	// kind is the same without the affinity, in which pods of a DaemonSet have their node. Where they can land, nobody asks.
+	kind          uint64
 	node          string
 	priorityClass string
 	gated         bool
@@ -136,8 +159,11 @@ func (f *podFeed) ownOf(p *leanPod) (own podOwn) {
 			_, _ = h.Write(field.raw)
 		}
 	}
+	var affinity []byte
 	for field := range fieldsOf(p.spec) {
 		switch field.number {
+		case 18:
+			affinity = field.raw
 		case 10:
 			own.node = string(field.content)
 		case 34: // ephemeralContainers
@@ -151,30 +177,24 @@ func (f *podFeed) ownOf(p *leanPod) (own podOwn) {
 			_, _ = h.Write(field.raw)
 		}
 	}
+	own.kind = h.Sum64()
+	_, _ = h.Write(affinity)
 	own.template = h.Sum64()
 	return own
 }
 
-// rowByTemplate is the row of a pod of a template. It is false for one that has finished, which has none, and where nobody has asked
-// yet where pods of the template may land.
-func (f *podFeed) rowByTemplate(p *leanPod, own *podOwn, t *template) (row ledger.Pod, usual bool, err error) {
-	if own.node == "" && t.known.constraints == nil {
-		return ledger.Pod{}, false, nil
-	}
+// rowOfKnown is the row of a pod of whose spec all is known, without its template.
+func (f *podFeed) rowOfKnown(p *leanPod, own *podOwn, known *specKnown) (ledger.Pod, error) {
 	f.bare = corev1.Pod{}
 	bare := &f.bare
 	if err := errors.Join(bareMeta(&bare.ObjectMeta, p, own.node == ""), bare.Status.Unmarshal(p.status)); err != nil {
-		return ledger.Pod{}, false, err
-	}
-	if finished(bare) {
-		return ledger.Pod{}, false, nil
+		return ledger.Pod{}, err
 	}
 	bare.Status.NominatedNodeName = clipped(bare.Status.NominatedNodeName, maxName)
 	bare.Spec.NodeName, bare.Spec.PriorityClassName = own.node, own.priorityClass
-	row = rowOf(bare, &t.known, &f.ids)
-	row.Template = t
+	row := rowOf(bare, known, &f.ids)
 	row.Gated = own.node == "" && own.gated
-	return row, true, nil
+	return row, nil
 }
 
 // bareMeta decodes what a row has of a pod's metadata.
