@@ -31,7 +31,7 @@ type ObjectWriter interface {
 	DeletePod(uid types.UID, now time.Time)
 	MarkSynced()
 	// PodsBut returns the UIDs of the pods that were written and not deleted, but for those given.
-	PodsBut(uids []types.UID) []types.UID
+	PodsBut(uids *ledger.UIDs) []types.UID
 	// HeldPods returns those pods.
 	HeldPods() iter.Seq[ledger.HeldPod]
 }
@@ -92,7 +92,7 @@ func NewInformers(client kubernetes.Interface, l ObjectWriter, o InformerOptions
 	}
 	i.podQueue = newPodQueue(i.setPod, i.dropPod, l.PodsBut)
 	i.pods = cache.New(&cache.Config{
-		Queue: i.podQueue, ListerWatcher: podsOf(client), ObjectDescription: "v1.Pod", // of two types
+		Queue: i.podQueue, ListerWatcher: podsOf(client, i.podQueue), ObjectDescription: "v1.Pod", // of two types
 		WatchErrorHandlerWithContext: i.problems["pods"].handle,
 	})
 	err := errors.Join(

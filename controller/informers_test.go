@@ -58,8 +58,8 @@ func (j *journal) DeleteNode(name string, uid types.UID)    { j.add("delete node
 func (j *journal) SetPod(p ledger.Pod, _ time.Time)     { j.add("set pod", p.Name, string(p.UID)) }
 func (j *journal) DeletePod(uid types.UID, _ time.Time) { j.add("delete pod", string(uid)) }
 func (j *journal) MarkSynced()                          { j.add("synced") }
-func (j *journal) PodsBut(known []types.UID) []types.UID {
-	return slices.DeleteFunc(slices.Clone(j.held), func(uid types.UID) bool { return slices.Contains(known, uid) })
+func (j *journal) PodsBut(known *ledger.UIDs) []types.UID {
+	return slices.DeleteFunc(slices.Clone(j.held), known.Has)
 }
 func (j *journal) HeldPods() iter.Seq[ledger.HeldPod] { return func(func(ledger.HeldPod) bool) {} }
 

@@ -5,13 +5,16 @@ package controller
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/http"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -29,27 +32,55 @@ func ProtobufConfig(c *rest.Config) *rest.Config {
 // LeanClient returns a client for Informers: its watches of Nodes and Pods have only what this package reads of them, where they
 // come in protobuf, and pods in a form that only Informers understand. Streaming lists are such watches. For all else it is client.
 func LeanClient(client kubernetes.Interface, config *rest.Config) (kubernetes.Interface, error) {
-	c := rest.CopyConfig(config)
-	c.GroupVersion, c.APIPath = &corev1.SchemeGroupVersion, "/api"
-	c.NegotiatedSerializer = leanSerializer{scheme.Codecs.WithoutConversion()}
-	lean, err := rest.RESTClientFor(c)
+	c := leanClient{Interface: client, config: rest.CopyConfig(config)}
+	c.config.GroupVersion, c.config.APIPath = &corev1.SchemeGroupVersion, "/api"
+	var err error
+	if c.http, err = rest.HTTPClientFor(config); err == nil {
+		c.core, err = c.coreFor(nil)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make a client for watches: %w", err)
 	}
-	return leanClient{client, typedcorev1.New(lean)}, nil
+	return c, nil
 }
 
 type leanClient struct {
 	kubernetes.Interface
 
-	core typedcorev1.CoreV1Interface
+	config *rest.Config
+	http   *http.Client
+	core   typedcorev1.CoreV1Interface
+}
+
+// coreFor returns a client whose watches are a list that is under way, or nil for none.
+func (c leanClient) coreFor(listing *podListing) (typedcorev1.CoreV1Interface, error) {
+	config := rest.CopyConfig(c.config)
+	config.NegotiatedSerializer = leanSerializer{scheme.Codecs.WithoutConversion(), listing}
+	lean, err := rest.RESTClientForConfigAndClient(config, c.http)
+	if err != nil {
+		return nil, err
+	}
+	return typedcorev1.New(lean), nil
+}
+
+// listPods implements [podStreams].
+func (c leanClient) listPods(ctx context.Context, o metav1.ListOptions, listing *podListing) (watch.Interface, error) {
+	core, err := c.coreFor(listing)
+	if err != nil {
+		return nil, err
+	}
+	return core.Pods(metav1.NamespaceAll).Watch(ctx, o)
 }
 
 // CoreV1 implements [kubernetes.Interface].
 func (c leanClient) CoreV1() typedcorev1.CoreV1Interface { return c.core }
 
 // leanSerializer drops what nobody reads from events before they are decoded.
-type leanSerializer struct{ runtime.NegotiatedSerializer }
+type leanSerializer struct {
+	runtime.NegotiatedSerializer
+
+	listing *podListing // that the events are, nil for none
+}
 
 // SupportedMediaTypes implements [runtime.NegotiatedSerializer].
 func (s leanSerializer) SupportedMediaTypes() []runtime.SerializerInfo {
@@ -59,6 +90,9 @@ func (s leanSerializer) SupportedMediaTypes() []runtime.SerializerInfo {
 		if info.MediaType == runtime.ContentTypeProtobuf && info.StreamSerializer != nil {
 			stream := *info.StreamSerializer
 			stream.Serializer = leanStream{stream.Serializer}
+			if s.listing != nil {
+				stream.Framer = listingFramer{stream.Framer, s.listing}
+			}
 			info.StreamSerializer = &stream
 		}
 		lean[i] = info
@@ -74,7 +108,7 @@ func (s leanSerializer) DecoderToVersion(decoder runtime.Decoder, version runtim
 // leanObjects leaves pods undecoded where the caller does not say what to decode into.
 type leanObjects struct{ runtime.Decoder }
 
-var wholePodKind = corev1.SchemeGroupVersion.WithKind("Pod")
+var wholePodKind, wholeNodeKind = corev1.SchemeGroupVersion.WithKind("Pod"), corev1.SchemeGroupVersion.WithKind("Node")
 
 // Decode implements [runtime.Decoder].
 func (d leanObjects) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
@@ -82,19 +116,31 @@ func (d leanObjects) Decode(data []byte, defaults *schema.GroupVersionKind, into
 		if p := leanPodIn(data); p != nil {
 			return p, &wholePodKind, nil
 		}
+		if node := bytesOf(envelopedNode, data); node != nil {
+			n := &corev1.Node{} // Without the copy that the decoder makes of its bytes first.
+			return n, &wholeNodeKind, n.Unmarshal(node)
+		}
 	}
 	return d.Decoder.Decode(data, defaults, into)
 }
 
 // leanPodIn returns the pod that is in an object as it comes in an event, nil for none.
 func leanPodIn(object []byte) *leanPod {
+	if pod := bytesOf(envelopedPod, object); pod != nil {
+		return newLeanPod(pod)
+	}
+	return nil
+}
+
+// bytesOf returns what is in the envelope of an object of a kind, nil for one of another.
+func bytesOf(kind *wire, object []byte) []byte {
 	unknown, prefixed := bytes.CutPrefix(object, protobufPrefix)
-	if !prefixed || envelopedIn(unknown) != envelopedPod {
+	if !prefixed || envelopedIn(unknown) != kind {
 		return nil
 	}
 	for f := range fieldsOf(unknown) {
 		if f.number == 2 {
-			return newLeanPod(f.content)
+			return f.content
 		}
 	}
 	return nil

@@ -26,12 +26,21 @@ type leanPod struct {
 	metadata, spec, status []byte
 }
 
-// newLeanPod returns nil for what has to be decoded as a whole: the end of a streaming list, which has no name, and messages in
-// pieces.
+// newLeanPod returns nil for what has to be decoded as a whole.
 func newLeanPod(encoded []byte) *leanPod {
-	p := &leanPod{encoded: encoded}
-	if !p.takeApart() {
+	p := &leanPod{}
+	if !p.read(encoded) {
 		return nil
+	}
+	return p
+}
+
+// read makes it another pod. It is false for what has to be decoded as a whole: the end of a streaming list, which has no name, and
+// messages in pieces.
+func (p *leanPod) read(encoded []byte) bool {
+	*p = leanPod{encoded: encoded}
+	if !p.takeApart() {
+		return false
 	}
 	for f := range fieldsOf(p.metadata) {
 		switch f.number {
@@ -45,10 +54,7 @@ func newLeanPod(encoded []byte) *leanPod {
 			p.ResourceVersion = string(f.content)
 		}
 	}
-	if p.Name == "" || p.spec == nil || p.status == nil {
-		return nil
-	}
-	return p
+	return p.Name != "" && p.spec != nil && p.status != nil
 }
 
 // takeApart is false for what does not have each part at most once.
@@ -98,14 +104,15 @@ func (f *podFeed) leanRow(p *leanPod) (ledger.Pod, error) {
 	if err != nil {
 		return ledger.Pod{}, err
 	}
+	owner := controllerOf(whole)
 	row := f.row(whole)
-	if own.debugged {
-		return row, nil
-	}
-	if t, has := row.Template.(*template); has {
+	t, has := row.Template.(*template)
+	switch {
+	case own.debugged:
+	case has:
 		f.byWire.keep(own.template, t)
-	} else if tiedToNode(metav1.GetControllerOfNoCopy(whole)) {
-		f.keepTied(own.tied, knownOf(&slimPod(whole).Spec))
+	case tiedToNode(owner) && owner.Kind != "Node" && own.node != "": // Static pods name their node as their owner.
+		f.tied.set(own.tied, knownOf(&slimPod(whole).Spec))
 	}
 	return row, nil
 }
@@ -117,25 +124,18 @@ func (f *podFeed) usualRow(p *leanPod, own *podOwn) (row ledger.Pod, usual bool,
 		return ledger.Pod{}, false, nil
 	}
 	if t := f.byWire.get(own.template); t != nil {
-		row, usual, err = f.rowBySpec(p, own, &t.known, t.labels)
-		row.Template = t
+		if row, usual, err = f.rowBySpec(p, own, &t.known, t.labels); !row.Finished {
+			row.Template = t
+		}
 		return row, usual, err
 	}
-	if known := f.tied[own.tied]; known != nil && own.node != "" {
+	if own.node == "" {
+		return ledger.Pod{}, false, nil
+	}
+	if known, found := f.tied.get(own.tied); found {
 		return f.rowBySpec(p, own, known, nil)
 	}
 	return ledger.Pod{}, false, nil
-}
-
-// maxTied is of how many templates of such pods the specs are remembered: few clusters have that many DaemonSets.
-const maxTied = 256
-
-// keepTied remembers what follows from the spec of pods that are made for one node each. Nobody else holds it.
-func (f *podFeed) keepTied(hash uint64, known *specKnown) {
-	if len(f.tied) >= maxTied {
-		clear(f.tied)
-	}
-	f.tied[hash] = known
 }
 
 // podOwn is what of a pod's spec is its own, or is asked about it alone.
@@ -191,8 +191,8 @@ func (f *podFeed) ownOf(p *leanPod) (own podOwn) {
 	return own
 }
 
-// rowBySpec is the row of a pod whose spec is known, and its labels, unless it has some of its own. It is false for one that has
-// finished, which has no template, and where nobody has asked yet where such pods may land.
+// rowBySpec is the row of a pod whose spec is known, and its labels, unless it has some of its own, without its template. It is false
+// where nobody has asked yet where such pods may land.
 func (f *podFeed) rowBySpec(p *leanPod, own *podOwn, known *specKnown, labels map[string]string) (row ledger.Pod, usual bool, err error) {
 	waits := own.node == ""
 	if waits && known.constraints == nil {
@@ -202,9 +202,6 @@ func (f *podFeed) rowBySpec(p *leanPod, own *podOwn, known *specKnown, labels ma
 	bare := &f.bare
 	if err := errors.Join(bareMeta(&bare.ObjectMeta, p, waits && own.numbered), bare.Status.Unmarshal(p.status)); err != nil {
 		return ledger.Pod{}, false, err
-	}
-	if finished(bare) {
-		return ledger.Pod{}, false, nil
 	}
 	bare.Status.NominatedNodeName = clipped(bare.Status.NominatedNodeName, maxName)
 	bare.Spec.NodeName, bare.Spec.PriorityClassName = own.node, own.priorityClass

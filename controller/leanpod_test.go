@@ -6,6 +6,7 @@ package controller
 import (
 	"fmt"
 	"math/rand"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -95,6 +96,58 @@ func TestLeanPodsHaveTheRowsOfWholeOnes(t *testing.T) {
 	}
 }
 
+// Pods of a DaemonSet have their node in their affinity, and those that have finished have no template: what their images are follows
+// from what is known of others.
+func TestPodsWithoutATemplateAreNotDecodedEither(t *testing.T) {
+	onNode := func(i int) *corev1.Pod {
+		p := replicaOf(1, i)
+		p.OwnerReferences[0].Kind, p.Spec.NodeName = "DaemonSet", fmt.Sprint("node-", i)
+		p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+				{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{p.Spec.NodeName}},
+			}}},
+		}}}
+		return p
+	}
+	done := replicaOf(1, 4)
+	done.Status.Phase = corev1.PodSucceeded
+	unbound, static, debugged := onNode(5), onNode(6), onNode(7)
+	unbound.Spec.NodeName, static.OwnerReferences[0].Kind, static.OwnerReferences[0].APIVersion = "", "Node", "v1"
+	debugged.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "d", Image: "debug:1"}}}
+	feed, whole := newPodFeed(), newPodFeed()
+	var kept []ledger.Pod
+	for _, test := range []struct {
+		about string
+		pod   *corev1.Pod
+		known bool
+	}{
+		{"a pod of a DaemonSet", onNode(1), false},
+		{"another one", onNode(2), true},
+		{"one that is debugged", debugged, false},
+		{"one that is not bound", unbound, false},
+		{"a static pod", static, false},
+		{"a static pod that changes", static, false},
+		{"a replica", replicaOf(1, 3), false},
+		{"one that has finished", done, true},
+	} {
+		lean := leanOf(t, test.pod)
+		own := feed.ownOf(lean)
+		if _, known, err := feed.usualRow(lean, &own); known != test.known || err != nil {
+			t.Errorf("%s: its spec is known: %v, want %v: %v", test.about, known, test.known, err)
+		}
+		got, err := feed.rowOf(lean)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := whole.row(decoded(t, test.pod))
+		if diff := cmp.Diff(want, got, refs, placements, noTemplate); diff != "" || (want.Template == nil) != (got.Template == nil) {
+			t.Errorf("%s: row (-whole +lean), with a template %v and %v:\n%s", test.about, want.Template != nil, got.Template != nil, diff)
+		}
+		kept = append(kept, got)
+	}
+	runtime.KeepAlive(kept) // with it, what is known of their templates
+}
+
 // What is known of a template by its bytes goes with it, and pods that are numbered don't add up.
 func TestTemplatesByTheirBytesAreBounded(t *testing.T) {
 	feed, kept := newPodFeed(), []ledger.Pod(nil)
@@ -153,10 +206,10 @@ func TestLeanPodsThatDifferInTheirNodesOrNumbers(t *testing.T) {
 func TestSpecsOfPodsOfOneNodeAreBounded(t *testing.T) {
 	feed := newPodFeed()
 	for i := range 3 * maxTied {
-		feed.keepTied(uint64(i), &specKnown{})
+		feed.tied.set(uint64(i), &specKnown{})
 	}
-	if n := len(feed.tied); n > maxTied {
-		t.Errorf("%d are kept, want at most %d", n, maxTied)
+	if n := len(feed.tied.young) + len(feed.tied.old); n > 2*maxTied {
+		t.Errorf("%d are kept, want at most %d", n, 2*maxTied)
 	}
 }
 

@@ -24,12 +24,26 @@ func nodesOf(client kubernetes.Interface) cache.ListerWatcher {
 	}, client)
 }
 
-// podsOf is nodesOf for the Pods of all namespaces.
-func podsOf(client kubernetes.Interface) cache.ListerWatcher {
+// podStreams is a client that can give a streaming list of pods to who takes it in as it comes. What is left of it comes as a watch.
+type podStreams interface {
+	listPods(ctx context.Context, o metav1.ListOptions, listing *podListing) (watch.Interface, error)
+}
+
+// podsOf is nodesOf for the Pods of all namespaces, which go into q.
+func podsOf(client kubernetes.Interface, q *podQueue) cache.ListerWatcher {
 	pods := client.CoreV1().Pods(metav1.NamespaceAll)
+	streams, streaming := client.(podStreams)
 	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return pods.List(ctx, o) },
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			q.begin(nil)
+			return pods.List(ctx, o)
+		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			if streaming && o.SendInitialEvents != nil && *o.SendInitialEvents {
+				listing := &podListing{queue: q}
+				q.begin(listing)
+				return streams.listPods(ctx, o, listing)
+			}
 			return pods.Watch(ctx, o)
 		},
 	}, client)

@@ -10,30 +10,50 @@ const (
 	maxMemo, maxMemoText = 16384, imageref.MaxLength
 )
 
-// memo remembers what texts come to that come again and again. Not safe for concurrent use.
-type memo[V any] struct{ young, old map[string]V }
+// memo remembers what keys come to that come again and again. Not safe for concurrent use.
+type memo[K comparable, V any] struct {
+	// limit is how many of the last are remembered, twice at most.
+	limit      int
+	young, old map[K]V
+}
 
-func (m *memo[V]) of(text string, find func(string) V) V {
-	value, known := m.young[text]
+// get returns what a key comes to, false where it is not remembered.
+func (m *memo[K, V]) get(key K) (value V, known bool) {
+	if value, known = m.young[key]; known {
+		return value, true
+	}
+	if value, known = m.old[key]; known {
+		m.set(key, value)
+	}
+	return value, known
+}
+
+func (m *memo[K, V]) set(key K, value V) {
+	if m.young == nil || len(m.young) >= m.limit {
+		m.young, m.old = make(map[K]V), m.young
+	}
+	m.young[key] = value
+}
+
+// textMemo is a memo of texts.
+type textMemo[V any] struct{ memo[string, V] }
+
+func (m *textMemo[V]) of(text string, find func(string) V) V {
+	value, known := m.get(text)
 	if known {
 		return value
 	}
-	if value, known = m.old[text]; !known {
-		value = find(text)
+	value = find(text)
+	if len(text) <= maxMemoText {
+		m.limit = maxMemo
+		m.set(text, value)
 	}
-	if len(text) > maxMemoText {
-		return value
-	}
-	if m.young == nil || len(m.young) >= maxMemo {
-		m.young, m.old = make(map[string]V), m.young
-	}
-	m.young[text] = value
 	return value
 }
 
 // imageIDs remembers what images the IDs stand for that container statuses tell: all replicas tell the same ones, and to parse one
 // takes longer than all the rest of a row. Nil remembers nothing.
-type imageIDs struct{ memo[imageref.Ref] }
+type imageIDs struct{ textMemo[imageref.Ref] }
 
 // parse is [imageref.ParseImageID].
 func (m *imageIDs) parse(id string) (imageref.Ref, bool) {
@@ -48,4 +68,4 @@ func (m *imageIDs) parse(id string) (imageref.Ref, bool) {
 }
 
 // texts has one copy of each text that comes again and again, such as the labels of nodes.
-type texts struct{ memo[string] }
+type texts struct{ textMemo[string] }

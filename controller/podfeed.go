@@ -19,14 +19,18 @@ import (
 // for concurrent use.
 type podFeed struct {
 	templates *interned[template]
-	// byWire finds them by what they are made of as it comes, and tied the specs of pods that are made for one node each.
+	// byWire finds them by what they are made of as it comes.
 	byWire *interned[template]
-	tied   map[uint64]*specKnown
-	ids    imageIDs
+	// tied are the specs of pods that are each made for one node, by podOwn.tied.
+	tied memo[uint64, *specKnown]
+	ids  imageIDs
 	// common, bare and scratch are scratch space.
 	common, bare corev1.Pod
 	scratch      []byte
 }
+
+// maxTied is how many specs of pods that are made for one node each are remembered, twice at most: more than there are DaemonSets.
+const maxTied = 1024
 
 // template is what pods that are made of one template have in common, as slimPod leaves it.
 type template struct {
@@ -43,7 +47,7 @@ type template struct {
 }
 
 func newPodFeed() *podFeed {
-	return &podFeed{templates: newInterned[template](), byWire: newInterned[template](), tied: make(map[uint64]*specKnown)}
+	return &podFeed{templates: newInterned[template](), byWire: newInterned[template](), tied: memo[uint64, *specKnown]{limit: maxTied}}
 }
 
 // rowOf is row for a *corev1.Pod or a *leanPod. It fails only for what can't be decoded.

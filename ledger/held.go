@@ -86,24 +86,18 @@ func (l *Ledger) HeldPods() iter.Seq[HeldPod] {
 }
 
 // PodsBut returns the UIDs of the pods that have been written and not deleted, but for those given.
-func (l *Ledger) PodsBut(known []types.UID) []types.UID {
-	kept := make(map[shortUID]struct{}, len(known))
-	for _, uid := range known {
-		short, _ := shorten(uid)
-		kept[short] = struct{}{}
-	}
+func (l *Ledger) PodsBut(known *UIDs) []types.UID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var others []types.UID
 	for uid := range l.pods {
-		short, _ := shorten(uid)
-		if _, found := kept[short]; !found {
+		if !known.Has(uid) {
 			others = append(others, uid)
 		}
 	}
 	for _, n := range l.nodes {
 		for i := range n.parked.pods {
-			if _, found := kept[n.parked.pods[i].uid]; !found {
+			if !known.has(n.parked.pods[i].uid) {
 				others = append(others, n.parked.uid(i))
 			}
 		}

@@ -119,7 +119,11 @@ func TestParkedPodsAreThoseThatWereWritten(t *testing.T) {
 	if diff := cmp.Diff(map[string]types.UID{"web": rows[3].UID, rows[2].Name: rows[2].UID, rows[0].Name: rows[0].UID, rows[1].Name: "not a UUID"}, held); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
-	if others := l.PodsBut([]types.UID{rows[0].UID, "not a UUID", rows[2].UID, "unheard of"}); !cmp.Equal(others, []types.UID{rows[3].UID}) {
+	var known UIDs
+	for _, uid := range []types.UID{rows[0].UID, "not a UUID", rows[2].UID, "unheard of"} {
+		known.Add(uid)
+	}
+	if others := l.PodsBut(&known); !cmp.Equal(others, []types.UID{rows[3].UID}) {
 		t.Errorf("pods but for three: %q", others)
 	}
 }

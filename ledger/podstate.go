@@ -67,10 +67,11 @@ func (l *Ledger) keepPod(pod *Pod, now time.Time) {
 	p.latches = l.latches(n, p, pod, now)
 	p.pod, p.uses = pod, nil
 	n.settle(p)
-	n.hold(p)
 	n.facts = nil
 	if !l.synced && p.isQuiet() {
 		l.park(n, p)
+	} else {
+		n.hold(p)
 	}
 	l.changeRow(n)
 	if arrives && l.synced {

@@ -4,8 +4,10 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -68,3 +70,42 @@ func (s shortUID) long() types.UID {
 	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
 	return types.UID(text)
 }
+
+// UIDs is a set of UIDs of pods, in 16 bytes each. The zero value is empty. Not safe for concurrent use.
+type UIDs struct {
+	short   []shortUID
+	ordered bool // and each of them once
+}
+
+// Add puts a UID in.
+func (u *UIDs) Add(uid types.UID) {
+	short, _ := shorten(uid)
+	u.short, u.ordered = append(u.short, short), false
+}
+
+// Has reports whether a UID is in.
+func (u *UIDs) Has(uid types.UID) bool {
+	short, _ := shorten(uid)
+	return u.has(short)
+}
+
+func (u *UIDs) has(short shortUID) bool {
+	u.order()
+	_, found := slices.BinarySearchFunc(u.short, short, compareUIDs)
+	return found
+}
+
+// Len is how many there are.
+func (u *UIDs) Len() int {
+	u.order()
+	return len(u.short)
+}
+
+func (u *UIDs) order() {
+	if !u.ordered {
+		slices.SortFunc(u.short, compareUIDs)
+		u.short, u.ordered = slices.Compact(u.short), true
+	}
+}
+
+func compareUIDs(a, b shortUID) int { return bytes.Compare(a[:], b[:]) }

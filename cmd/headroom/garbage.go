@@ -17,7 +17,7 @@ const (
 	leastBytes = 32 << 20
 	// The first lists of a large cluster are gigabytes of objects of which little is kept: as long as they come, garbage may take up
 	// to firstListsBytes with all that is held, so that it need not be looked for a hundred times.
-	firstListsBytes = 320 << 20
+	firstListsBytes = 256 << 20
 	// mostPercent bounds both where hardly anything is held.
 	mostPercent = 400
 	// How often it is looked at how much is held: while the first lists come, and afterwards.

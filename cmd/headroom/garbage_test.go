@@ -14,7 +14,7 @@ import (
 func TestGarbageByWhatIsHeld(t *testing.T) {
 	g := garbage{percent: 40}
 	for held, want := range map[uint64]struct{ during, after int }{
-		0: {400, 400}, 4 << 20: {400, 400}, 16 << 20: {400, 200}, 64 << 20: {400, 50}, 160 << 20: {100, 40}, 200 << 20: {60, 40}, 300 << 20: {40, 40}, 1 << 40: {40, 40},
+		0: {400, 400}, 4 << 20: {400, 400}, 16 << 20: {400, 200}, 64 << 20: {300, 50}, 128 << 20: {100, 40}, 160 << 20: {60, 40}, 200 << 20: {40, 40}, 300 << 20: {40, 40}, 1 << 40: {40, 40},
 	} {
 		if during, after := g.during(held), g.after(held); during != want.during || after != want.after {
 			t.Errorf("with %d MiB held: %d%% while the first lists come and %d%% afterwards, want %v", held>>20, during, after, want)
