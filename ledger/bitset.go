@@ -5,6 +5,7 @@ package ledger
 
 import (
 	"math/bits"
+	"slices"
 )
 
 // bitset holds small numbers.
@@ -16,9 +17,9 @@ func (b bitset) has(i int) bool {
 
 // last is the greatest that is set, -1 for none.
 func (b bitset) last() int {
-	for i := len(b) - 1; i >= 0; i-- {
-		if b[i] != 0 {
-			return i*64 + bits.Len64(b[i]) - 1
+	for i, word := range slices.Backward(b) {
+		if word != 0 {
+			return i*64 + bits.Len64(word) - 1
 		}
 	}
 	return -1

@@ -31,7 +31,7 @@ func newParkedIndex(seed maphash.Seed) parkedIndex {
 }
 
 func (x *parkedIndex) hash(uid shortUID) uint32 {
-	return uint32(maphash.Bytes(x.seed, uid[:]) >> 32) //nolint:gosec // any half will do
+	return uint32(maphash.Bytes(x.seed, uid[:]) >> 32)
 }
 
 // home is where a pod of that hash is if no other has taken the place.
