@@ -21,8 +21,10 @@ type Evaluator struct {
 	Fleet func() *Fleet
 }
 
-// maxBehind is how old a fleet may be that pods are judged by, when the ledger has changed since.
-const maxBehind = time.Second
+// maxBehind is how old a fleet may be that pods are judged by, when the ledger has changed since. It is seldom a tenth of a second.
+// Where processors are so short that it is more, to look at all nodes for each pod would take what is left of them, and be
+// no fresher when it is done.
+const maxBehind = 10 * time.Second
 
 // Evaluate decides about one pod by what is known now.
 func (e Evaluator) Evaluate(r Request) Decision {
