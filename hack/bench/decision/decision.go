@@ -70,14 +70,14 @@ func (d *Decider) Round(round int, length time.Duration) result.Decision {
 		firsts = append(firsts, time.Since(at))
 	}
 	r.First = load.LatencyOf(firsts)
-	took := make([]time.Duration, 0, maxDecisions)
+	took, namespaces := make([]time.Duration, 0, maxDecisions), d.namespaces()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	took = d.decide(evaluator, d.namespaces(), length, took)
+	took = d.decide(evaluator, namespaces, length, took)
 	runtime.ReadMemStats(&after)
 	r.Count, r.Allocations = len(took), float64(after.Mallocs-before.Mallocs)/float64(len(took))
 	r.Latency = load.LatencyOf(took)
-	r.Again = load.LatencyOf(d.decide(evaluator, d.namespaces()[:1], length/4, took[:0]))
+	r.Again = load.LatencyOf(d.decide(evaluator, namespaces[:1], length/4, took[:0]))
 	return r
 }
 
