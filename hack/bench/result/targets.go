@@ -73,7 +73,7 @@ func decisionChecks() []Check {
 		fleetOf := fmt.Sprintf("15,000 nodes x %d images", images)
 		add("decision, "+fleetOf+", p50", "µs", 5, 20, images, fleet.Roomy, p50)
 		add("the same, p99", "µs", 50, 200, images, fleet.Roomy, p99)
-		add("the same, allocations where the pod fits", "", 0, 0, images, fleet.Roomy, func(d *Decision) float64 { return d.Allocations })
+		add("the same, allocations where the pod fits", "", 0, 0.01, images, fleet.Roomy, func(d *Decision) float64 { return d.Allocations })
 	}
 	add("decision, 15,000 nodes nearly full, p50", "µs", 50, 200, 50, fleet.NearlyFull, p50)
 	return all
