@@ -4,7 +4,6 @@
 package fit
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -13,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headroom-dev/headroom/imageref"
-	"github.com/headroom-dev/headroom/imagesize"
 	"github.com/headroom-dev/headroom/ledger"
 	"github.com/headroom-dev/headroom/policy"
 )
@@ -71,23 +69,6 @@ func surveyorWith(z *sizes, s *ledger.Snapshot, p *policy.Policy, now time.Time,
 	from := view(z, p, now)
 	from.Namespace = ledger.Nobody
 	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serials: serials}
-}
-
-// since returns the sizes as of a later snapshot, where something else is known of some images, and nil where it may be any, or z
-// is nil. There must be no images of a pod among them. z must not be used any more.
-func (z *sizes) since(s *ledger.Snapshot, resized *ledger.Resized) *sizes {
-	if z == nil || resized.All() {
-		return nil
-	}
-	z.snapshot, z.lastRow, z.last = s, nil, nil
-	if resized.None() {
-		return z
-	}
-	for _, c := range z.classes {
-		maps.DeleteFunc(c.sizes, func(ref imageref.Ref, _ imagesize.Size) bool { return resized.Has(ref) })
-		maps.DeleteFunc(c.evidence, func(ref imageref.Ref, _ imagesize.Evidence) bool { return resized.Has(ref) })
-	}
-	return z
 }
 
 func (v *surveyor) ground(row *ledger.NodeRow) *ground {

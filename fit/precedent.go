@@ -38,15 +38,15 @@ func (c *scan) recall(d *Decision) bool {
 	}
 	known, h := c.memo.precedents, c.precedentHash(d)
 	for place, to := known.set(h); place < to; place++ {
-		a := known.at(place, h)
-		if a == nil || !a.is(c.request.Namespace, d.Mode, c.question, c.audience) {
+		p := known.at(place, h)
+		if p == nil || !p.is(c.request.Namespace, d.Mode, c.question, c.audience) {
 			continue
 		}
 		ignored, invalid := d.ModeIgnored, d.Invalid
-		*d = a.decision
+		*d = p.decision
 		d.ModeIgnored, d.Invalid = ignored, invalid
-		if a.node {
-			row := c.snapshot.Row(a.best)
+		if p.node {
+			row := c.snapshot.Row(p.best)
 			d.Best.Account.SampleAge = ledger.AgeOf(&row, c.now)
 		}
 		return true
@@ -56,19 +56,23 @@ func (c *scan) recall(d *Decision) bool {
 
 // remember keeps a decision for the next pod of this kind.
 func (c *scan) remember(d *Decision) {
-	if !c.memorable(d) || !c.memo.precedents.again(c.precedentHash(d)) {
+	if !c.memorable(d) {
 		return
 	}
-	a := &precedent{namespace: c.request.Namespace, mode: d.Mode, question: c.question, audience: c.audience, decision: *d}
-	a.decision.ModeIgnored = ""
+	h := c.precedentHash(d)
+	if !c.memo.precedents.again(h) {
+		return
+	}
+	p := &precedent{namespace: c.request.Namespace, mode: d.Mode, question: c.question, audience: c.audience, decision: *d}
+	p.decision.ModeIgnored = ""
 	if d.Best.Node != "" {
 		place, found := c.find(d.Best.Node)
 		if !found {
 			return
 		}
-		a.best, a.node = c.at(place).id, true
+		p.best, p.node = c.at(place).id, true
 	}
-	c.memo.precedents.put(c.precedentHash(d), a)
+	c.memo.precedents.put(h, p)
 }
 
 // memorable reports whether the decision depends on nothing but what a precedent has. What exceptions say depends on labels and on

@@ -4,8 +4,8 @@
 package fit
 
 import (
-	"cmp"
 	"iter"
+	"maps"
 
 	"github.com/headroom-dev/headroom/estimate"
 	"github.com/headroom-dev/headroom/imageref"
@@ -31,27 +31,6 @@ type sizes struct {
 	last    *class
 }
 
-// classKey is what the size of an image on a node depends on.
-type classKey struct {
-	runtime  imagesize.Runtime
-	platform Platform
-	pool     *policy.NodePool
-}
-
-// class is a kind of node.
-type class struct {
-	classKey
-	learned imagesize.Learned
-	sizes   map[imageref.Ref]imagesize.Size
-	// evidence is of images of which something was there on some node.
-	evidence map[imageref.Ref]imagesize.Evidence
-	// wanted are the sizes of the pod's own images, by index.
-	wanted []imagesize.Size
-	// empty is what the pod needs on a node that has nothing yet, at least; emptyHuge the same if images of unknown size are
-	// larger than any disk; emptyLikely what it likely needs, unbounded where nobody knows.
-	empty, emptyHuge, emptyLikely int64
-}
-
 func newSizes(s *ledger.Snapshot, p *policy.Policy, images []imageref.Image) *sizes {
 	z := &sizes{
 		snapshot: s, policy: p, images: images, same: sameImages(s, images),
@@ -71,6 +50,23 @@ func (z *sizes) group(i int) int {
 	return z.same[i]
 }
 
+// since returns the sizes as of a later snapshot, where something else is known of some images, and nil where it may be any, or z
+// is nil. There must be no images of a pod among them. z must not be used any more.
+func (z *sizes) since(s *ledger.Snapshot, resized *ledger.Resized) *sizes {
+	if z == nil || resized.All() {
+		return nil
+	}
+	z.snapshot, z.lastRow, z.last = s, nil, nil
+	if resized.None() {
+		return z
+	}
+	for _, c := range z.classes {
+		maps.DeleteFunc(c.sizes, func(ref imageref.Ref, _ imagesize.Size) bool { return resized.Has(ref) })
+		maps.DeleteFunc(c.evidence, func(ref imageref.Ref, _ imagesize.Evidence) bool { return resized.Has(ref) })
+	}
+	return z
+}
+
 // classOf returns the node's class.
 func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	if row == z.lastRow {
@@ -79,15 +75,6 @@ func (z *sizes) classOf(row *ledger.NodeRow) *class {
 	c := z.classAt(classKeyOf(row, z.policy))
 	z.lastRow, z.last = row, c
 	return c
-}
-
-// classKeyOf returns the key of the node's class.
-func classKeyOf(row *ledger.NodeRow, p *policy.Policy) classKey {
-	return classKey{
-		runtime:  row.Runtime,
-		platform: Platform{OS: row.OS, Architecture: row.Architecture},
-		pool:     p.PoolOf(row.LabelSet()),
-	}
 }
 
 // classAt returns the class of that key.
@@ -133,11 +120,6 @@ func (z *sizes) fill(c *class) {
 	if known {
 		c.emptyLikely = empty.sum().Likely
 	}
-}
-
-// before orders classes of one pool.
-func (k classKey) before(o classKey) bool {
-	return cmp.Or(cmp.Compare(k.runtime, o.runtime), cmp.Compare(k.platform.OS, o.platform.OS), cmp.Compare(k.platform.Architecture, o.platform.Architecture)) < 0
 }
 
 // onEmpty returns what each of the pod's images that may be pulled adds to a node of the class that has nothing yet, but what
@@ -214,22 +196,6 @@ func (z *sizes) evidence(c *class, ref imageref.Ref) imagesize.Evidence {
 	evidence.Learned = c.learned
 	evidence.Observed = z.snapshot.Observed(c.poolKey(), ref)
 	return evidence
-}
-
-// factor is what the policy declares for the class, nil for nothing.
-func (c *class) factor() *estimate.Factor {
-	if c.pool == nil {
-		return nil
-	}
-	return c.pool.DiskFactor
-}
-
-func (k classKey) poolKey() imagesize.PoolKey {
-	key := imagesize.PoolKey{Runtime: k.runtime, Platform: k.platform}
-	if k.pool != nil {
-		key.Pool = k.pool.Name
-	}
-	return key
 }
 
 // operatorBytes returns what the policy's table says, 0 for nothing.

@@ -34,20 +34,25 @@ func TestHistoriesEndInOneState(t *testing.T) {
 				})
 			}
 			w := follow(t, client)
-			churner := s.NewChurner(Churn{Seed: seed, PodsInMotion: 1 + random.IntN(100), ListEvery: 4})
-			for step := range 1500 {
-				perturb(s, random, step)
-				churner.PodEvent()
-				if step%3 == 0 {
-					churner.NodeUpdate()
-				}
-			}
-			s.SetFaults(Nodes, Faults{})
-			s.SetFaults(Pods, Faults{})
-			s.End(Nodes, Closed)
-			s.End(Pods, Closed)
+			disturb(s, seed, random)
 			awaitEqual(t, w, client)
 		})
+	}
+}
+
+// disturb plays a random history on the server, then has the server do without faults and end the watches under way.
+func disturb(s *Server, seed uint64, random *rand.Rand) {
+	churner := s.NewChurner(Churn{Seed: seed, PodsInMotion: 1 + random.IntN(100), ListEvery: 4})
+	for step := range 1500 {
+		perturb(s, random, step)
+		churner.PodEvent()
+		if step%3 == 0 {
+			churner.NodeUpdate()
+		}
+	}
+	for _, resource := range []string{Nodes, Pods} {
+		s.SetFaults(resource, Faults{})
+		s.End(resource, Closed)
 	}
 }
 

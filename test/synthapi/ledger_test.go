@@ -34,19 +34,8 @@ func TestALedgerHoldsWhatThereIs(t *testing.T) {
 					RepeatEvery: random.IntN(10), BreakListEvery: 2, BytesPerSecond: 10 << 20,
 				})
 			}
-			churner := s.NewChurner(Churn{Seed: seed, PodsInMotion: 1 + random.IntN(100), ListEvery: 4})
 			l := feed(t, s)
-			for step := range 1500 {
-				perturb(s, random, step)
-				churner.PodEvent()
-				if step%3 == 0 {
-					churner.NodeUpdate()
-				}
-			}
-			s.SetFaults(Nodes, Faults{})
-			s.SetFaults(Pods, Faults{})
-			s.End(Nodes, Closed)
-			s.End(Pods, Closed)
+			disturb(s, seed, random)
 			want := known(listed(t, clientOf(t, s, true)))
 			for deadline := time.Now().Add(time.Minute); !cmp.Equal(want, held(l)); time.Sleep(20 * time.Millisecond) {
 				if time.Now().After(deadline) {
