@@ -69,6 +69,9 @@ func passedOver(req *admissionv1.AdmissionRequest) *outcome {
 	}
 }
 
+// unmade is what a pod was before it is made. Nobody writes to it.
+var unmade corev1.Pod
+
 // readPods returns the pod, and what it was before: an empty one where it is made. Where there is nothing to judge, it returns
 // the answer instead.
 func readPods(in *incoming) (pod, old *corev1.Pod, answer *outcome) {
@@ -82,7 +85,7 @@ func readPods(in *incoming) (pod, old *corev1.Pod, answer *outcome) {
 		return nil, nil, new(exempt(req, MirrorPod))
 	}
 	if req.Operation == admissionv1.Create {
-		return pod, &corev1.Pod{}, nil
+		return pod, &unmade, nil
 	}
 	if old, err = podIn(in.oldPod, req.OldObject.Raw); err != nil {
 		return nil, nil, new(undecided(req, Undecodable, fmt.Errorf("the pod as it was can't be decoded: %w", err)))

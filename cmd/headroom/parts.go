@@ -49,7 +49,7 @@ type parts struct {
 
 func newParts(o *serveOptions, log logr.Logger, config *rest.Config, client kubernetes.Interface) (*parts, error) {
 	p := &parts{ledger: ledger.New(), delay: controller.NewInformerDelay(metrics.Registry, log)}
-	p.runnables = append(p.runnables, controller.NewPublisher(p.ledger, metrics.Registry), garbage{o.gcPercent, func() bool { return p.ledger.Snapshot().Synced() }})
+	p.runnables = append(p.runnables, controller.NewPublisher(p.ledger, metrics.Registry), controller.Garbage{Percent: o.gcPercent, Synced: func() bool { return p.ledger.Snapshot().Synced() }})
 	events := controller.NewEvents(client)
 	alert := controller.NewAlert(log)
 	lines := controller.NewLineWatch(events)

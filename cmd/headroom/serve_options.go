@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/headroom-dev/headroom/controller"
 	"github.com/headroom-dev/headroom/webhook/registration"
 )
 
@@ -52,7 +53,7 @@ func newServeOptions() *serveOptions {
 		resyncPeriod: 10 * time.Hour, syncTimeout: 2 * time.Minute,
 		sizeWait: 500 * time.Millisecond, sizeWaiters: 64,
 		shutdownDelay: 5 * time.Second, recordDelay: 3 * time.Second,
-		gcPercent: 40,
+		gcPercent: controller.DefaultGarbagePercent,
 	}
 }
 
@@ -79,7 +80,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.record, "record", "", "Folder that gets a file for each review that something was said to, a warning, a refusal or a sentence in the audit log, with all that was known: headroom check replays it. For debugging: the files hold the request, and the names and images of all pods. Ends at 1 GiB. Empty records nothing.")
 	flags.DurationVar(&o.recordDelay, "record-delay", o.recordDelay, "How long no review may come before recordings are written, so that a burst of reviews has the processors for itself. A process that is killed loses what is not written. 0 writes at once.")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", o.shutdownDelay, "After SIGTERM, how long requests are still taken: API servers need a moment to learn that this replica goes away.")
-	flags.IntVar(&o.gcPercent, "gc-percent", o.gcPercent, "How much garbage, in percent of the memory that is in use, there may be before it is collected; at least 32 MiB, and more until the first lists are in. The environment variable GOGC says the same, and wins.")
+	flags.IntVar(&o.gcPercent, "gc-percent", o.gcPercent, "How much garbage there may be before it is collected, in percent of the memory that is in use, where both come to more than 208 MiB. Below, there may be as much as is in use, or 64 MiB, and more until the first lists are in. The environment variable GOGC wins over this.")
 	o.logs.addFlags(flags)
 }
 

@@ -6,8 +6,10 @@ package peer
 import (
 	"context"
 	"net/http"
+	"runtime"
 
 	"github.com/go-logr/logr"
+	"github.com/headroom-dev/headroom/controller"
 	"github.com/headroom-dev/headroom/fit"
 	"github.com/headroom-dev/headroom/imageref"
 	"github.com/headroom-dev/headroom/webhook"
@@ -22,7 +24,9 @@ func headroom(ctx context.Context, l *listener, o Options) (func() error, error)
 	if err := o.Fleet.Validate(); err != nil {
 		return nil, err
 	}
-	return serveHandler(ctx, l, fleet.Evaluator(o.Fleet.Ledger())), nil
+	evaluator := fleet.Evaluator(o.Fleet.Ledger())
+	collectAsServe(ctx)
+	return serveHandler(ctx, l, evaluator), nil
 }
 
 // sameDecoding is the same, but that the decision is made beforehand: of a pod with images that load is made with.
@@ -36,7 +40,16 @@ func sameDecoding(ctx context.Context, l *listener, o Options) (func() error, er
 	for _, image := range fleet.Wanted()[:2] {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "container", Image: image})
 	}
-	return serveHandler(ctx, l, decided(fleet.Evaluator(o.Fleet.Ledger()).Evaluate(fit.RequestOf(pod)))), nil
+	once := fleet.Evaluator(o.Fleet.Ledger()).Evaluate(fit.RequestOf(pod))
+	collectAsServe(ctx)
+	return serveHandler(ctx, l, decided(once)), nil
+}
+
+// collectAsServe has the process look for garbage when `headroom serve` does. The peers of others do as Go does by itself.
+func collectAsServe(ctx context.Context) {
+	runtime.GC() // What is held is known from here on.
+	garbage := controller.Garbage{Percent: controller.DefaultGarbagePercent, Synced: func() bool { return true }}
+	go func() { _ = garbage.Start(ctx) }() // it has no error
 }
 
 // decided is an evaluator that has made up its mind.

@@ -1,7 +1,7 @@
 // Copyright The Headroom Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package controller
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 )
 
 func TestGarbageByWhatIsHeld(t *testing.T) {
-	g := garbage{percent: 40}
+	g := Garbage{Percent: DefaultGarbagePercent}
 	for held, want := range map[uint64]struct{ during, after int }{
-		0: {400, 400}, 4 << 20: {400, 400}, 16 << 20: {400, 200}, 64 << 20: {300, 50}, 128 << 20: {100, 40}, 160 << 20: {60, 40}, 200 << 20: {40, 40}, 300 << 20: {40, 40}, 1 << 40: {40, 40},
+		0: {400, 400}, 4 << 20: {400, 400}, 16 << 20: {400, 400}, 32 << 20: {400, 200}, 64 << 20: {300, 100}, 96 << 20: {166, 100}, 128 << 20: {100, 62}, 160 << 20: {60, 40}, 200 << 20: {40, 40}, 300 << 20: {40, 40}, 1 << 40: {40, 40},
 	} {
 		if during, after := g.during(held), g.after(held); during != want.during || after != want.after {
 			t.Errorf("with %d MiB held: %d%% while the first lists come and %d%% afterwards, want %v", held>>20, during, after, want)
@@ -30,7 +30,7 @@ func TestTheEnvironmentWinsOverGCPercent(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, end := context.WithCancel(t.Context())
 			defer end()
-			err = garbage{percent: 3500, synced: func() bool {
+			err = Garbage{Percent: 3500, Synced: func() bool {
 				if asked++; asked > 3 {
 					end()
 				}
