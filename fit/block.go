@@ -23,6 +23,8 @@ type block struct {
 	nodes, odd, stale, unmeasured, old, claimed, lineless, exact uint64
 	// tiers are the nodes of each tier, by tierRank.
 	tiers [4]uint64
+	// autoscaled is as of a node, set where it is for some.
+	autoscaled bool
 	sums
 }
 
@@ -65,7 +67,7 @@ func (b *block) seal(serial uint64) {
 func (b *block) take(bit uint64, g *ground, s *standing) {
 	b.nodes |= bit
 	b.tiers[tierRank(g.account.Tier)] |= bit
-	b.until = min(b.until, g.until)
+	b.until, b.autoscaled = min(b.until, g.until), b.autoscaled || g.autoscaled
 	if b.first == "" || g.name < b.first {
 		b.first = g.name
 	}

@@ -61,7 +61,7 @@ func NewFleet(s *ledger.Snapshot, p *policy.Policy, now time.Time) *Fleet {
 	v := newSurveyor(s, p, now, new(atomic.Uint64))
 	grounds := make([]*ground, 0, s.Len())
 	for row := range s.Nodes() {
-		grounds = append(grounds, v.ground(row))
+		grounds = append(grounds, v.ground(row, nil))
 	}
 	return v.layOut(grounds)
 }
@@ -102,8 +102,8 @@ func (v *surveyor) layOut(grounds []*ground) *Fleet {
 	for _, b := range f.blocks {
 		b.seal(v.serials.Add(1))
 	}
-	f.memo, f.serials = newMemo(), v.serials
-	f.sum(v)
+	f.memo, f.serials, f.waits = newMemo(), v.serials, v.waits(f.classes)
+	f.sum()
 	return f
 }
 
@@ -132,8 +132,7 @@ func (f *Fleet) classOf(key classKey) int {
 }
 
 // sum works out what follows from the blocks.
-func (f *Fleet) sum(v *surveyor) {
-	f.waits = v.waits(f.classes)
+func (f *Fleet) sum() {
 	f.spans, f.until, f.autoscaled = spansOf(f.blocks), math.MaxInt64, f.snapshot.Autoscaler().Present
 	f.inhabited = make(map[*policy.NodePool]bool, len(f.policy.NodePools)+1)
 	f.claimedFor, f.claimed = make(map[string]struct{}), make(map[imageref.Ref]struct{})
@@ -152,18 +151,15 @@ func (f *Fleet) sum(v *surveyor) {
 				f.widest[pool] = room
 			}
 		}
-		for i := range places(b.nodes) {
-			f.autoscaled = f.autoscaled || b.grounds[i].autoscaled
+		f.autoscaled = f.autoscaled || b.autoscaled
+		for i := range places(b.claimed) {
 			f.claim(b.grounds[i])
 		}
 	}
 }
 
-// claim notes whom a node's account may concern.
+// claim notes whom the account of a claimed node may concern.
 func (f *Fleet) claim(g *ground) {
-	if g.concerns == nil {
-		return
-	}
 	for _, uid := range g.awaited {
 		f.awaited[uid] = struct{}{}
 	}

@@ -71,11 +71,16 @@ func surveyorWith(z *sizes, s *ledger.Snapshot, p *policy.Policy, now time.Time,
 	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serials: serials}
 }
 
-func (v *surveyor) ground(row *ledger.NodeRow) *ground {
+// ground finds out about a node, of which before, nil for nothing, was known by the same policy.
+func (v *surveyor) ground(row *ledger.NodeRow, before *ground) *ground {
 	account := v.accounts.Standing(row)
 	g := &ground{
-		id: row.ID(), serial: v.serials.Add(1), name: row.Name, key: classKeyOf(row, v.policy), account: standingAccountOf(&account), claimed: row.Claimed(),
-		until: math.MaxInt64, autoscaled: autoscaledBy(row),
+		id: row.ID(), serial: v.serials.Add(1), name: row.Name, account: standingAccountOf(&account), claimed: row.Claimed(), until: math.MaxInt64,
+	}
+	if before != nil && before.id.TellsNodeOf(g.id) {
+		g.key, g.autoscaled = before.key, before.autoscaled
+	} else {
+		g.key, g.autoscaled = classKeyOf(row, v.policy), autoscaledBy(row)
 	}
 	if g.claimed {
 		namespaces, images := row.ClaimedFor()

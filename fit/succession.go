@@ -25,7 +25,7 @@ type succession struct {
 	rows []int32
 }
 
-// succession holds every node of the new snapshot against f: both have them by name.
+// succession takes in all that differs in the new snapshot.
 func (f *Fleet) succession(v *surveyor, resized ledger.Resized) *succession {
 	c := &succession{
 		surveyor: v, fleet: v.fleet(), own: make([]bool, len(f.blocks)),
@@ -38,9 +38,59 @@ func (f *Fleet) succession(v *surveyor, resized ledger.Resized) *succession {
 	}
 	next := c.fleet
 	next.classes, next.blocks, next.moved, next.memo = f.classes, slices.Clone(f.blocks), f.moved, f.memo
-	next.order = make([]int32, 0, v.snapshot.Len())
+	if replaced, same := v.snapshot.ReplacedSince(f.snapshot); same {
+		c.follow(f, replaced)
+	} else {
+		c.merge(f)
+	}
+	next.waits = f.waits
+	reserved := v.snapshot.SameReservations(f.snapshot, &c.resized)
+	if !reserved || !c.resized.None() || len(next.classes) != len(f.classes) {
+		next.waits = v.waits(next.classes)
+	}
+	if !c.resized.All() && !reserved {
+		c.reserve(v.accounts.ReservedSince(f.snapshot, &c.resized))
+	}
+	return c
+}
+
+// follow takes in the nodes that have other rows, where both snapshots have the same nodes, and those of which other things are new.
+func (c *succession) follow(f *Fleet, replaced []ledger.Replaced) {
+	next := c.fleet
+	next.order = f.order
+	own := false
+	for i := range replaced {
+		r := &replaced[i]
+		before := f.order[r.Place]
+		if at := c.update(before, &r.Row); at != before {
+			if !own {
+				next.order, own = slices.Clone(f.order), true
+			}
+			next.order[r.Place] = at
+		}
+	}
+	for i, b := range f.blocks {
+		set := c.concerned[i]
+		if c.now.UnixNano() >= b.until {
+			set = b.nodes
+		}
+		for at := range places(set & b.nodes &^ c.fresh[i]) {
+			g := next.blocks[i].grounds[at]
+			if g == nil || c.concerned[i]&(1<<at) == 0 && c.now.UnixNano() < g.until {
+				continue
+			}
+			row := c.snapshot.Row(g.id)
+			c.renew(placeOf(i, at), c.ground(&row, g))
+		}
+	}
+}
+
+// merge holds every node of the new snapshot against f: both have them by name.
+func (c *succession) merge(f *Fleet) {
+	next := c.fleet
+	next.order = make([]int32, 0, c.snapshot.Len())
 	old := f.order
-	for row := range v.snapshot.Nodes() {
+	for row := range c.snapshot.Nodes() {
 		for len(old) > 0 && f.at(old[0]).name < row.Name {
 			c.remove(old[0])
 			old = old[1:]
@@ -50,15 +100,11 @@ func (f *Fleet) succession(v *surveyor, resized ledger.Resized) *succession {
 			old = old[1:]
 			continue
 		}
-		next.order = append(next.order, c.add(v.ground(row)))
+		next.order = append(next.order, c.add(c.ground(row, nil)))
 	}
 	for _, at := range old {
 		c.remove(at)
 	}
-	if !c.resized.All() && !v.snapshot.SameReservations(f.snapshot, &c.resized) {
-		c.reserve(v.accounts.ReservedSince(f.snapshot, &c.resized))
-	}
-	return c
 }
 
 // reserve finds out what is reserved on the nodes of which nothing else is new. A nil change is one that is too large to follow.
@@ -142,7 +188,7 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 	}
 	g := before
 	if !same || c.concerned[place>>6]&(1<<(place&63)) != 0 || c.now.UnixNano() >= before.until {
-		g = c.ground(row)
+		g = c.ground(row, before)
 	}
 	if g.key != before.key {
 		c.remove(place)
@@ -169,7 +215,7 @@ func (c *succession) seal(before *Fleet) *Fleet {
 		}
 	}
 	next.serials = c.serials
-	next.sum(c.surveyor)
+	next.sum()
 	next.memo = before.memo.next(next, c.rows, &c.resized)
 	next.sizes.Store(c.sizes)
 	return next

@@ -32,6 +32,9 @@ func (id RowID) IsAccountedAs(o RowID) bool {
 		a.lostBytes == b.lostBytes && a.facts.unsettled == b.facts.unsettled && a.facts.uses.same(&b.facts.uses) && a.free.Equal(b.free)
 }
 
+// TellsNodeOf reports whether all that a Node object tells is the very same in both rows.
+func (id RowID) TellsNodeOf(o RowID) bool { return id.row.node == o.row.node }
+
 // Row returns the row with that ID, which must be in the snapshot: rows that did not change are the same in many.
 func (s *Snapshot) Row(id RowID) NodeRow { return NodeRow{Node: id.row.node, row: id.row, snapshot: s} }
 
