@@ -86,7 +86,9 @@ func (p *Pod) object(uid types.UID) *corev1.Pod {
 		pod.Spec.Containers = append(pod.Spec.Containers, container(fmt.Sprint("container-", i), image, p.EnvPerContainer))
 	}
 	if p.Init != "" {
-		pod.Spec.InitContainers = []corev1.Container{container("migrate", p.Init, p.EnvPerContainer)}
+		init := container("migrate", p.Init, p.EnvPerContainer)
+		init.LivenessProbe, init.ReadinessProbe = nil, nil // which the API server takes of sidecars only
+		pod.Spec.InitContainers = []corev1.Container{init}
 	}
 	return pod
 }
