@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -31,7 +32,7 @@ func TestReplacedRowsAreTold(t *testing.T) {
 			case 0:
 				w.Ledger.DeleteNode(name, "")
 			case 1:
-				w.Node(name, lt.Label("step", fmt.Sprint(step)))
+				w.Node(name, lt.Label("step", strconv.Itoa(step)))
 			default:
 				w.Pod(fmt.Sprint("pod-", step), lt.On(name), lt.Wants("app:v1"))
 			}
