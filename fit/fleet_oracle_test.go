@@ -86,6 +86,13 @@ func TestFleetFollowsTheLedger(t *testing.T) {
 				late++
 			}
 			f = f.Next(s, h.policy, h.now)
+			if f.until <= h.now.UnixNano() {
+				t.Fatalf("seed %d, step %d: what was known of some node does not hold any more, and nobody has looked at it anew", seed, step)
+			}
+			v := newSurveyor(s, h.policy, h.now, f.serials)
+			if diff := cmp.Diff(v.waits(f.classes), f.waits, cmp.AllowUnexported(waits{})); diff != "" {
+				t.Fatalf("seed %d, step %d: what waits in each namespace (-made anew +fleet):\n%s", seed, step, diff)
+			}
 			r := h.asked()
 			now := h.now.Add(time.Duration(h.IntN(2)) * time.Duration(h.Int64N(int64(2*time.Minute))))
 			if h.oneIn(2) {

@@ -58,13 +58,13 @@ func (f *Fleet) succession(v *surveyor, resized ledger.Resized) *succession {
 func (c *succession) follow(f *Fleet, replaced []ledger.Replaced) {
 	next := c.fleet
 	next.order = f.order
-	own := false
+	moved := false
 	for i := range replaced {
 		r := &replaced[i]
 		before := f.order[r.Place]
 		if at := c.update(before, &r.Row); at != before {
-			if !own {
-				next.order, own = slices.Clone(f.order), true
+			if !moved {
+				next.order, moved = slices.Clone(f.order), true
 			}
 			next.order[r.Place] = at
 		}
@@ -75,14 +75,18 @@ func (c *succession) follow(f *Fleet, replaced []ledger.Replaced) {
 			set = b.nodes
 		}
 		for at := range places(set & b.nodes &^ c.fresh[i]) {
-			g := next.blocks[i].grounds[at]
-			if g == nil || c.concerned[i]&(1<<at) == 0 && c.now.UnixNano() < g.until {
-				continue
+			place := placeOf(i, at)
+			if g := next.at(place); g != nil && c.outdated(place, g) { // It is nil where the node has moved.
+				row := c.snapshot.Row(g.id)
+				c.renew(place, c.ground(&row, g))
 			}
-			row := c.snapshot.Row(g.id)
-			c.renew(placeOf(i, at), c.ground(&row, g))
 		}
 	}
+}
+
+// outdated reports whether a node at a place is to be found out about anew though its row is the same.
+func (c *succession) outdated(place int32, g *ground) bool {
+	return c.concerned[place>>6]&(1<<(place&63)) != 0 || c.now.UnixNano() >= g.until
 }
 
 // merge holds every node of the new snapshot against f: both have them by name.
@@ -187,7 +191,7 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 		c.rows = append(c.rows, place)
 	}
 	g := before
-	if !same || c.concerned[place>>6]&(1<<(place&63)) != 0 || c.now.UnixNano() >= before.until {
+	if !same || c.outdated(place, before) {
 		g = c.ground(row, before)
 	}
 	if g.key != before.key {
