@@ -104,6 +104,7 @@ func (c *scan) countBlock(n *census, i int, set uint64, m *most) (sure bool) {
 		n.severities[0] += bits.OnesCount64(set)
 		return true
 	}
+	b = c.block(i)
 	for at := range places(set & odd) {
 		result, _, _ := c.look(b, at)
 		n.tier = max(n.tier, tierRank(result.Account.Tier))
@@ -123,12 +124,12 @@ func (c *scan) countBlock(n *census, i int, set uint64, m *most) (sure bool) {
 }
 
 // mostKeys are the greatest that the likely ones of a node may be for this pod.
-func (c *scan) mostKeys(b *block, at int, spare int64) keys {
+func (b *block) mostKeys(at int) *keys {
 	k := &b.standings[at].keys
 	if b.claimed&(1<<at) != 0 {
-		return k[atBestScenario]
+		return &k[atBestScenario]
 	}
-	return k[likelyScenario].with(spare)
+	return &k[likelyScenario]
 }
 
 func (c *scan) countPart(n *census, b *block, p *part, set uint64) {
@@ -139,16 +140,15 @@ func (c *scan) countPart(n *census, b *block, p *part, set uint64) {
 	n.stale += bits.OnesCount64(set & b.stale)
 	n.unmeasured += bits.OnesCount64(set & b.unmeasured)
 	set &^= b.blind()
-	load, unsized, spare := &p.loads[likelyScenario], p.demand.unsized, c.spareOf(b.class)
+	load, unsized := &p.loads[likelyScenario], p.demand.unsized
 	if alike := set &^ b.claimed; p.sound && alike != 0 {
-		most := b.bounds.most[likelyScenario].with(spare)
-		if worst := b.bounds.atWorst(likelyScenario, load); worst == most.severity(load) {
+		if worst := b.bounds.atWorst(likelyScenario, load); worst == b.bounds.atBest(likelyScenario, load) {
 			n.add(worst, bits.OnesCount64(alike), unsized, c.warn)
 			set &^= alike
 		}
 	}
 	for at := range places(set) {
-		worst, most := b.standings[at].keys[likelyScenario].severity(load), c.mostKeys(b, at, spare)
+		worst, most := b.standings[at].keys[likelyScenario].severity(load), b.mostKeys(at)
 		if p.sound && (worst == most.severity(load) || !c.concerns(b, at)) {
 			n.add(worst, 1, unsized, c.warn)
 			continue

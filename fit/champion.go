@@ -38,7 +38,7 @@ func (c *scan) best(found *ranked, of []uint64, severity int) {
 		*found = *w.looked
 		return
 	}
-	result, expected := c.result(c.blocks[w.block], w.at, w.reply)
+	result, expected := c.result(c.block(w.block), w.at, w.reply)
 	result.Likely = c.audience.ready[w.block]&(1<<w.at) != 0
 	*found = rank(&result, result.LikelyVerdict, expected)
 }
@@ -72,13 +72,12 @@ func (c *scan) bestOf(w *champion, i int, set uint64, severity int) {
 }
 
 func (c *scan) bestOfPart(w *champion, i int, p *part, set uint64, severity int) {
-	b, load := c.blocks[i], &p.loads[likelyScenario]
-	spare := c.spareOf(b.class)
+	b, load := c.block(i), &p.loads[likelyScenario]
 	if p.sound {
 		if p.nothing && severity > 0 || p.demand.unsized && severity < c.warn {
 			return // Such nodes have another verdict, or none.
 		}
-		if alike := set &^ b.claimed &^ b.blind(); !w.beatenBy(b.bounds.most[likelyScenario].room(severity, load)-load.need+spare, b.first) {
+		if alike := set &^ b.claimed &^ b.blind(); !w.beatenBy(b.bounds.most[likelyScenario].room(severity, load)-load.need, b.first) {
 			set &^= alike
 		}
 	}
@@ -88,7 +87,7 @@ func (c *scan) bestOfPart(w *champion, i int, p *part, set uint64, severity int)
 			c.bestLooked(w, i, at, severity)
 			continue
 		}
-		if most := c.mostKeys(b, at, spare); !w.beatenBy(most.room(severity, load)-load.need, name) {
+		if most := b.mostKeys(at); !w.beatenBy(most.room(severity, load)-load.need, name) {
 			continue
 		}
 		if c.concerns(b, at) {

@@ -39,11 +39,11 @@ func (s *summing) crown(w *first, r *ranked) {
 	case !w.set:
 	case w.looked != nil:
 		*r = *w.looked
-	case s.concerns(s.blocks[w.block], w.at): // Without a verdict, its account did not matter so far.
-		result, d, figures := s.look(s.blocks[w.block], w.at)
+	case s.concerns(s.block(w.block), w.at): // Without a verdict, its account did not matter so far.
+		result, d, figures := s.look(s.block(w.block), w.at)
 		*r = s.ranked(&result, figures, d, w.block, w.at)
 	default:
-		result, figures := s.result(s.blocks[w.block], w.at, w.reply)
+		result, figures := s.result(s.block(w.block), w.at, w.reply)
 		*r = s.ranked(&result, figures, w.reply.demand, w.block, w.at)
 	}
 }

@@ -25,6 +25,7 @@ type memo struct {
 	questions  *shelf[question]
 	audiences  *shelf[audience]
 	precedents *shelf[precedent]
+	reliefs    *shelf[relief]
 	said       *kept
 }
 
@@ -32,14 +33,15 @@ func newMemo() *memo {
 	return &memo{
 		seed: maphash.MakeSeed(), said: new(kept),
 		questions: newShelf[question](1, maxQuestions), audiences: newShelf[audience](audienceSets, audienceWays),
-		precedents: newShelf[precedent](precedentSets, precedentWays),
+		precedents: newShelf[precedent](precedentSets, precedentWays), reliefs: newShelf[relief](1, maxReliefs),
 	}
 }
 
 // next is the memo of the fleet after this one, of whose nodes those at the places given have another row.
 func (m *memo) next(f *Fleet, rows []int32, resized *ledger.Resized) *memo {
 	return &memo{
-		seed: m.seed, said: m.said, precedents: newShelf[precedent](precedentSets, precedentWays),
+		seed: m.seed, said: m.said,
+		precedents: newShelf[precedent](precedentSets, precedentWays), reliefs: newShelf[relief](1, maxReliefs),
 		audiences: m.audiences.next(func(a *audience) *audience { return a.next(f, rows) }),
 		questions: m.questions.next(func(q *question) *question {
 			if q.concerns(resized) {

@@ -14,11 +14,12 @@ func (c *scan) open() bool {
 			return true
 		}
 	}
-	for i, b := range c.blocks {
-		set := c.audience.possible[i] &^ c.odd(b)
-		if set == 0 {
+	for i := range c.blocks {
+		if c.audience.possible[i] == 0 {
 			continue
 		}
+		b := c.block(i)
+		set := c.audience.possible[i] &^ c.odd(b)
 		known := c.replies(i)
 		for k := range known.parts {
 			if p := &known.parts[k]; p.set&set != 0 && c.openPart(b, p, p.set&set) {

@@ -25,9 +25,12 @@ type scan struct {
 	nanos    int64
 	// deny and warn are the severities from which on nodes are past the thresholds.
 	deny, warn int
-	// spare is, by class, what more than for nobody may likely be available for this pod: what others have reserved that want the
-	// same images is no business of it. Nil where nobody has.
-	spare []int64
+	// relief is of what others have reserved that want the same images: nil where nobody has. Spare is, by class, how much more than
+	// for nobody may likely be available for this pod therefore.
+	relief *relief
+	spare  []int64
+	// reliever is made when it is first needed.
+	reliever *reliever
 	// concerned is set where some node's account may be another one for this pod.
 	concerned bool
 	// asker and apart are made when they are first needed: apart looks at nodes that are not for this pod what they are for others.
@@ -75,6 +78,9 @@ func (c *scan) compare() {
 			c.spare[class] = estimate.SaturatingAdd(c.spare[class], int64(float64(size)*min(expected, 1))+1)
 		}
 	}
+	if c.spare != nil {
+		c.relief = c.reliefOf(c.question)
+	}
 }
 
 // spareOf is spare of a class.
@@ -105,8 +111,6 @@ func (c *scan) survey() (v *survey, whole bool) {
 		return nil, false
 	case open && !template && c.light():
 		return c.said, true
-	case c.spare != nil:
-		return nil, false
 	}
 	if !template {
 		v, whole = c.heavy(open)
@@ -159,7 +163,8 @@ func (c *scan) all() *survey {
 	if !c.anyOdd && c.nanos < c.until {
 		v.widest = c.widest
 	}
-	for i, b := range c.blocks {
+	for i := range c.blocks {
+		b := c.block(i)
 		odd := c.odd(b)
 		for at := range places(c.audience.possible[i]) {
 			ready, row := c.audience.ready[i]&(1<<at) != 0, c.snapshot.Row(b.grounds[at].id)
@@ -216,9 +221,6 @@ func (c *scan) odd(b *block) uint64 {
 
 // concerns reports whether the node's account is another one for this pod.
 func (c *scan) concerns(b *block, at int) bool {
-	if c.spare != nil {
-		return true
-	}
 	if !c.concerned || b.claimed&(1<<at) == 0 {
 		return false
 	}

@@ -48,7 +48,7 @@ func (s *summing) add(of []uint64) bool {
 }
 
 func (s *summing) part(i int, p *part, set uint64) {
-	b := s.blocks[i]
+	b := s.block(i)
 	if p.huge {
 		s.pastIfHuge += bits.OnesCount64(set &^ b.blind() &^ b.old)
 	}
@@ -126,7 +126,7 @@ func (s *summing) roomier(rooms *[6]int64, inexact bool) bool {
 
 // one counts a node that is for this pod what it is for others; the severity is negative where it has no verdict.
 func (s *summing) one(i, at int, p *part, severity int) {
-	b := s.blocks[i]
+	b := s.block(i)
 	g, k, load := b.grounds[at], &b.standings[at].keys[s.scenario], &p.loads[s.scenario]
 	rooms := k.rooms(load)
 	w := champion{set: true, name: g.name, block: i, at: at, reply: p.reply}
@@ -188,7 +188,7 @@ func (s *summing) unknownOne(w champion, why Reason) {
 
 // looked counts a node that is another one for this pod.
 func (s *summing) looked(i, at int, p *part) {
-	result, d, expected := s.look(s.blocks[i], at)
+	result, d, expected := s.look(s.block(i), at)
 	one := s.ranked(&result, expected, d, i, at)
 	alone := tally{threshold: s.tally.threshold}
 	figures, account := expected, &result.Account

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/headroom-dev/headroom/estimate"
+	"github.com/headroom-dev/headroom/imageref"
 )
 
 // maxReservedAnew and maxChangedSets are how many images' reservations may have changed, and of pods with how many different
@@ -80,6 +81,18 @@ func (a *Accounts) ReservedSince(before *Snapshot, resized *Resized) *ReservedCh
 			change.after, y = y[0], y[1:]
 		}
 		if !c.add(change) {
+			return nil
+		}
+	}
+	return c
+}
+
+// ReservedWithout prepares to take out what is reserved for some images, each of them given once: it is as if no pod that waits
+// wanted them. It is nil where it is better to add up anew what is left, by a view that has these images.
+func (a *Accounts) ReservedWithout(images []imageref.Image) *ReservedChange {
+	c := &ReservedChange{accounts: a, before: a.s, deltas: make(map[deltaKey]*deltas), nominated: a.nominated}
+	for i := range images {
+		if r := a.s.reservationOf(images[i].Ref); r != nil && !c.add(reservationChange{before: r}) {
 			return nil
 		}
 	}

@@ -4,6 +4,8 @@
 package ledger
 
 import (
+	"slices"
+
 	"github.com/headroom-dev/headroom/estimate"
 )
 
@@ -14,7 +16,8 @@ type Reserved struct{ costs sums }
 // Bytes is the sum.
 func (r *Reserved) Bytes() estimate.Bytes { return r.costs.bytes() }
 
-// Reserved returns what is reserved on a node. The view must be that of [Accounts.Standing].
+// Reserved returns what is reserved on a node. The view must be that of [Accounts.Standing], but that it may have images: what is
+// reserved for those is left out.
 func (a *Accounts) Reserved(row *NodeRow) (r Reserved) {
 	if len(a.s.reservations) == 0 {
 		return r
@@ -29,7 +32,7 @@ func (a *Accounts) Reserved(row *NodeRow) (r Reserved) {
 	r.costs = c.costsOf(c.sharedPlan())
 	beyond := r.costs.beyond()
 	for _, tied := range a.tiedTo(c.row.slot) {
-		if c.underWay(&planned{ref: tied.ref, hash: tied.hash}) {
+		if slices.Contains(a.view.Images, tied.ref) || c.underWay(&planned{ref: tied.ref, hash: tied.hash}) {
 			continue
 		}
 		r.costs.take(c.costOf(tied, a.s, ofRoamingPods))
