@@ -105,6 +105,7 @@ func (c *scan) countBlock(n *census, i int, set uint64, m *most) (sure bool) {
 		return true
 	}
 	b = c.block(i)
+	odd = c.odd(b)
 	for at := range places(set & odd) {
 		result, _, _ := c.look(b, at)
 		n.tier = max(n.tier, tierRank(result.Account.Tier))
@@ -123,15 +124,6 @@ func (c *scan) countBlock(n *census, i int, set uint64, m *most) (sure bool) {
 	return true
 }
 
-// mostKeys are the greatest that the likely ones of a node may be for this pod.
-func (b *block) mostKeys(at int) *keys {
-	k := &b.standings[at].keys
-	if b.claimed&(1<<at) != 0 {
-		return &k[atBestScenario]
-	}
-	return &k[likelyScenario]
-}
-
 func (c *scan) countPart(n *census, b *block, p *part, set uint64) {
 	if p.nothing {
 		n.severities[0] += bits.OnesCount64(set)
@@ -148,9 +140,8 @@ func (c *scan) countPart(n *census, b *block, p *part, set uint64) {
 		}
 	}
 	for at := range places(set) {
-		worst, most := b.standings[at].keys[likelyScenario].severity(load), b.mostKeys(at)
-		if p.sound && (worst == most.severity(load) || !c.concerns(b, at)) {
-			n.add(worst, 1, unsized, c.warn)
+		if p.sound {
+			n.add(b.standings[at].keys[likelyScenario].severity(load), 1, unsized, c.warn)
 			continue
 		}
 		result, _, _ := c.look(b, at)

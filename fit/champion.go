@@ -55,6 +55,11 @@ func (c *scan) bestOf(w *champion, i int, set uint64, severity int) {
 	if odd == 0 && (severity > 0 || set&b.blind() == 0) && !w.beatenBy(b.mostRoom(severity)+c.spareOf(b.class), b.first) {
 		return
 	}
+	b = c.block(i)
+	odd = c.odd(b) & set
+	if odd == 0 && (severity > 0 || set&b.blind() == 0) && !w.beatenBy(b.mostRoom(severity), b.first) {
+		return
+	}
 	for at := range places(odd) {
 		c.bestLooked(w, i, at, severity)
 	}
@@ -82,19 +87,12 @@ func (c *scan) bestOfPart(w *champion, i int, p *part, set uint64, severity int)
 		}
 	}
 	for at := range places(set) {
-		k, name := &b.standings[at].keys, b.grounds[at].name
 		if !p.sound {
 			c.bestLooked(w, i, at, severity)
 			continue
 		}
-		if most := b.mostKeys(at); !w.beatenBy(most.room(severity, load)-load.need, name) {
-			continue
-		}
-		if c.concerns(b, at) {
-			c.bestLooked(w, i, at, severity)
-			continue
-		}
-		if slack := k[likelyScenario].room(severity, load) - load.need; k[likelyScenario].severity(load) == severity && w.beatenBy(slack, name) {
+		k, name := &b.standings[at].keys[likelyScenario], b.grounds[at].name
+		if slack := k.room(severity, load) - load.need; w.beatenBy(slack, name) && k.severity(load) == severity {
 			*w = champion{set: true, slack: slack, name: name, block: i, at: at, reply: p.reply}
 		}
 	}

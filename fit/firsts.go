@@ -37,11 +37,6 @@ func (s *summing) offer(which, position int, w champion) {
 func (s *summing) crown(w *first, r *ranked) {
 	switch {
 	case !w.set:
-	case w.looked != nil:
-		*r = *w.looked
-	case s.concerns(s.block(w.block), w.at): // Without a verdict, its account did not matter so far.
-		result, d, figures := s.look(s.block(w.block), w.at)
-		*r = s.ranked(&result, figures, d, w.block, w.at)
 	default:
 		result, figures := s.result(s.block(w.block), w.at, w.reply)
 		*r = s.ranked(&result, figures, w.reply.demand, w.block, w.at)

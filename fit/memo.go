@@ -25,15 +25,16 @@ type memo struct {
 	questions  *shelf[question]
 	audiences  *shelf[audience]
 	precedents *shelf[precedent]
-	reliefs    *shelf[relief]
-	said       *kept
+	// perspectives are for those whom not all nodes are what they are for nobody.
+	perspectives *shelf[perspective]
+	said         *kept
 }
 
 func newMemo() *memo {
 	return &memo{
 		seed: maphash.MakeSeed(), said: new(kept),
 		questions: newShelf[question](1, maxQuestions), audiences: newShelf[audience](audienceSets, audienceWays),
-		precedents: newShelf[precedent](precedentSets, precedentWays), reliefs: newShelf[relief](1, maxReliefs),
+		precedents: newShelf[precedent](precedentSets, precedentWays), perspectives: newShelf[perspective](1, maxPerspectives),
 	}
 }
 
@@ -41,8 +42,9 @@ func newMemo() *memo {
 func (m *memo) next(f *Fleet, rows []int32, resized *ledger.Resized) *memo {
 	return &memo{
 		seed: m.seed, said: m.said,
-		precedents: newShelf[precedent](precedentSets, precedentWays), reliefs: newShelf[relief](1, maxReliefs),
-		audiences: m.audiences.next(func(a *audience) *audience { return a.next(f, rows) }),
+		precedents:   newShelf[precedent](precedentSets, precedentWays),
+		perspectives: m.perspectives.next(func(p *perspective) *perspective { return p.next(f) }),
+		audiences:    m.audiences.next(func(a *audience) *audience { return a.next(f, rows) }),
 		questions: m.questions.next(func(q *question) *question {
 			if q.concerns(resized) {
 				return nil

@@ -63,11 +63,7 @@ func (c *scan) openPart(b *block, p *part, set uint64) bool {
 		}
 	}
 	for at := range places(set) {
-		k := &b.standings[at].keys[atBestScenario]
-		if b.claimed&(1<<at) != 0 {
-			k = &b.standings[at].keys[likelyScenario] // For no pod they are less than these.
-		}
-		if k.severity(load) < c.deny {
+		if b.standings[at].keys[atBestScenario].severity(load) < c.deny {
 			return true
 		}
 	}

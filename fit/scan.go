@@ -25,17 +25,14 @@ type scan struct {
 	nanos    int64
 	// deny and warn are the severities from which on nodes are past the thresholds.
 	deny, warn int
-	// relief is of what others have reserved that want the same images: nil where nobody has. Spare is, by class, how much more than
-	// for nobody may likely be available for this pod therefore.
-	relief *relief
-	spare  []int64
-	// reliever is made when it is first needed.
-	reliever *reliever
-	// concerned is set where some node's account may be another one for this pod.
-	concerned bool
-	// asker and apart are made when they are first needed: apart looks at nodes that are not for this pod what they are for others.
-	asker *asker
-	apart *survey
+	// perspective is nil where all nodes are for this pod what they are for nobody. Spare is, by class, how much more than for nobody
+	// may likely be available for it because others wait for the same images, nil where nobody does.
+	perspective *perspective
+	spare       []int64
+	// asker, perceiver and apart are made when they are first needed: apart looks at nodes one by one.
+	asker     *asker
+	perceiver *perceiver
+	apart     *survey
 	// said is what a pod that is let through is decided by, kept for the next one: nil before the first.
 	said *survey
 }
@@ -58,12 +55,12 @@ func (c *scan) begin(f *Fleet, r *Request, now time.Time) bool {
 	return true
 }
 
-// compare finds out what is another matter for this pod than for others.
+// compare finds out whether some node may be another one for this pod than for nobody.
 func (c *scan) compare() {
-	_, c.concerned = c.claimedFor[c.request.Namespace]
+	_, concerned := c.claimedFor[c.request.Namespace]
 	for i := range c.images {
 		_, claimed := c.claimed[c.images[i].Ref]
-		c.concerned = c.concerned || claimed
+		concerned = concerned || claimed
 	}
 	for i := range c.images {
 		expected, wanted := c.snapshot.Expected(c.images[i].Ref)
@@ -78,8 +75,8 @@ func (c *scan) compare() {
 			c.spare[class] = estimate.SaturatingAdd(c.spare[class], int64(float64(size)*min(expected, 1))+1)
 		}
 	}
-	if c.spare != nil {
-		c.relief = c.reliefOf(c.question)
+	if concerned || c.spare != nil {
+		c.perspective = c.perspectiveOf(c.question, c.request.Namespace)
 	}
 }
 
@@ -168,7 +165,7 @@ func (c *scan) all() *survey {
 		odd := c.odd(b)
 		for at := range places(c.audience.possible[i]) {
 			ready, row := c.audience.ready[i]&(1<<at) != 0, c.snapshot.Row(b.grounds[at].id)
-			if odd&(1<<at) != 0 || c.concerns(b, at) {
+			if odd&(1<<at) != 0 {
 				v.add(&row, ready)
 				continue
 			}
@@ -219,15 +216,6 @@ func (c *scan) odd(b *block) uint64 {
 	return set
 }
 
-// concerns reports whether the node's account is another one for this pod.
-func (c *scan) concerns(b *block, at int) bool {
-	if !c.concerned || b.claimed&(1<<at) == 0 {
-		return false
-	}
-	row := c.snapshot.Row(b.grounds[at].id)
-	return row.Concerns(c.request.Namespace, c.images)
-}
-
 // look judges one node for this very pod.
 func (c *scan) look(b *block, at int) (NodeResult, demand, figures) {
 	if c.apart == nil {
@@ -238,7 +226,7 @@ func (c *scan) look(b *block, at int) (NodeResult, demand, figures) {
 	return c.apart.judge(&row, c.apart.sizes.classOf(&row), warnAt(c.policy))
 }
 
-// result is what look returns, for a node that is for this pod what it is for others.
+// result is what look returns, by what is known of the node.
 func (c *scan) result(b *block, at int, of *reply) (NodeResult, figures) {
 	g := b.grounds[at]
 	account := g.accountAt(c.snapshot, b.standings[at].reserved, c.now)

@@ -63,17 +63,7 @@ func (s *summing) part(i int, p *part, set uint64) {
 		set &^= alike
 	}
 	for at := range places(set) {
-		k, load := &b.standings[at].keys, &p.loads[s.scenario]
-		if b.claimed&(1<<at) != 0 {
-			if s.whole(b, p, 1<<at, &k[likelyScenario], &k[atBestScenario], b.grounds[at].name) {
-				continue
-			}
-			if s.concerns(b, at) {
-				s.looked(i, at, p)
-				continue
-			}
-		}
-		severity := k[s.scenario].severity(load)
+		severity := b.standings[at].keys[s.scenario].severity(&p.loads[s.scenario])
 		if p.demand.unsized && s.scenario == likelyScenario && severity < s.warn || s.spares(b, 1<<at, severity) {
 			severity = -1
 		}
@@ -124,7 +114,7 @@ func (s *summing) roomier(rooms *[6]int64, inexact bool) bool {
 	return false
 }
 
-// one counts a node that is for this pod what it is for others; the severity is negative where it has no verdict.
+// one counts a node; the severity is negative where it has no verdict.
 func (s *summing) one(i, at int, p *part, severity int) {
 	b := s.block(i)
 	g, k, load := b.grounds[at], &b.standings[at].keys[s.scenario], &p.loads[s.scenario]
@@ -184,28 +174,4 @@ func (s *summing) unknownOne(w champion, why Reason) {
 	}
 	s.offer(ofAll, unknownPosition, w)
 	s.offer(ofUnknown, unknownPosition, w)
-}
-
-// looked counts a node that is another one for this pod.
-func (s *summing) looked(i, at int, p *part) {
-	result, d, expected := s.look(s.block(i), at)
-	one := s.ranked(&result, expected, d, i, at)
-	alone := tally{threshold: s.tally.threshold}
-	figures, account := expected, &result.Account
-	if s.scenario == atBestScenario {
-		figures = optimistic(d, account)
-	}
-	alone.add(&result, one.verdict, figures, isExact(account))
-	s.tally.join(&alone)
-	w := champion{set: true, slack: one.slack, name: one.Node, block: i, at: at, looked: &one}
-	s.offer(ofAll, position(one.verdict), w)
-	switch {
-	case alone.unknown > 0:
-		s.offer(ofUnknown, unknownPosition, w)
-	case alone.past > 0:
-		s.offer(ofPast, position(one.verdict), w)
-		if !p.huge {
-			s.pastIfHuge++
-		}
-	}
 }
