@@ -91,9 +91,11 @@ func (b *block) take(bit uint64, g *ground, s *standing) {
 	case g.blind != "":
 		b.unmeasured |= bit
 	case g.claimed:
-		for scenario := range b.claims.least {
-			b.claims.add(scenario, &s.keys[likelyScenario])
-			b.claims.add(scenario, &s.keys[atBestScenario])
+		b.claims.add(likelyScenario, &s.keys[likelyScenario])
+		b.claims.add(atBestScenario, &s.keys[likelyScenario])
+		b.claims.add(atBestScenario, &s.keys[atBestScenario])
+		if g.gains {
+			b.claims.add(likelyScenario, &s.keys[atBestScenario])
 		}
 	default:
 		for scenario := range b.bounds.least {

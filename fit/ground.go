@@ -29,8 +29,9 @@ type ground struct {
 	margin  int64
 	// claimed is set where the account may be another one for some pod, see ledger.NodeRow.Concerns: then less may be likely to
 	// come, or more be sure to. What is available at best is never less than what is likely, and never more than for nobody; so
-	// that both are between what is likely and what is available at best for nobody.
-	claimed bool
+	// that both are between what is likely and what is available at best for nobody. Unless gains is set, what is likely is the
+	// same for all.
+	claimed, gains bool
 	// until is from when on another account may be true, in nanoseconds since 1970.
 	until int64
 	*concerns
@@ -84,7 +85,7 @@ func (v *surveyor) ground(row *ledger.NodeRow, before *ground) *ground {
 	}
 	if g.claimed {
 		namespaces, images := row.ClaimedFor()
-		g.concerns = &concerns{slices.Collect(row.Awaited()), namespaces, images}
+		g.concerns, g.gains = &concerns{slices.Collect(row.Awaited()), namespaces, images}, v.accounts.Gains(row)
 	}
 	g.blind, g.margin = blind(&account), v.policy.SafetyMargin.Of(account.CapacityBytes)
 	if until := v.accounts.StandsUntil(row); !until.IsZero() && until.Sub(v.now) < math.MaxInt64>>1 {

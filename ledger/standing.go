@@ -40,7 +40,8 @@ func (s *Snapshot) Row(id RowID) NodeRow { return NodeRow{Node: id.row.node, row
 
 // Standing returns the node's account without what is reserved. It is the same in all snapshots that have the row and the
 // same sizes, and for all views that the row does not concern, up to a time; see [Snapshot.ResizedSince], [NodeRow.Concerns] and
-// [Accounts.StandsUntil]. The view must be that of [Nobody], with no pod and no images.
+// [Accounts.StandsUntil]. The view must have no pod: that of [Nobody] has no images either, another one is that of the pods of a
+// namespace with those images.
 func (a *Accounts) Standing(row *NodeRow) Account {
 	c := a.begin(row)
 	r := &c.result
@@ -57,6 +58,19 @@ func (a Account) WithReserved(reserved estimate.Bytes) Account {
 	a.Reserved = reserved
 	a.Available = a.Measured.Minus(a.Settled).Minus(a.Pending).Minus(reserved)
 	return a
+}
+
+// Gains reports whether for some pod more may likely be available on the node than for [Nobody], reservations aside: where it is
+// not sure what has become of an image of its own. For all others it is as much.
+func (a *Accounts) Gains(row *NodeRow) bool {
+	c := a.at(row)
+	for i := range c.row.facts.claims {
+		d, concerned := c.due(&c.row.facts.claims[i])
+		if concerned && d.state != spent && (d.doubtful || d.gone || d.state == settled && c.row.presence(d.ref, c.kind) != Present) {
+			return true
+		}
+	}
+	return false
 }
 
 // AgeOf returns how old the node's sample is, as in [Account.SampleAge].
