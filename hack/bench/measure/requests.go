@@ -136,13 +136,17 @@ func (o *RequestOptions) startFleets(ctx context.Context, all []contestant) ([]c
 	return all, stop, errors.Join(failed...)
 }
 
-// startPeer starts this program as a peer.
+// startPeer starts this program as a peer, on the processors for servers.
 func startPeer(ctx context.Context, name string, f fleet.Spec) (*process.Child, load.Target, error) {
+	return startPeerOn(ctx, serverCores(), name, f)
+}
+
+func startPeerOn(ctx context.Context, cores []int, name string, f fleet.Spec) (*process.Child, load.Target, error) {
 	self, err := process.Self()
 	if err != nil {
 		return nil, load.Target{}, err
 	}
-	child, err := process.Start(ctx, process.Command{Path: self, Cores: serverCores(), Args: append([]string{"peer", name}, fleetFlags(f)...)})
+	child, err := process.Start(ctx, process.Command{Path: self, Cores: cores, Args: append([]string{"peer", name}, fleetFlags(f)...)})
 	if err != nil {
 		return nil, load.Target{}, err
 	}

@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/headroom-dev/headroom/policy"
+	"github.com/headroom-dev/headroom/webhook"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/headroom-dev/headroom/hack/bench/fleet"
+	"github.com/headroom-dev/headroom/hack/bench/peer"
 	"github.com/headroom-dev/headroom/hack/bench/result"
 	"github.com/headroom-dev/headroom/hack/bench/review"
 )
@@ -71,6 +73,8 @@ func (c *cluster) enter(ctx context.Context, way string) (leave func() error, er
 	case result.WayNone:
 	case result.WayVAP:
 		undo, err = c.admitByPolicy(ctx)
+	case result.WayWebhook:
+		undo, err = c.admitByNoOp(ctx)
 	case result.WayHeadroom:
 		undo, err = c.admitByHeadroom(ctx)
 	default:
@@ -92,15 +96,53 @@ func (c *cluster) admitByHeadroom(ctx context.Context) (undo func() error, err e
 	if c.headroom, err = c.startHeadroom(ctx, c.program, c.plane.Kubeconfig, nil); err != nil {
 		return nil, err
 	}
+	c.asked = &askedWebhook{webhook.PodsWebhookName, c.headroom.PID()}
 	undo = func() error {
 		c.headroom.Stop()
-		c.headroom = nil
+		c.headroom, c.asked = nil, nil
 		return nil
 	}
 	if err := c.headroom.ready(ctx, 2*time.Minute); err != nil {
 		return nil, errors.Join(err, undo())
 	}
 	return undo, nil
+}
+
+// admitByNoOp registers controller-runtime's webhook that admits at once, for the same requests as Headroom's.
+func (c *cluster) admitByNoOp(ctx context.Context) (undo func() error, err error) {
+	const name = "pods.noop.example.com"
+	child, target, err := startPeerOn(ctx, nil, peer.ControllerRuntime, fleet.Of(1, fleet.Roomy))
+	if err != nil {
+		return nil, err
+	}
+	c.asked = &askedWebhook{name, child.PID()}
+	configurations := c.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	undo = func() error {
+		c.asked = nil
+		child.Stop()
+		return configurations.Delete(ctx, name, metav1.DeleteOptions{})
+	}
+	_, err = configurations.Create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+			Name: name, AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone),
+			FailurePolicy: new(admissionregistrationv1.Ignore), TimeoutSeconds: new(int32(5)),
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: &target.URL, CABundle: []byte(target.CA)},
+			Rules:        []admissionregistrationv1.RuleWithOperations{podCreations()},
+		}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		child.Stop()
+		c.asked = nil
+	}
+	return undo, err
+}
+
+func podCreations() admissionregistrationv1.RuleWithOperations {
+	return admissionregistrationv1.RuleWithOperations{
+		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+		Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+	}
 }
 
 // looksAtPods is what CEL can say of a pod's images: the operator's table, without any node.
@@ -114,10 +156,7 @@ func (c *cluster) admitByPolicy(ctx context.Context) (undo func() error, err err
 		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
 			FailurePolicy: new(admissionregistrationv1.Fail),
 			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
-				RuleWithOperations: admissionregistrationv1.RuleWithOperations{
-					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
-					Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
-				},
+				RuleWithOperations: podCreations(),
 			}}},
 			Validations: []admissionregistrationv1.Validation{{Expression: looksAtPods, Message: "image storage: too large"}},
 		},
@@ -145,6 +184,9 @@ func (c *cluster) creator() func(context.Context) error {
 		// Room for all: what the scheduler does is not measured.
 		for i := range pod.Spec.Containers {
 			pod.Spec.Containers[i].Resources = corev1.ResourceRequirements{}
+			if i > 0 || len(pod.Spec.InitContainers) > 0 {
+				pod.Spec.Containers[i].Ports = nil // Of one that a pod has twice, the API server warns.
+			}
 		}
 	}
 	var number atomic.Int64

@@ -115,7 +115,7 @@ type APIServer struct {
 // Creation is one way of admission in one round.
 type Creation struct {
 	Round int    `json:"round"`
-	Way   string `json:"way"` // none, vap or headroom
+	Way   string `json:"way"` // none, vap, controller-runtime or headroom
 	Pods  int    `json:"pods"`
 	// Errors are creations that failed.
 	Errors  int          `json:"errors"`
@@ -128,7 +128,7 @@ type Creation struct {
 	Waited    float64 `json:"waited"`
 	// Processor time.
 	APIServerCPUSeconds float64 `json:"apiServerCPUSeconds"`
-	HeadroomCPUSeconds  float64 `json:"headroomCPUSeconds"`
+	WebhookCPUSeconds   float64 `json:"webhookCPUSeconds"`
 	LoadAverage         float64 `json:"loadAverage"`
 }
 

@@ -43,17 +43,19 @@ func (r *Results) creationRows() *section {
 		return nil
 	}
 	s := &section{Run: &r.APIServer.Run, Rate: number(r.APIServer.Rate), Nodes: grouped(float64(r.APIServer.Nodes))}
-	for _, way := range []string{WayNone, WayVAP, WayHeadroom} {
+	for _, way := range []string{WayNone, WayVAP, WayWebhook, WayHeadroom} {
 		of := func(value func(*Creation) float64) string { return r.creation(way, value).figure().String() }
 		row := map[string]string{
-			"Name": way, "Within": "-", "HeadroomCPU": "-", "Waited": "-",
+			"Name": way, "Within": "-", "WebhookCPU": "-", "Waited": "-",
 			"P50":          of(func(c *Creation) float64 { return c.Latency.P50 / 1000 }),
 			"P99":          of(func(c *Creation) float64 { return c.Latency.P99 / 1000 }),
 			"APIServerCPU": of(func(c *Creation) float64 { return c.APIServerCPUSeconds / float64(c.Pods) * 1000 }),
 		}
-		if way == WayHeadroom {
+		if way == WayWebhook || way == WayHeadroom {
 			row["Within"] = of(func(c *Creation) float64 { return c.Within5ms / c.Calls * 100 })
-			row["HeadroomCPU"] = of(func(c *Creation) float64 { return c.HeadroomCPUSeconds / float64(c.Pods) * 1000 })
+			row["WebhookCPU"] = of(func(c *Creation) float64 { return c.WebhookCPUSeconds / float64(c.Pods) * 1000 })
+		}
+		if way == WayHeadroom {
 			row["Waited"] = of(func(c *Creation) float64 { return c.Waited })
 		}
 		s.Rows = append(s.Rows, row)

@@ -18,6 +18,7 @@ const Gatekeeper = "gatekeeper"
 const (
 	WayNone     = "none"
 	WayVAP      = "vap" // a ValidatingAdmissionPolicy
+	WayWebhook  = "controller-runtime" // a webhook of that library which admits at once
 	WayHeadroom = "headroom"
 )
 
