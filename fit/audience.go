@@ -82,7 +82,7 @@ func (a *audience) judge(f *Fleet, block, at int) {
 	bit := uint64(1) << at
 	a.possible[block] &^= bit
 	a.ready[block] &^= bit
-	g := f.blocks[block].grounds[at]
+	g := f.blocks[block].ground(at)
 	if g == nil {
 		return
 	}

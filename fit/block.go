@@ -11,13 +11,28 @@ import (
 	"github.com/headroom-dev/headroom/ledger"
 )
 
-// block is up to 64 nodes of one class, so that a set of them is a word. It never changes.
+// block is up to 64 nodes of one class, so that a set of them is a word. It never changes once it is sealed.
 type block struct {
-	serial    uint64 // as of grounds
-	class     int
-	grounds   [64]*ground
-	standings [64]standing
-	sieve     ledger.Sieve
+	serial uint64 // as of grounds
+	class  int
+	// quarters are nil where no node has been. Own are those that nobody else has, one bit for each: they may be changed.
+	quarters [4]*quarter
+	own      uint8
+	sieve    ledger.Sieve
+	summary
+}
+
+// quarter is a quarter of a block's places. It is made anew where one of its nodes has changed, and the other three stay.
+type quarter struct {
+	grounds   [quarterPlaces]*ground
+	standings [quarterPlaces]standing
+	summary
+}
+
+const quarterPlaces = 64 / 4
+
+// summary is what is known of several nodes of a block.
+type summary struct {
 	// nodes are the places that are taken. Of these, odd are those whose figures are too large for keys, stale and unmeasured those
 	// of which nobody knows enough, old those with an old sample, and claimed, lineless and exact are as of one node.
 	nodes, odd, stale, unmeasured, old, claimed, lineless, exact uint64
@@ -37,77 +52,146 @@ type sums struct {
 	first string
 }
 
+func noSums() sums { return sums{bounds: noBounds(), claims: noBounds(), until: math.MaxInt64} }
+
+func (s *sums) join(o *sums) {
+	s.bounds.join(&o.bounds)
+	s.claims.join(&o.claims)
+	s.until = min(s.until, o.until)
+	if s.first == "" || o.first != "" && o.first < s.first {
+		s.first = o.first
+	}
+}
+
+// ground returns what is known of the node at a place, nil where there is none.
+func (b *block) ground(at int) *ground {
+	if q := b.quarters[at/quarterPlaces]; q != nil {
+		return q.grounds[at%quarterPlaces]
+	}
+	return nil
+}
+
+// standing returns that of a node that is there.
+func (b *block) standing(at int) *standing {
+	return &b.quarters[at/quarterPlaces].standings[at%quarterPlaces]
+}
+
+// successor is a block that may be changed, and has nothing of its own yet.
+func (b *block) successor() *block {
+	n := *b
+	n.own, n.sieve = 0, b.sieve.Shared()
+	return &n
+}
+
 // put puts a node to a place. Seal comes after it.
 func (b *block) put(at int, g *ground, s standing) {
 	var before ledger.RowID
-	if was := b.grounds[at]; was != nil {
+	if was := b.ground(at); was != nil {
 		before = was.id
 	}
 	b.sieve.Put(at, before, g.id)
-	b.grounds[at], b.standings[at] = g, s
-	b.nodes |= 1 << at
+	b.set(at, g, s)
 }
 
-// blind are the nodes without a verdict.
-func (b *block) blind() uint64 { return b.stale | b.unmeasured }
+// set is put for a node of which the row is the same, or nil for none.
+func (b *block) set(at int, g *ground, s standing) {
+	number := at / quarterPlaces
+	q := b.quarters[number]
+	if b.own&(1<<number) == 0 {
+		own := new(quarter)
+		if q != nil {
+			*own = *q
+		}
+		b.quarters[number], q = own, own
+		b.own |= 1 << number
+	}
+	q.grounds[at%quarterPlaces], q.standings[at%quarterPlaces] = g, s
+	b.nodes &^= 1 << at
+	if g != nil {
+		b.nodes |= 1 << at
+	}
+}
 
 // seal works out what follows from the nodes.
 func (b *block) seal(serial uint64) {
-	*b = block{
-		serial: serial, class: b.class, grounds: b.grounds, standings: b.standings, sieve: b.sieve,
-		sums: sums{bounds: noBounds(), claims: noBounds(), until: math.MaxInt64},
+	b.serial, b.summary = serial, summary{sums: noSums()}
+	for number, q := range b.quarters {
+		if q == nil {
+			continue
+		}
+		if b.own&(1<<number) != 0 {
+			q.seal(number * quarterPlaces)
+		}
+		b.join(&q.summary)
 	}
-	for i, g := range b.grounds {
+}
+
+// blind are the nodes without a verdict.
+func (s *summary) blind() uint64 { return s.stale | s.unmeasured }
+
+func (q *quarter) seal(first int) {
+	q.summary = summary{sums: noSums()}
+	for i, g := range q.grounds {
 		if g != nil {
-			b.take(uint64(1)<<i, g, &b.standings[i])
+			q.take(uint64(1)<<(first+i), g, &q.standings[i])
 		}
 	}
 }
 
-func (b *block) take(bit uint64, g *ground, s *standing) {
-	b.nodes |= bit
-	b.tiers[tierRank(g.account.Tier)] |= bit
-	b.until, b.autoscaled = min(b.until, g.until), b.autoscaled || g.autoscaled
-	if b.first == "" || g.name < b.first {
-		b.first = g.name
+func (s *summary) join(o *summary) {
+	s.nodes, s.odd, s.stale, s.unmeasured = s.nodes|o.nodes, s.odd|o.odd, s.stale|o.stale, s.unmeasured|o.unmeasured
+	s.old, s.claimed, s.lineless, s.exact = s.old|o.old, s.claimed|o.claimed, s.lineless|o.lineless, s.exact|o.exact
+	for rank := range s.tiers {
+		s.tiers[rank] |= o.tiers[rank]
+	}
+	s.autoscaled = s.autoscaled || o.autoscaled
+	s.sums.join(&o.sums)
+}
+
+func (s *summary) take(bit uint64, g *ground, st *standing) {
+	s.nodes |= bit
+	s.tiers[tierRank(g.account.Tier)] |= bit
+	s.until, s.autoscaled = min(s.until, g.until), s.autoscaled || g.autoscaled
+	if s.first == "" || g.name < s.first {
+		s.first = g.name
 	}
 	if g.account.EvictionLineBytes <= 0 {
-		b.lineless |= bit
+		s.lineless |= bit
 	}
 	if g.account.Old {
-		b.old |= bit
+		s.old |= bit
 	}
-	if s.exact {
-		b.exact |= bit
+	if st.exact {
+		s.exact |= bit
 	}
 	if g.claimed {
-		b.claimed |= bit
+		s.claimed |= bit
 	}
 	switch {
-	case !s.sound:
-		b.odd |= bit
+	case !st.sound:
+		s.odd |= bit
 	case g.blind == StaleSample:
-		b.stale |= bit
+		s.stale |= bit
 	case g.blind != "":
-		b.unmeasured |= bit
+		s.unmeasured |= bit
 	case g.claimed:
-		b.claims.add(likelyScenario, &s.keys[likelyScenario])
-		b.claims.add(atBestScenario, &s.keys[likelyScenario])
-		b.claims.add(atBestScenario, &s.keys[atBestScenario])
+		s.claims.add(likelyScenario, &st.keys[likelyScenario])
+		s.claims.add(atBestScenario, &st.keys[likelyScenario])
+		s.claims.add(atBestScenario, &st.keys[atBestScenario])
 		if g.gains {
-			b.claims.add(likelyScenario, &s.keys[atBestScenario])
+			s.claims.add(likelyScenario, &st.keys[atBestScenario])
 		}
 	default:
-		for scenario := range b.bounds.least {
-			b.bounds.add(scenario, &s.keys[scenario])
+		for scenario := range s.bounds.least {
+			s.bounds.add(scenario, &st.keys[scenario])
 		}
 	}
 }
 
 // worstTier returns the worst tier of a set of nodes, by tierRank.
-func (b *block) worstTier(set uint64) int {
-	for rank := len(b.tiers) - 1; rank > 0; rank-- {
-		if b.tiers[rank]&set != 0 {
+func (s *summary) worstTier(set uint64) int {
+	for rank := len(s.tiers) - 1; rank > 0; rank-- {
+		if s.tiers[rank]&set != 0 {
 			return rank
 		}
 	}
@@ -128,43 +212,4 @@ func places(set uint64) iter.Seq[int] {
 			}
 		}
 	}
-}
-
-// spanBlocks is of how many blocks a span has the sums.
-const spanBlocks = 8
-
-// span is neighbouring blocks of one class.
-type span struct {
-	from, to, class int
-	sums
-	// blind and odd are set where some node is.
-	blind, odd bool
-	tier       int // the worst, by tierRank
-}
-
-// spansOf sums up blocks.
-func spansOf(blocks []*block) []span {
-	var spans []span
-	for i, b := range blocks {
-		last := len(spans) - 1
-		if last < 0 || spans[last].class != b.class || spans[last].to-spans[last].from == spanBlocks {
-			spans = append(spans, span{from: i, class: b.class, sums: sums{bounds: noBounds(), claims: noBounds(), until: math.MaxInt64}})
-			last++
-		}
-		s := &spans[last]
-		s.to = i + 1
-		s.bounds.join(&b.bounds)
-		s.claims.join(&b.claims)
-		s.until, s.tier = min(s.until, b.until), max(s.tier, b.worstTier(b.nodes))
-		s.blind, s.odd = s.blind || b.blind() != 0, s.odd || b.odd != 0
-		if s.first == "" || b.first != "" && b.first < s.first {
-			s.first = b.first
-		}
-	}
-	return spans
-}
-
-// harmless reports whether nothing happens on any of the nodes with that load.
-func (s *sums) harmless(scenario int, l *load) bool {
-	return s.worst(scenario, l) == 0
 }

@@ -141,7 +141,7 @@ func (c *scan) countPart(n *census, b *block, p *part, set uint64) {
 	}
 	for at := range places(set) {
 		if p.sound {
-			n.add(b.standings[at].keys[likelyScenario].severity(load), 1, unsized, c.warn)
+			n.add(b.standing(at).keys[likelyScenario].severity(load), 1, unsized, c.warn)
 			continue
 		}
 		result, _, _ := c.look(b, at)

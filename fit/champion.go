@@ -91,7 +91,7 @@ func (c *scan) bestOfPart(w *champion, i int, p *part, set uint64, severity int)
 			c.bestLooked(w, i, at, severity)
 			continue
 		}
-		k, name := &b.standings[at].keys[likelyScenario], b.grounds[at].name
+		k, name := &b.standing(at).keys[likelyScenario], b.ground(at).name
 		if slack := k.room(severity, load) - load.need; w.beatenBy(slack, name) && k.severity(load) == severity {
 			*w = champion{set: true, slack: slack, name: name, block: i, at: at, reply: p.reply}
 		}

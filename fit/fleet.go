@@ -153,7 +153,7 @@ func (f *Fleet) sum() {
 		}
 		f.autoscaled = f.autoscaled || b.autoscaled
 		for i := range places(b.claimed) {
-			f.claim(b.grounds[i])
+			f.claim(b.ground(i))
 		}
 	}
 }
@@ -190,7 +190,7 @@ func (f *Fleet) Next(s *ledger.Snapshot, p *policy.Policy, now time.Time) *Fleet
 	if c.fleet.moved > maxMoved*max(len(c.fleet.order), 64) {
 		grounds := make([]*ground, 0, len(c.fleet.order))
 		for _, at := range c.fleet.order {
-			grounds = append(grounds, c.fleet.blocks[at>>6].grounds[at&63])
+			grounds = append(grounds, c.fleet.at(at))
 		}
 		return v.layOut(grounds)
 	}

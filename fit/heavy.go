@@ -96,7 +96,7 @@ func (b *block) widest(set uint64) (room int64, known bool) {
 	}
 	room = -endless
 	for at := range places(set) {
-		room = max(room, b.standings[at].keys[atBestScenario].empty)
+		room = max(room, b.standing(at).keys[atBestScenario].empty)
 	}
 	return room, true
 }

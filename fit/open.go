@@ -63,7 +63,7 @@ func (c *scan) openPart(b *block, p *part, set uint64) bool {
 		}
 	}
 	for at := range places(set) {
-		if b.standings[at].keys[atBestScenario].severity(load) < c.deny {
+		if b.standing(at).keys[atBestScenario].severity(load) < c.deny {
 			return true
 		}
 	}

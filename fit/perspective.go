@@ -16,7 +16,7 @@ import (
 // A workload that scales up makes hundreds of pods in a moment, and each has those before it to live with: what they have reserved
 // for the same images is not in its way, and where they are being pulled for one of them its own images come, too. What nodes are to
 // such pods is found out block by block when it first matters, and kept for so many kinds of pods, as long as the fleet is the latest
-// one: a block takes 11 kB. What is of one node is kept until so many fleets in a row have passed in which no such pod came.
+// one: a block takes up to 14 kB. What is of one node is kept until so many fleets in a row have passed in which no such pod came.
 const maxPerspectives, maxIdleFleets = 16, 64
 
 // perspective is from where pods of one namespace see a fleet's nodes that want a question's images.
@@ -126,19 +126,19 @@ func (p *perceiver) perceive(b *block, before *findings) *prospect {
 	n, reserved := prospect{block: b, findings: p.concerned(b, before)}, p.reserved(b)
 	var own *block
 	for at := range places(b.nodes) {
-		g := b.grounds[at]
+		g := b.ground(at)
 		if found := n.findings.at(at); found != nil {
 			to := *g
 			to.account, to.claimed, to.concerns = found.account, false, nil
 			g = &to
 		}
-		if g == b.grounds[at] && reserved[at] == b.standings[at].reserved {
+		if g == b.ground(at) && reserved[at] == b.standing(at).reserved {
 			continue
 		}
 		if own == nil {
-			own = new(*b)
+			own = b.successor()
 		}
-		own.grounds[at], own.standings[at] = g, g.standing(reserved[at])
+		own.set(at, g, g.standing(reserved[at]))
 	}
 	if own != nil {
 		own.seal(b.serial)
@@ -151,7 +151,7 @@ func (p *perceiver) perceive(b *block, before *findings) *prospect {
 func (p *perceiver) concerned(b *block, before *findings) *findings {
 	var found *findings
 	for at := range places(b.claimed) {
-		g := b.grounds[at]
+		g := b.ground(at)
 		row := p.snapshot.Row(g.id)
 		if !row.Concerns(p.namespace, p.images) {
 			continue
@@ -182,4 +182,3 @@ func (p *perceiver) reserved(b *block) *[64]ledger.Reserved {
 	}
 	return &of.Reserved
 }
-

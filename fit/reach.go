@@ -19,7 +19,7 @@ func (a *audience) reach(f *Fleet) []reach {
 			if r.covers {
 				break
 			}
-			row := f.snapshot.Row(b.grounds[at].id)
+			row := f.snapshot.Row(b.ground(at).id)
 			if covers := v.covers(&row); !r.reachable || covers {
 				twin := v.twinMatches(&row)
 				r.reachable, r.covers = r.reachable || twin, twin && covers

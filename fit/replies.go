@@ -55,7 +55,7 @@ func (a *asker) ask(block int) *replies {
 	b, before := a.fleet.blocks[block], a.question.replies[block].Load()
 	n := &replies{serial: b.serial}
 	for at := range places(b.nodes) {
-		g := b.grounds[at]
+		g := b.ground(at)
 		n.serials[at] = g.serial
 		if before != nil && before.serials[at] == g.serial {
 			n.add(at, before.parts[before.by[at]].reply)

@@ -164,7 +164,7 @@ func (c *scan) all() *survey {
 		b := c.block(i)
 		odd := c.odd(b)
 		for at := range places(c.audience.possible[i]) {
-			ready, row := c.audience.ready[i]&(1<<at) != 0, c.snapshot.Row(b.grounds[at].id)
+			ready, row := c.audience.ready[i]&(1<<at) != 0, c.snapshot.Row(b.ground(at).id)
 			if odd&(1<<at) != 0 {
 				v.add(&row, ready)
 				continue
@@ -209,7 +209,7 @@ func (c *scan) odd(b *block) uint64 {
 		return set
 	}
 	for at := range places(b.nodes) {
-		if c.nanos >= b.grounds[at].until {
+		if c.nanos >= b.ground(at).until {
 			set |= 1 << at
 		}
 	}
@@ -222,13 +222,13 @@ func (c *scan) look(b *block, at int) (NodeResult, demand, figures) {
 		r := c.request
 		c.apart = newSurvey(c.snapshot, &r, c.policy, c.now)
 	}
-	row := c.snapshot.Row(b.grounds[at].id)
+	row := c.snapshot.Row(b.ground(at).id)
 	return c.apart.judge(&row, c.apart.sizes.classOf(&row), warnAt(c.policy))
 }
 
 // result is what look returns, by what is known of the node.
 func (c *scan) result(b *block, at int, of *reply) (NodeResult, figures) {
-	g := b.grounds[at]
-	account := g.accountAt(c.snapshot, b.standings[at].reserved, c.now)
+	g := b.ground(at)
+	account := g.accountAt(c.snapshot, b.standing(at).reserved, c.now)
 	return judge(g.name, &account, of.demand, g.margin, warnAt(c.policy), c.policy.DenyAt), likely(of.demand, g.margin, &account)
 }

@@ -120,11 +120,11 @@ func (c *succession) reserve(change *ledger.ReservedChange) {
 			anew = change.Follow(&of)
 		}
 		for at := range places(anew) {
-			of.Reserved[at] = c.reserved(b.grounds[at])
+			of.Reserved[at] = c.reserved(b.ground(at))
 		}
 		for at := range places(of.Set) {
-			if of.Reserved[at] != b.standings[at].reserved {
-				c.put(placeOf(i, at), b.grounds[at], b.grounds[at].standing(of.Reserved[at]))
+			if of.Reserved[at] != b.standing(at).reserved {
+				c.put(placeOf(i, at), b.ground(at), b.ground(at).standing(of.Reserved[at]))
 			}
 		}
 	}
@@ -134,15 +134,15 @@ func (c *succession) reserve(change *ledger.ReservedChange) {
 func neighboursOf(b *block, without uint64) ledger.Neighbours {
 	n := ledger.Neighbours{Sieve: &b.sieve}
 	for at := range places(b.nodes &^ without) {
-		if g := b.grounds[at]; g.account.Tier != ledger.NoTier {
+		if g := b.ground(at); g.account.Tier != ledger.NoTier {
 			n.Set |= 1 << at
-			n.Rows[at], n.Reserved[at] = g.id, b.standings[at].reserved
+			n.Rows[at], n.Reserved[at] = g.id, b.standing(at).reserved
 		}
 	}
 	return n
 }
 
-func (f *Fleet) at(place int32) *ground { return f.blocks[place>>6].grounds[place&63] }
+func (f *Fleet) at(place int32) *ground { return f.blocks[place>>6].ground(int(place & 63)) }
 
 // block returns a block that may be changed.
 func (c *succession) block(number int32) *block {
@@ -150,9 +150,7 @@ func (c *succession) block(number int32) *block {
 		c.own, c.fresh = append(c.own, true), append(c.fresh, 0) // A new one is.
 	}
 	if !c.own[number] {
-		b := new(*c.fleet.blocks[number])
-		b.sieve = b.sieve.Shared()
-		c.fleet.blocks[number], c.own[number] = b, true
+		c.fleet.blocks[number], c.own[number] = c.fleet.blocks[number].successor(), true
 	}
 	return c.fleet.blocks[number]
 }
@@ -171,8 +169,7 @@ func (c *succession) renew(place int32, g *ground) {
 
 func (c *succession) remove(place int32) {
 	b := c.block(place >> 6)
-	b.grounds[place&63], b.standings[place&63] = nil, standing{}
-	b.nodes &^= 1 << (place & 63)
+	b.set(int(place&63), nil, standing{})
 	c.rows = append(c.rows, place)
 }
 
@@ -205,7 +202,7 @@ func (c *succession) update(place int32, row *ledger.NodeRow) int32 {
 		// What lies there is the same, but nobody need hold the row of before.
 		renamed := *g
 		renamed.id = row.ID()
-		c.put(place, &renamed, c.fleet.blocks[place>>6].standings[place&63])
+		c.put(place, &renamed, *c.fleet.blocks[place>>6].standing(int(place & 63)))
 	}
 	return place
 }

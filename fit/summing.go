@@ -63,7 +63,7 @@ func (s *summing) part(i int, p *part, set uint64) {
 		set &^= alike
 	}
 	for at := range places(set) {
-		severity := b.standings[at].keys[s.scenario].severity(&p.loads[s.scenario])
+		severity := b.standing(at).keys[s.scenario].severity(&p.loads[s.scenario])
 		if p.demand.unsized && s.scenario == likelyScenario && severity < s.warn || s.spares(b, 1<<at, severity) {
 			severity = -1
 		}
@@ -117,7 +117,7 @@ func (s *summing) roomier(rooms *[6]int64, inexact bool) bool {
 // one counts a node; the severity is negative where it has no verdict.
 func (s *summing) one(i, at int, p *part, severity int) {
 	b := s.block(i)
-	g, k, load := b.grounds[at], &b.standings[at].keys[s.scenario], &p.loads[s.scenario]
+	g, k, load := b.ground(at), &b.standing(at).keys[s.scenario], &p.loads[s.scenario]
 	rooms := k.rooms(load)
 	w := champion{set: true, name: g.name, block: i, at: at, reply: p.reply}
 	if severity < 0 {
@@ -138,7 +138,7 @@ func (s *summing) one(i, at int, p *part, severity int) {
 		s.pastIfHuge++
 	}
 	for room := 1; room < len(rooms); room++ {
-		s.tally.rooms[room].offer(amount{rooms[room], b.standings[at].exact})
+		s.tally.rooms[room].offer(amount{rooms[room], b.standing(at).exact})
 	}
 	if b.lineless&(1<<at) != 0 {
 		s.tally.lineless++

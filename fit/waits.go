@@ -67,3 +67,8 @@ func (c *scan) plenty(bytes int64) bool {
 func (s *sums) worst(scenario int, l *load) int {
 	return max(s.bounds.atWorst(scenario, l), s.claims.atWorst(scenario, l))
 }
+
+// harmless reports whether nothing happens on any of the nodes with that load.
+func (s *sums) harmless(scenario int, l *load) bool {
+	return s.worst(scenario, l) == 0
+}
