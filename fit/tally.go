@@ -205,27 +205,6 @@ func better(r, than *ranked) bool {
 	}
 }
 
-// join adds the counts and the extremes of another tally of this threshold, but for the best nodes.
-func (t *tally) join(o *tally) {
-	t.unknown, t.stale, t.unmeasured, t.unsized = t.unknown+o.unknown, t.stale+o.stale, t.unmeasured+o.unmeasured, t.unsized+o.unsized
-	for i := range t.counts {
-		t.counts[i] += o.counts[i]
-	}
-	if o.past == 0 {
-		return
-	}
-	t.addNeed(o.least, t.past == 0)
-	t.past, t.lineless = t.past+o.past, t.lineless+o.lineless
-	for i := range t.rooms {
-		if o.rooms[i].known {
-			t.rooms[i].offer(o.rooms[i].amount)
-		}
-	}
-	if o.short > 0 {
-		t.addShort(o.inodes)
-	}
-}
-
 // tierRank orders tiers, best first.
 func tierRank(t ledger.Tier) int {
 	switch t {

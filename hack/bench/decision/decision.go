@@ -30,6 +30,7 @@ type Decider struct {
 	ledger      *ledger.Ledger
 	requests    []fit.Request
 	ledgerBytes int64
+	come        int // how many pods have come, see amid
 }
 
 // New makes the fleet's ledger, and the order of nodes that is kept beside it, and measures what they take of the heap.
@@ -78,6 +79,9 @@ func (d *Decider) Round(round int, length time.Duration) result.Decision {
 	r.Count, r.Allocations = len(took), float64(after.Mallocs-before.Mallocs)/float64(len(took))
 	r.Latency = load.LatencyOf(took)
 	r.Again = load.LatencyOf(d.decide(evaluator, namespaces[:1], length/4, took[:0]))
+	if d.fleet.Kind == fleet.Burst {
+		r.Amid = new(load.LatencyOf(d.amid(length)))
+	}
 	return r
 }
 

@@ -22,6 +22,19 @@ func TestRoundDecidesForAsLongAsItIsTold(t *testing.T) {
 	}
 }
 
+func TestOnlyABurstIsDecidedAmidOthers(t *testing.T) {
+	for kind, want := range map[string]bool{fleet.Roomy: false, fleet.NearlyFull: false, fleet.Burst: true} {
+		d := New(fleet.Of(10, kind))
+		for round := range 2 {
+			before := d.come
+			r := d.Round(round, time.Millisecond)
+			if got := r.Amid != nil && r.Amid.P50 > 0; got != want || want != (d.come >= before+len(d.requests)) {
+				t.Errorf("%s, round %d: %+v after %d pods more", kind, round, r.Amid, d.come-before)
+			}
+		}
+	}
+}
+
 func TestRoundOfNoTimeMeasuresTheLedgerAlone(t *testing.T) {
 	r := New(fleet.Of(10, fleet.Roomy)).Round(0, 0)
 	if r.Count != 0 || r.LedgerBytes <= 0 {

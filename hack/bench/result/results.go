@@ -72,8 +72,18 @@ type Decision struct {
 	Latency     load.Latency `json:"latencyMicroseconds"`
 	Again       load.Latency `json:"againMicroseconds"`
 	Allocations float64      `json:"allocations"`
+	// Amid is of decisions while pods come that want the same images, each the first one since: nil but for a burst.
+	Amid *load.Latency `json:"amidMicroseconds,omitempty"`
 	// LedgerBytes is what the ledger's live objects take of the heap.
 	LedgerBytes int64 `json:"ledgerBytes"`
+}
+
+// amid is the median of Amid.
+func (d *Decision) amid() float64 {
+	if d.Amid == nil {
+		return missing
+	}
+	return d.Amid.P50
 }
 
 // Engines are policy engines that were given the same rule.

@@ -119,9 +119,13 @@ func (r *Results) decisionRows() *section {
 				ledger[d.Round] = float64(d.LedgerBytes) / mebibyte
 			}
 		}
+		amid := "-"
+		if f.Kind == fleet.Burst {
+			amid = of(func(d *Decision) float64 { return d.amid() })
+		}
 		s.Rows = append(s.Rows, map[string]string{
-			"Name": fmt.Sprintf("%s x %d images, %d pods a node", fleetName(f.Nodes, f.Kind), f.ImagesPerNode, f.PodsPerNode),
-			"P50":  of(func(d *Decision) float64 { return d.Latency.P50 }), "P99": of(func(d *Decision) float64 { return d.Latency.P99 }),
+			"Name": fmt.Sprintf("%s x %d images, %d pods a node", fleetName(f.Nodes, f.Kind), f.ImagesPerNode, f.PodsPerNode), "Amid": amid,
+			"P50": of(func(d *Decision) float64 { return d.Latency.P50 }), "P99": of(func(d *Decision) float64 { return d.Latency.P99 }),
 			"FirstP50": of(func(d *Decision) float64 { return d.First.P50 }), "FirstMax": of(func(d *Decision) float64 { return d.First.Max }),
 			"AgainP50":    of(func(d *Decision) float64 { return d.Again.P50 }),
 			"Allocations": of(func(d *Decision) float64 { return d.Allocations }), "Ledger": ledger.figure().String(),

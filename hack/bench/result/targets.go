@@ -17,7 +17,7 @@ const Gatekeeper = "gatekeeper"
 // Ways of admission through the API server.
 const (
 	WayNone     = "none"
-	WayVAP      = "vap" // a ValidatingAdmissionPolicy
+	WayVAP      = "vap"                // a ValidatingAdmissionPolicy
 	WayWebhook  = "controller-runtime" // a webhook of that library which admits at once
 	WayHeadroom = "headroom"
 )
