@@ -93,7 +93,7 @@ func (b *block) put(at int, g *ground, s standing) {
 	b.set(at, g, s)
 }
 
-// set is put for a node of which the row is the same, or nil for none.
+// set is put without the sieve: for a node whose row is the same, and for none, which is nil.
 func (b *block) set(at int, g *ground, s standing) {
 	number := at / quarterPlaces
 	q := b.quarters[number]

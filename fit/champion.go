@@ -50,16 +50,14 @@ func (s *sums) mostRoom(severity int) int64 {
 }
 
 func (c *scan) bestOf(w *champion, i int, set uint64, severity int) {
-	b := c.blocks[i]
+	if b := c.blocks[i]; c.noneBeats(w, b, set, severity, c.spareOf(b.class)) {
+		return
+	}
+	b := c.block(i)
+	if c.noneBeats(w, b, set, severity, 0) {
+		return
+	}
 	odd := c.odd(b) & set
-	if odd == 0 && (severity > 0 || set&b.blind() == 0) && !w.beatenBy(b.mostRoom(severity)+c.spareOf(b.class), b.first) {
-		return
-	}
-	b = c.block(i)
-	odd = c.odd(b) & set
-	if odd == 0 && (severity > 0 || set&b.blind() == 0) && !w.beatenBy(b.mostRoom(severity), b.first) {
-		return
-	}
 	for at := range places(odd) {
 		c.bestLooked(w, i, at, severity)
 	}
@@ -74,6 +72,11 @@ func (c *scan) bestOf(w *champion, i int, set uint64, severity int) {
 			c.bestOfPart(w, i, p, of, severity)
 		}
 	}
+}
+
+// noneBeats reports whether no node of a set is better, though so much more may be available.
+func (c *scan) noneBeats(w *champion, b *block, set uint64, severity int, spare int64) bool {
+	return c.odd(b)&set == 0 && (severity > 0 || set&b.blind() == 0) && !w.beatenBy(b.mostRoom(severity)+spare, b.first)
 }
 
 func (c *scan) bestOfPart(w *champion, i int, p *part, set uint64, severity int) {

@@ -35,9 +35,7 @@ func (s *summing) offer(which, position int, w champion) {
 
 // crown writes a first into the tally.
 func (s *summing) crown(w *first, r *ranked) {
-	switch {
-	case !w.set:
-	default:
+	if w.set {
 		result, figures := s.result(s.block(w.block), w.at, w.reply)
 		*r = s.ranked(&result, figures, w.reply.demand, w.block, w.at)
 	}
