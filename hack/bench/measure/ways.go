@@ -119,8 +119,9 @@ func (c *cluster) admitByNoOp(ctx context.Context) (undo func() error, err error
 	configurations := c.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	undo = func() error {
 		c.asked = nil
+		err := configurations.Delete(ctx, name, metav1.DeleteOptions{})
 		child.Stop()
-		return configurations.Delete(ctx, name, metav1.DeleteOptions{})
+		return err
 	}
 	_, err = configurations.Create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: name},

@@ -17,8 +17,8 @@ const Gatekeeper = "gatekeeper"
 // Ways of admission through the API server.
 const (
 	WayNone     = "none"
-	WayVAP      = "vap"                // a ValidatingAdmissionPolicy
-	WayWebhook  = "controller-runtime" // a webhook of that library which admits at once
+	WayVAP      = "vap"                  // a ValidatingAdmissionPolicy
+	WayWebhook  = peer.ControllerRuntime // a webhook that admits at once
 	WayHeadroom = "headroom"
 )
 
