@@ -126,7 +126,7 @@ func TestAnAPIServerIsHeardOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
+	defer server.Client().CloseIdleConnections()
 	for range 3 {
 		if _, err := c.Stats(t.Context(), Target{Node: "n1"}); err != nil {
 			t.Fatal(err)

@@ -36,7 +36,8 @@ type Target struct {
 
 // Client asks kubelets. Direct and ViaAPIServer make one.
 type Client struct {
-	http         *http.Client
+	// send returns how the exchange ends, too; not where it fails.
+	send         func(*http.Request) (response *http.Response, end func(), err error)
 	timeout      time.Duration
 	maxBodyBytes int64
 	remainder    *remainder
@@ -85,9 +86,6 @@ func (c *Client) Config(ctx context.Context, t Target) (Config, error) {
 // false for a client through the API server, which does not count.
 func (c *Client) ReadBytes() (uint64, bool) { return c.received.Load(), c.apiServer == nil }
 
-// CloseIdleConnections closes the connections that no call is using.
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
-
 // ask asks the target for a path. read gets the answer.
 func (c *Client) ask(ctx context.Context, t Target, path, resource string, read func(*answer) error) error {
 	if err := c.exchange(ctx, t, path, resource, read); err != nil {
@@ -111,12 +109,11 @@ func (c *Client) exchange(ctx context.Context, t Target, path, resource string, 
 		}
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := c.http.Do(request)
+	response, end, err := c.send(request)
 	if err != nil {
 		return withoutURL(err)
 	}
-	// Where the body has not been read to its end, this ends it: over HTTP/2 its stream, over HTTP/1.1 the connection.
-	defer func() { _ = response.Body.Close() }()
+	defer end()
 	a := &answer{from: response.Body, left: c.maxBodyBytes}
 	if response.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(a) // What can't be read of it is not said.

@@ -48,7 +48,6 @@ func fakeKubelet(t *testing.T, handler http.HandlerFunc, adjust func(*DirectOpti
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.CloseIdleConnections)
 	return c, target(t, server.URL)
 }
 
@@ -102,7 +101,6 @@ func TestDirect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	for range 3 {
 		s, err := c.Stats(t.Context(), target(t, server.URL))
 		if err != nil {
@@ -239,7 +237,6 @@ func TestIPv6(t *testing.T) {
 	server.Listener = listener
 	server.StartTLS()
 	defer server.Close()
-	defer c.CloseIdleConnections()
 	if _, err := c.Stats(t.Context(), target(t, server.URL)); err != nil {
 		t.Error(err)
 	}

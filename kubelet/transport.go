@@ -9,12 +9,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -45,10 +43,6 @@ type DirectOptions struct {
 	SpareBandwidth int
 }
 
-// window is how many bytes a kubelet may send that nobody has asked for yet: what
-// is lost when an answer is not read to its end. An ordinary node part fits.
-const window = 8 << 10
-
 // Direct returns a client that asks each kubelet at its address over HTTPS, by
 // HTTP/2 where it can, never through a proxy.
 //
@@ -61,26 +55,12 @@ func Direct(o DirectOptions) (*Client, error) {
 	if o.Token == nil {
 		return nil, errors.New("no token to ask kubelets with: set Token")
 	}
-	config, err := o.tlsConfig()
+	config, trusted, err := o.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
 	c := &Client{token: o.Token, rejected: o.Rejected, subject: o.Subject}
-	c.http = &http.Client{
-		Transport: &http.Transport{
-			DialContext:            counting((&net.Dialer{Timeout: 5 * time.Second}).DialContext, &c.received),
-			TLSClientConfig:        config,
-			TLSHandshakeTimeout:    5 * time.Second,
-			DisableKeepAlives:      true,
-			MaxResponseHeaderBytes: 64 << 10,
-			Protocols:              &protocols,
-			HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: window, MaxReceiveBufferPerConnection: 64 << 10},
-		},
-		CheckRedirect: neverRedirect,
-	}
+	c.send = newConnections(config, trusted, &c.received).send
 	c.limits(o.Timeout, o.MaxBodyBytes)
 	if o.SpareBandwidth != 0 {
 		c.remainder = newRemainder(max(o.SpareBandwidth, 0))
@@ -106,7 +86,14 @@ func ViaAPIServer(client *http.Client, host string) (*Client, error) {
 	}
 	copied := *client
 	copied.CheckRedirect = neverRedirect
-	c := &Client{http: &copied, apiServer: base, subject: "the user of this kubeconfig"}
+	c := &Client{apiServer: base, subject: "the user of this kubeconfig"}
+	c.send = func(request *http.Request) (*http.Response, func(), error) {
+		response, err := copied.Do(request)
+		if err != nil {
+			return nil, nil, err
+		}
+		return response, func() { _ = response.Body.Close() }, nil
+	}
 	c.limits(client.Timeout, 0)
 	// An API server logs an error and counts an aborted request for each answer that it can't pass on. It has sent most of
 	// it by then, too: client-go's window is larger than any.
@@ -125,56 +112,33 @@ func (c *Client) limits(timeout time.Duration, maxBodyBytes int64) {
 	c.remainder = newRemainder(DefaultSpareBandwidth)
 }
 
-// counting adds up what the connections receive that dial makes.
-func counting(dial dialer, received *atomic.Uint64) dialer {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		connection, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &counted{Conn: connection, received: received}, nil
-	}
-}
-
-type dialer func(ctx context.Context, network, address string) (net.Conn, error)
-
-type counted struct {
-	net.Conn
-
-	received *atomic.Uint64
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.received.Add(uint64(max(n, 0)))
-	return n, err
-}
-
 func neverRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func (o DirectOptions) tlsConfig() (*tls.Config, error) {
+// tlsConfig returns what all connections have in common, and whom they trust: nil for anybody.
+func (o DirectOptions) tlsConfig() (*tls.Config, *trust, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, CurvePreferences: classical, NextProtos: []string{"h2", "http/1.1"}}
 	checked := o.CAFile != "" || len(o.CAPEM) > 0
 	switch {
 	case o.InsecureTLS && checked:
-		return nil, errors.New("kubelet certificates can't be checked by a CA and not checked at once: choose one")
+		return nil, nil, errors.New("kubelet certificates can't be checked by a CA and not checked at once: choose one")
 	case o.InsecureTLS:
-		//nolint:gosec // G402: asked for by the operator, who is told at start.
-		return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}, nil
+		config.InsecureSkipVerify = true //nolint:gosec // G402: asked for by the operator, who is told at start.
+		return config, nil, nil
 	case !checked:
-		return nil, errors.New("nothing to check kubelet certificates with: name a CA file, or switch the check off (insecure)")
+		return nil, nil, errors.New("nothing to check kubelet certificates with: name a CA file, or switch the check off (insecure)")
 	}
 	pool := x509.NewCertPool()
 	if o.CAFile != "" {
 		pem, err := os.ReadFile(o.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("kubelet CA file: %w", err)
+			return nil, nil, fmt.Errorf("kubelet CA file: %w", err)
 		}
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("kubelet CA file %q holds no PEM certificate", o.CAFile)
+			return nil, nil, fmt.Errorf("kubelet CA file %q holds no PEM certificate", o.CAFile)
 		}
 	}
 	if len(o.CAPEM) > 0 && !pool.AppendCertsFromPEM(o.CAPEM) {
-		return nil, errors.New("the kubelet CA holds no PEM certificate")
+		return nil, nil, errors.New("the kubelet CA holds no PEM certificate")
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, nil
+	return config, newTrust(pool), nil
 }

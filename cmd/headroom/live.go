@@ -158,7 +158,6 @@ func (o *liveOptions) askKubelets(ctx context.Context, config *rest.Config, clie
 	if err != nil || kubelets == nil {
 		return err
 	}
-	defer kubelets.CloseIdleConnections()
 	failures := controller.SampleOnce(ctx, kubelets, nodes, l, o.kubelets.via == kubeletViaAPIServer, o.kubelets.concurrency)
 	noteFailures(notes, failures)
 	return nil
