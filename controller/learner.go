@@ -31,6 +31,7 @@ const (
 // LearningLedger is the part of the ledger that watches pulls and is told what they teach. *ledger.Ledger is one.
 type LearningLedger interface {
 	Snapshot() *ledger.Snapshot
+	HasNode(name string) bool
 	Observations() []ledger.Observation
 	SetLearned(key imagesize.PoolKey, learned imagesize.Learned)
 	SetObserved(key imagesize.PoolKey, ref imageref.Ref, taken estimate.Bytes)

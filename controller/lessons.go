@@ -11,7 +11,8 @@ import (
 )
 
 // Sampled implements SampleListener: a sample is what ends a pull that is watched. A kubelet may tell one sample again for
-// some seconds; what is in use is counted once for each sample that the ledger took for a newer one.
+// some seconds; what is in use is counted once for each sample that the ledger took for a newer one: at the next of them, where
+// the snapshot does not have it yet.
 func (l *Learner) Sampled(name string, _ ledger.Measurement, _ ledger.Lines) {
 	s := l.ledger.Snapshot()
 	row, found := s.Node(name)
@@ -21,13 +22,11 @@ func (l *Learner) Sampled(name string, _ ledger.Measurement, _ ledger.Lines) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// Once more: a node that has gone meanwhile must not come back after NodeDeleted.
-	s = l.ledger.Snapshot()
-	row, found = s.Node(name)
 	for _, o := range l.ledger.Observations() {
 		l.observe(s, o)
 	}
-	if !found {
+	// A node that has gone meanwhile must not come back after NodeDeleted.
+	if !found || !l.ledger.HasNode(name) {
 		return
 	}
 	l.learnListed(s, row)

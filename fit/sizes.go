@@ -26,6 +26,8 @@ type sizes struct {
 	// operator memoizes the policy's table, whose patterns are many per image.
 	operator map[imageref.Ref]int64
 	classes  map[classKey]*class
+	// listed are those of images that nodes list.
+	listed ledger.ListedSizes
 	// last is the class of lastRow: rows are asked about many times in a row.
 	lastRow *ledger.NodeRow
 	last    *class
@@ -60,6 +62,7 @@ func (z *sizes) since(s *ledger.Snapshot, resized *ledger.Resized) *sizes {
 	if resized.None() {
 		return z
 	}
+	z.listed.Forget()
 	for _, c := range z.classes {
 		maps.DeleteFunc(c.sizes, func(ref imageref.Ref, _ imagesize.Size) bool { return resized.Has(ref) })
 		maps.DeleteFunc(c.evidence, func(ref imageref.Ref, _ imagesize.Evidence) bool { return resized.Has(ref) })

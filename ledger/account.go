@@ -56,6 +56,9 @@ type View struct {
 	// the same for every image of which nothing is there: then that is asked once for
 	// all of them. Nil means that every node is asked about.
 	SizeClass func(*NodeRow) any
+	// Listed is kept from one view to the next, of the same or a later snapshot, for which Size and SizeClass say the same of
+	// all images that nodes list. Nil remembers nothing.
+	Listed *ListedSizes
 	// DeclaredBytes tells the capacity the policy declares for the node's
 	// image file system, 0 for none. Nil means none.
 	DeclaredBytes func(*NodeRow) int64

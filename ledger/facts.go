@@ -25,6 +25,8 @@ type facts struct {
 	// of the status.
 	uses uses
 	seed maphash.Seed
+	// unlisted are the hashes of uses that the list does not have.
+	unlisted []uint64
 	// unused are the entries of the list that no pod uses but finished ones.
 	unused bitset
 	*unsettled
@@ -95,7 +97,7 @@ func newFacts(n *nodeState, scratch *factsScratch) *facts {
 
 // withParked are the facts where parked pods have other shapes that are used as those before.
 func (f *facts) withParked(p parking) *facts {
-	c := &facts{pods: f.pods, requests: f.requests, parked: p, uses: f.uses, seed: f.seed, unused: f.unused, unsettled: f.unsettled}
+	c := &facts{pods: f.pods, requests: f.requests, parked: p, uses: f.uses, seed: f.seed, unlisted: f.unlisted, unused: f.unused, unsettled: f.unsettled}
 	c.holdings.Store(f.holdings.Load())
 	return c
 }
@@ -143,7 +145,7 @@ func (f *facts) addGone(names []usedName, pod *Pod, used []usedName) []usedName 
 func (f *facts) index(n *nodeState, names []usedName, scratch *uses) {
 	f.uses = newUses(names, scratch)
 	if n.list != nil {
-		f.unused = unusedOf(n.list, f)
+		f.unused, f.unlisted = unusedOf(n.list, f), unlistedOf(n.list, &f.uses)
 	}
 }
 
@@ -183,6 +185,17 @@ func (f *facts) named(name string) use {
 
 func comparePods(a, b *Pod) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+}
+
+// unlistedOf is sorted. Most nodes list all that their pods use.
+func unlistedOf(list *imageList, u *uses) (hashes []uint64) {
+	for hash := range u.all() {
+		if _, listed := list.hashed(hash); !listed {
+			hashes = append(hashes, hash)
+		}
+	}
+	slices.Sort(hashes)
+	return hashes
 }
 
 func unusedOf(list *imageList, f *facts) bitset {

@@ -296,10 +296,8 @@ func TestTwin(t *testing.T) {
 			e.write(l)
 			second.events = append(second.events, e)
 			if step >= sync && (step%20 == 0 || step == steps-1) {
-				if step%40 == 0 {
-					l.Publish()
-				}
-				if diff := compare(h, l.Latest(), second); diff != "" {
+				l.Publish()
+				if diff := compare(h, l.Snapshot(), second); diff != "" {
 					t.Fatalf("history %d, step %d: account (-twin +ledger):\n%s", seed, step, diff)
 				}
 			}

@@ -166,6 +166,9 @@ func (r *row) pulledImages() (images []*PodImage) {
 			}
 		}
 	}
+	if len(r.facts.unlisted) == 0 {
+		return images
+	}
 	for _, s := range r.facts.parked.shapes {
 		for i := range s.names {
 			if _, listed := r.list.hashed(s.names[i]); !listed && !s.pod.Finished { // All that are parked have theirs.

@@ -20,7 +20,7 @@ type kindKey struct {
 type kind struct {
 	kindKey
 	s       *Snapshot
-	listed  numbered
+	listed  *numbered
 	atLeast map[imageref.Ref]int64
 	// plans are what nodes have reserved, and shared what they have besides pods that could land on one node only.
 	plans, shared plans
@@ -40,11 +40,19 @@ func (a *Accounts) kindOf(node *NodeRow) *kind {
 	}
 	k := a.kinds[key]
 	if k == nil {
-		k = &kind{kindKey: key, s: a.s, atLeast: make(map[imageref.Ref]int64)}
+		k = &kind{kindKey: key, s: a.s, atLeast: make(map[imageref.Ref]int64), listed: a.listedSizes().of(key, a.s)}
 		a.kinds[key] = k
 	}
 	a.last = k
 	return k
+}
+
+// listedSizes are the view's, or its own.
+func (a *Accounts) listedSizes() *ListedSizes {
+	if a.view.Listed != nil {
+		return a.view.Listed
+	}
+	return &a.listed
 }
 
 // size is what an image takes on this node when none of it is there.

@@ -121,6 +121,14 @@ func (l *Ledger) ListedImages(node string) []ListedImage {
 	return nil
 }
 
+// HasNode reports whether there is a node of that name, after every write that has returned. It waits for writers.
+func (l *Ledger) HasNode(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.nodes[name]
+	return n != nil && n.node != nil
+}
+
 // DeleteNode takes a node away. Its pods are kept: they may be deleted later, or
 // the node may come back under another UID. An empty uid means whichever node has
 // that name; another UID than the one held is a late event and ignored.

@@ -16,6 +16,8 @@ type numbers struct {
 	entries map[listedKey][]*listed
 	given   map[imageref.Ref]*number
 	slots   slots
+	// count is how many have ever been given: while it is the same, no number stands for another image.
+	count uint64
 }
 
 // number is one image's number, and how many different entries have it.
@@ -34,6 +36,7 @@ func (n *numbers) number(ref imageref.Ref) int {
 	if known == nil {
 		known = &number{value: n.slots.take()}
 		n.given[ref] = known
+		n.count++
 	}
 	known.entries++
 	return known.value
@@ -49,6 +52,28 @@ func (n *numbers) forget(ref imageref.Ref) {
 		delete(n.given, ref)
 		n.slots.release(known.value)
 	}
+}
+
+// ListedSizes remembers what images that nodes list take on disk. The zero value remembers nothing. It is for one goroutine.
+type ListedSizes struct {
+	numbering uint64 // numbers.count as of which it holds
+	kinds     map[kindKey]*numbered
+}
+
+// Forget forgets all.
+func (l *ListedSizes) Forget() { l.kinds = nil }
+
+// of returns those of a kind of nodes as of a snapshot.
+func (l *ListedSizes) of(key kindKey, s *Snapshot) *numbered {
+	if l.kinds == nil || l.numbering != s.numbering {
+		l.kinds, l.numbering = make(map[kindKey]*numbered), s.numbering
+	}
+	n := l.kinds[key]
+	if n == nil {
+		n = new(numbered)
+		l.kinds[key] = n
+	}
+	return n
 }
 
 // numbered are sizes by number, in pages: most requests need a few of them.

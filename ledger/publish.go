@@ -22,19 +22,6 @@ func (l *Ledger) Publish() (nodes int) {
 	return nodes
 }
 
-// Latest returns the ledger as it is after every write that has returned, whether that has been published or not. It waits for
-// writers.
-func (l *Ledger) Latest() *Snapshot {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.synced || !l.changed {
-		return l.published.Load()
-	}
-	l.seal()
-	l.next.generation++
-	return &Snapshot{contents: l.next}
-}
-
 // publish makes what has changed visible to readers. Every write ends with it, or
 // with publishSoon.
 func (l *Ledger) publish() {
@@ -86,6 +73,7 @@ func (l *Ledger) seal() {
 	}
 	l.ownReservations, l.ownCandidates = false, false
 	l.batch++
+	l.next.numbering = l.numbers.count
 	c := &l.next
 	c.reports.share()
 	c.manifests.share()

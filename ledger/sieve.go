@@ -3,6 +3,8 @@
 
 package ledger
 
+import "slices"
+
 const (
 	// listedWords is enough for the names of 50 images, two of each: one answer in a hundred is a "maybe" that should be no.
 	listedWords = 1 << 10
@@ -42,17 +44,14 @@ func (s *Sieve) Put(at int, before, id RowID) {
 				}
 			}
 		}
-	} else if before.row.facts.uses.same(&r.facts.uses) {
+	} else if slices.Equal(before.row.facts.unlisted, r.facts.unlisted) {
 		return
 	}
 	s.used, s.ownUsed = writable(s.used, s.ownUsed), true
 	for i := range s.used {
 		s.used[i] &^= bit
 	}
-	for hash := range r.facts.uses.all() {
-		if _, listed := r.list.hashed(hash); listed {
-			continue
-		}
+	for _, hash := range r.facts.unlisted {
 		for probe := range probes {
 			s.used[hash>>(probe*11)%usedWords] |= bit
 		}

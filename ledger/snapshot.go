@@ -24,6 +24,7 @@ type contents struct {
 	seed         maphash.Seed // of the hashes of names
 	generation   uint64
 	rows         rows
+	numbering    uint64 // numbers.count
 	reports      table[reportKey, estimate.Bytes]
 	manifests    table[manifestKey, *known]
 	digests      table[digestKey, *known]

@@ -19,23 +19,17 @@ import (
 
 // newLearner connects what pulls teach with the policy's pools and with what is predicted.
 func (p *parts) newLearner(registerer prometheus.Registerer) *controller.Learner {
-	return controller.NewLearner(latest{p.ledger}, controller.LearnerOptions{
+	return controller.NewLearner(p.ledger, controller.LearnerOptions{
 		Pool:    func(row *ledger.NodeRow) string { return fit.Pool(row, p.policy.Policy()).Pool },
 		Predict: p.predict,
-		Needed:  func(row *ledger.NodeRow) estimate.Bytes { return fit.ListedOnDisk(p.ledger.Latest(), row) },
+		Needed:  func(row *ledger.NodeRow) estimate.Bytes { return fit.ListedOnDisk(p.ledger.Snapshot(), row) },
 		Metrics: controller.NewPullMetrics(registerer),
 	})
 }
 
-// latest is a ledger that is read as it is after the last write: who learns from a sample has to see it.
-type latest struct{ *ledger.Ledger }
-
-// Snapshot is [ledger.Ledger.Latest].
-func (l latest) Snapshot() *ledger.Snapshot { return l.Latest() }
-
 // predict says what pulling the image for a pod that has just been bound will take of the node's disk.
 func (p *parts) predict(row *ledger.NodeRow, ref imageref.Ref, pod types.UID) controller.Prediction {
-	s := p.ledger.Latest()
+	s := p.ledger.Snapshot()
 	row, found := s.Node(row.Name)
 	if !found {
 		return controller.Prediction{BlobBytes: -1}
