@@ -122,6 +122,32 @@ func TestLearnerCountsASampleOnce(t *testing.T) {
 	s.wrote("which the ledger believes after two minutes", "learned cpu containerd: 0")
 }
 
+// TestLearnerReadsWhatIsPublished: a sample counts when the next one comes, and a node that is gone does not come back because
+// the snapshot still has it.
+func TestLearnerReadsWhatIsPublished(t *testing.T) {
+	s := newSchool(t)
+	s.needed = estimate.Between(100, 200, 300)
+	s.Batch(func() {}, func() {})
+	for range 10 {
+		s.sample(99)
+		s.Publish()
+	}
+	s.wrote("ten samples, of which the last was not published when it came")
+	s.sample(99)
+	s.wrote("one more", "learned gpu containerd: 0 lazy")
+
+	s.DeleteNode("n", "n")
+	s.learner.NodeDeleted("n", "n")
+	s.wrote("and gone", "learned gpu containerd: 0")
+	if _, published := s.Snapshot().Node("n"); !published {
+		t.Fatal("the snapshot knows already that the node is gone")
+	}
+	s.sample(99)
+	if len(s.learner.nodes)+len(s.learner.poolNodes) != 0 {
+		t.Errorf("a node that is gone is remembered: %v, %v", s.learner.nodes, s.learner.poolNodes)
+	}
+}
+
 // TestLearnerForgetsANodeWhileItLooksAtItsSample: the sample does not bring it back.
 func TestLearnerForgetsANodeWhileItLooksAtItsSample(t *testing.T) {
 	s := newSchool(t)

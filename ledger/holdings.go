@@ -154,6 +154,9 @@ func (h *holdings) sameImages(o *holdings) bool {
 
 // pulledImages are the images that pods which are not finished have pulled and the node does not list, each once.
 func (r *row) pulledImages() (images []*PodImage) {
+	if len(r.facts.unlisted) == 0 {
+		return nil
+	}
 	add := func(image *PodImage) {
 		if !slices.ContainsFunc(images, func(o *PodImage) bool { return o.Ref == image.Ref && o.ImageID == image.ImageID }) {
 			images = append(images, image)
@@ -165,9 +168,6 @@ func (r *row) pulledImages() (images []*PodImage) {
 				add(image)
 			}
 		}
-	}
-	if len(r.facts.unlisted) == 0 {
-		return images
 	}
 	for _, s := range r.facts.parked.shapes {
 		for i := range s.names {
