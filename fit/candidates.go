@@ -95,7 +95,7 @@ func (s *survey) begin() {
 // view is how this package looks at nodes, for no pod yet.
 func view(z *sizes, p *policy.Policy, now time.Time) ledger.View {
 	return ledger.View{
-		Now: now, Size: z.of, Stored: z.stored, SizeClass: func(row *ledger.NodeRow) any { return z.classOf(row) }, Listed: &z.listed,
+		Now: now, Size: z.of, Stored: z.stored, SizeClass: func(row *ledger.NodeRow) any { return z.classOf(row) },
 		DeclaredBytes: z.declared, MaxStaleness: p.MaxStaleness,
 	}
 }

@@ -68,7 +68,7 @@ func surveyorWith(z *sizes, s *ledger.Snapshot, p *policy.Policy, now time.Time,
 		z = newSizes(s, p, nil)
 	}
 	from := view(z, p, now)
-	from.Namespace = ledger.Nobody
+	from.Namespace, from.Listed = ledger.Nobody, &z.listed
 	return &surveyor{snapshot: s, policy: p, now: now, sizes: z, accounts: s.Accounts(from), serials: serials}
 }
 

@@ -26,7 +26,7 @@ type sizes struct {
 	// operator memoizes the policy's table, whose patterns are many per image.
 	operator map[imageref.Ref]int64
 	classes  map[classKey]*class
-	// listed are those of images that nodes list.
+	// listed are those of images that nodes list, for a surveyor.
 	listed ledger.ListedSizes
 	// last is the class of lastRow: rows are asked about many times in a row.
 	lastRow *ledger.NodeRow

@@ -57,7 +57,7 @@ type View struct {
 	// all of them. Nil means that every node is asked about.
 	SizeClass func(*NodeRow) any
 	// Listed is kept from one view to the next, of the same or a later snapshot, for which Size and SizeClass say the same of
-	// all images that nodes list. Nil remembers nothing.
+	// all images that nodes list. Nil keeps nothing.
 	Listed *ListedSizes
 	// DeclaredBytes tells the capacity the policy declares for the node's
 	// image file system, 0 for none. Nil means none.

@@ -11,8 +11,6 @@ type Accounts struct {
 	view  View
 	kinds map[kindKey]*kind
 	last  *kind
-	// listed is what is remembered where the view has nothing for it.
-	listed ListedSizes
 	// single says that one node is asked about, for which nothing pays that is kept.
 	single bool
 	// judged is the view's pod if it waits to be bound.

@@ -40,19 +40,14 @@ func (a *Accounts) kindOf(node *NodeRow) *kind {
 	}
 	k := a.kinds[key]
 	if k == nil {
-		k = &kind{kindKey: key, s: a.s, atLeast: make(map[imageref.Ref]int64), listed: a.listedSizes().of(key, a.s)}
+		k = &kind{kindKey: key, s: a.s, atLeast: make(map[imageref.Ref]int64), listed: new(numbered)}
+		if a.view.Listed != nil {
+			k.listed = a.view.Listed.of(key, a.s)
+		}
 		a.kinds[key] = k
 	}
 	a.last = k
 	return k
-}
-
-// listedSizes are the view's, or its own.
-func (a *Accounts) listedSizes() *ListedSizes {
-	if a.view.Listed != nil {
-		return a.view.Listed
-	}
-	return &a.listed
 }
 
 // size is what an image takes on this node when none of it is there.
