@@ -36,7 +36,7 @@ type Target struct {
 
 // Client asks kubelets. Direct and ViaAPIServer make one.
 type Client struct {
-	// send returns how the exchange ends, too; not where it fails.
+	// send returns what the other side answers, and what ends the exchange and must be called in the end, unless it fails.
 	send         func(*http.Request) (response *http.Response, end func(), err error)
 	timeout      time.Duration
 	maxBodyBytes int64

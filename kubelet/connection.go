@@ -52,7 +52,7 @@ func newConnections(config *tls.Config, t *trust, received *atomic.Uint64) *conn
 	return c
 }
 
-// send asks what the request says. Whoever calls it must call end in the end, unless it fails.
+// send is Client.send.
 func (c *connections) send(request *http.Request) (response *http.Response, end func(), err error) {
 	connection, err := c.transport.NewClientConn(request.Context(), request.URL.Scheme, request.URL.Host)
 	if err != nil {
@@ -67,11 +67,11 @@ func (c *connections) send(request *http.Request) (response *http.Response, end 
 }
 
 func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	raw, err := c.dialer.DialContext(ctx, network, address)
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	host, _, err := net.SplitHostPort(address)
+	raw, err := c.dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
