@@ -13,13 +13,12 @@ import (
 
 	"github.com/headroom-dev/headroom/controller"
 	"github.com/headroom-dev/headroom/test/serve"
+	"github.com/headroom-dev/headroom/test/simnode"
 )
 
 // TestEveryRuleIsNeeded takes one rule away and looks what breaks.
 func TestEveryRuleIsNeeded(t *testing.T) {
 	rule := func(role string, index int) []string { return []string{role, strconv.Itoa(index)} }
-	// Once it has registered itself nobody can set such a policy any more.
-	const brokenPolicy = "making events, of a policy that is not valid: they are lost, and counted"
 	cases := map[string]struct {
 		without []string
 		breaks  func(t *testing.T, p *serve.Process)
@@ -68,7 +67,10 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			logged(t, p.Log, "Watch failed", "cannot list configmaps in namespace", "kube-system", "ServiceAccount headroom-system/headroom needs list on configmaps")
 			eventually(t, 20*time.Second, "it is ready", p.Ready)
 		}, ""},
-		brokenPolicy: {rule("clusterrole/headroom", 3), func(t *testing.T, p *serve.Process) {
+		"making events: they are lost, and counted": {rule("clusterrole/headroom", 3), func(t *testing.T, p *serve.Process) {
+			full := tenGi()
+			full.OtherUsedBytes = 9 << 30
+			startNode(t, simnode.NodeSpec{Name: "sim-full", Config: full})
 			eventually(t, 20*time.Second, "an Event is dropped", func() bool { return p.Metric(t, "headroom_events_dropped_total") > 0 })
 			logged(t, p.Log, "Event not written", "cannot create events", "headroom-system")
 		}, ""},
@@ -99,9 +101,6 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			kubectl(t, "delete", "secret", "-n", "headroom-system", "headroom-ca", "--ignore-not-found")
 			kubectl(t, "delete", "lease", "-n", "headroom-system", controller.LeaseName, "--ignore-not-found")
 			setPolicy(t, "mode: Warn")
-			if name == brokenPolicy {
-				setPolicyText(t, "mode: Sometimes")
-			}
 			without(t, tc.without[0], tc.without[1])
 			p := startUnmeasured(t, serve.Options{NotReady: true, Args: []string{"--sync-timeout", "3s"}})
 			if tc.ends != "" {
