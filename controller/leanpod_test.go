@@ -162,9 +162,10 @@ func TestTemplatesByTheirBytesAreBounded(t *testing.T) {
 		}
 		kept = append(kept, row)
 	}
-	if n := feed.byWire.len(); n != 1 || len(kept) != 50 {
+	if n := feed.byWire.len(); n != 1 {
 		t.Errorf("%d encodings of a template are known, want the one that is the same for all", n)
 	}
+	runtime.KeepAlive(kept)
 }
 
 // Each pod of a DaemonSet names its node in its affinity, and pods of a StatefulSet have numbers. All but the first are decoded no
@@ -181,7 +182,7 @@ func TestLeanPodsThatDifferInTheirNodesOrNumbers(t *testing.T) {
 		},
 		"StatefulSet": func(p *corev1.Pod, i int) { p.Labels["apps.kubernetes.io/pod-index"] = strconv.Itoa(i) },
 	} {
-		feed := newPodFeed()
+		feed, kept := newPodFeed(), []ledger.Pod(nil)
 		for i := range 4 {
 			p := replicaOf(1, i)
 			p.OwnerReferences[0].Kind = set
@@ -198,7 +199,9 @@ func TestLeanPodsThatDifferInTheirNodesOrNumbers(t *testing.T) {
 			if diff := cmp.Diff(newPodFeed().row(decoded(t, p)), got, refs, placements, noTemplate); diff != "" {
 				t.Errorf("%s: row of pod %d (-whole +lean):\n%s", set, i, diff)
 			}
+			kept = append(kept, got)
 		}
+		runtime.KeepAlive(kept) // with it, what is known of their templates
 	}
 }
 
