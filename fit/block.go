@@ -15,21 +15,21 @@ import (
 type block struct {
 	serial uint64 // as of grounds
 	class  int
-	// quarters are nil where no node has been. Own are those that nobody else has, one bit for each: they may be changed.
-	quarters [4]*quarter
-	own      uint8
-	sieve    ledger.Sieve
+	// octets are nil where no node has been. Own are those that nobody else has, one bit for each: they may be changed.
+	octets [64 / octetPlaces]*octet
+	own    uint8
+	sieve  ledger.Sieve
 	summary
 }
 
-// quarter is a quarter of a block's places. It is made anew where one of its nodes has changed, and the other three stay.
-type quarter struct {
-	grounds   [quarterPlaces]*ground
-	standings [quarterPlaces]standing
+// octet is eight of a block's places. It is made anew where one of its nodes has changed, and the others stay.
+type octet struct {
+	grounds   [octetPlaces]*ground
+	standings [octetPlaces]standing
 	summary
 }
 
-const quarterPlaces = 64 / 4
+const octetPlaces = 8
 
 // summary is what is known of several nodes of a block.
 type summary struct {
@@ -65,15 +65,15 @@ func (s *sums) join(o *sums) {
 
 // ground returns what is known of the node at a place, nil where there is none.
 func (b *block) ground(at int) *ground {
-	if q := b.quarters[at/quarterPlaces]; q != nil {
-		return q.grounds[at%quarterPlaces]
+	if o := b.octets[at/octetPlaces]; o != nil {
+		return o.grounds[at%octetPlaces]
 	}
 	return nil
 }
 
 // standing returns that of a node that is there.
 func (b *block) standing(at int) *standing {
-	return &b.quarters[at/quarterPlaces].standings[at%quarterPlaces]
+	return &b.octets[at/octetPlaces].standings[at%octetPlaces]
 }
 
 // successor is a block that may be changed, and has nothing of its own yet.
@@ -95,17 +95,17 @@ func (b *block) put(at int, g *ground, s standing) {
 
 // set is put without the sieve: for a node whose row is the same, and for none, which is nil.
 func (b *block) set(at int, g *ground, s standing) {
-	number := at / quarterPlaces
-	q := b.quarters[number]
+	number := at / octetPlaces
+	o := b.octets[number]
 	if b.own&(1<<number) == 0 {
-		own := new(quarter)
-		if q != nil {
-			*own = *q
+		own := new(octet)
+		if o != nil {
+			*own = *o
 		}
-		b.quarters[number], q = own, own
+		b.octets[number], o = own, own
 		b.own |= 1 << number
 	}
-	q.grounds[at%quarterPlaces], q.standings[at%quarterPlaces] = g, s
+	o.grounds[at%octetPlaces], o.standings[at%octetPlaces] = g, s
 	b.nodes &^= 1 << at
 	if g != nil {
 		b.nodes |= 1 << at
@@ -115,25 +115,25 @@ func (b *block) set(at int, g *ground, s standing) {
 // seal works out what follows from the nodes.
 func (b *block) seal(serial uint64) {
 	b.serial, b.summary = serial, summary{sums: noSums()}
-	for number, q := range b.quarters {
-		if q == nil {
+	for number, o := range b.octets {
+		if o == nil {
 			continue
 		}
 		if b.own&(1<<number) != 0 {
-			q.seal(number * quarterPlaces)
+			o.seal(number * octetPlaces)
 		}
-		b.join(&q.summary)
+		b.join(&o.summary)
 	}
 }
 
 // blind are the nodes without a verdict.
 func (s *summary) blind() uint64 { return s.stale | s.unmeasured }
 
-func (q *quarter) seal(first int) {
-	q.summary = summary{sums: noSums()}
-	for i, g := range q.grounds {
+func (o *octet) seal(first int) {
+	o.summary = summary{sums: noSums()}
+	for i, g := range o.grounds {
 		if g != nil {
-			q.take(uint64(1)<<(first+i), g, &q.standings[i])
+			o.take(uint64(1)<<(first+i), g, &o.standings[i])
 		}
 	}
 }

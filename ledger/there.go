@@ -57,8 +57,8 @@ func (a *Accounts) on(row *NodeRow) *accountant {
 		a.Of(row)
 		return a.current
 	}
-	// Nothing that is reserved is sure to come, so that nothing of it is on its way.
-	c := a.begin(row)
+	// Nothing that is reserved is sure to come, so that nothing of it is on its way; and what is measured is asked of no one.
+	c := a.at(row)
 	if c.drawn = true; c.result.Tier != NoTier {
 		c.claims()
 	}
