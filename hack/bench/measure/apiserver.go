@@ -22,8 +22,8 @@ type APIServerOptions struct {
 	Part
 
 	Nodes int
-	// Rate is how many pods a second are due, for Duration in each turn.
-	Rate     float64
+	// Rates are how many pods a second are due, one in each turn, for Duration.
+	Rates    []float64
 	Duration time.Duration
 }
 
@@ -50,7 +50,7 @@ const settle = 3 * time.Second
 // APIServer creates pods through a real API server: by turns without any admission, with a ValidatingAdmissionPolicy, with a
 // webhook that admits at once and with the real Headroom.
 func APIServer(ctx context.Context, o APIServerOptions) (_ *result.APIServer, err error) {
-	r := &result.APIServer{Run: o.begin(), Nodes: o.Nodes, Rate: o.Rate}
+	r := &result.APIServer{Run: o.begin(), Nodes: o.Nodes}
 	c := &cluster{APIServerOptions: &o}
 	if c.program, err = o.buildHeadroom(ctx); err != nil {
 		return nil, err
@@ -72,14 +72,15 @@ func APIServer(ctx context.Context, o APIServerOptions) (_ *result.APIServer, er
 		return nil, err
 	}
 	ways := []string{result.WayNone, result.WayVAP, result.WayWebhook, result.WayHeadroom}
-	err = o.turns(len(ways), func(round, i int) error {
-		s, err := c.turn(ctx, ways[i])
+	err = o.turns(len(ways)*len(o.Rates), func(round, i int) error {
+		way, rate := ways[i%len(ways)], o.Rates[i/len(ways)]
+		s, err := c.turn(ctx, way, rate)
 		if err != nil {
-			return fmt.Errorf("%s: %w", ways[i], err)
+			return fmt.Errorf("%s at %v pods a second: %w", way, rate, err)
 		}
 		s.Round = round
 		r.Samples = append(r.Samples, *s)
-		o.say("round %d: %-18s p50 %.1f ms, p99 %.1f ms, %.0f of %.0f calls within 5 ms, API server %.2f and webhook %.2f ms CPU a pod, load %.1f", round+1, ways[i], s.Latency.P50/1000,
+		o.say("round %d: %3.0f pods/s, %-18s p50 %.1f ms, p99 %.1f ms, %.0f of %.0f calls within 5 ms, API server %.2f and webhook %.2f ms CPU a pod, load %.1f", round+1, rate, way, s.Latency.P50/1000,
 			s.Latency.P99/1000, s.Within5ms, s.Calls, s.APIServerCPUSeconds/float64(s.Pods)*1000, s.WebhookCPUSeconds/float64(s.Pods)*1000, s.LoadAverage)
 		return nil
 	})
@@ -87,8 +88,8 @@ func APIServer(ctx context.Context, o APIServerOptions) (_ *result.APIServer, er
 	return r, err
 }
 
-// turn creates pods in one way.
-func (c *cluster) turn(ctx context.Context, way string) (_ *result.Creation, err error) {
+// turn creates pods in one way at one rate.
+func (c *cluster) turn(ctx context.Context, way string, rate float64) (_ *result.Creation, err error) {
 	leave, err := c.enter(ctx, way)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func (c *cluster) turn(ctx context.Context, way string) (_ *result.Creation, err
 	if err != nil {
 		return nil, err
 	}
-	outcome, err := load.Steady(ctx, c.Rate, c.Duration, c.creator())
+	outcome, err := load.Steady(ctx, rate, c.Duration, c.creator())
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (c *cluster) turn(ctx context.Context, way string) (_ *result.Creation, err
 		return nil, err
 	}
 	s := &result.Creation{
-		Way: way, Pods: outcome.Requests, Errors: outcome.Errors, Error: outcome.Error, Latency: outcome.Latency, LoadAverage: process.LoadAverage(),
+		Way: way, Rate: rate, Pods: outcome.Requests, Errors: outcome.Errors, Error: outcome.Error, Latency: outcome.Latency, LoadAverage: process.LoadAverage(),
 		Calls: after.calls - before.calls, Within5ms: after.within - before.within, Waited: after.waited - before.waited,
 		APIServerCPUSeconds: (after.apiServer - before.apiServer).Seconds(), WebhookCPUSeconds: (after.webhook - before.webhook).Seconds(),
 	}

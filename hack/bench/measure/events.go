@@ -22,13 +22,16 @@ import (
 	"github.com/headroom-dev/headroom/hack/bench/result"
 )
 
-// The rates at which the API server makes events, a second, and that of the open loop while it makes more of them.
-const (
-	podEvents       = 5000
-	nodeUpdates     = 50
-	manyNodeUpdates = 1500
-	requestRate     = 1000
-)
+// The rates at which the API server makes events, a second.
+const podEvents, nodeUpdates = 5000, 50
+
+// busyness are the rates of requests and of the events among which they come: those that a target is about, and a tenth of
+// each. The former need more than two processors, with all that makes the load; by the latter can be seen what an answer takes
+// where there are processors for it.
+var busyness = []result.Asked{
+	{Rate: result.RequestRate, PodEvents: podEvents, NodeUpdates: 1500},
+	{Rate: result.RequestRate / 10, PodEvents: podEvents / 10, NodeUpdates: 150},
+}
 
 // largest is the size of the largest cluster.
 func (s *serviceRun) largest() Size {
@@ -95,18 +98,24 @@ func (s *serviceRun) busy(ctx context.Context, client kubernetes.Interface, head
 		return err
 	}
 	defer bare.Stop()
-	if err := churn(ctx, client, podEvents, manyNodeUpdates); err != nil {
-		return err
-	}
 	defer func() { err = errors.Join(err, churn(ctx, client, 0, 0)) }()
-	plan := load.Plan{Images: images, Generator: load.Open, Callers: 1, Rate: requestRate, Warmup: time.Second, Duration: s.Duration}
-	plan.Target = target
-	if served.Bare, err = runLoad(ctx, plan); err != nil {
-		return err
+	for _, asked := range busyness {
+		if err := churn(ctx, client, asked.PodEvents, asked.NodeUpdates); err != nil {
+			return err
+		}
+		time.Sleep(settle)
+		plan := load.Plan{Images: images, Generator: load.Open, Callers: 1, Rate: asked.Rate, Warmup: time.Second, Duration: s.Duration}
+		plan.Target = target
+		if asked.Bare, err = runLoad(ctx, plan); err != nil {
+			return err
+		}
+		plan.Target = headroom.target
+		if asked.Headroom, err = runLoad(ctx, plan); err != nil {
+			return err
+		}
+		served.Asked = append(served.Asked, asked)
 	}
-	plan.Target = headroom.target
-	served.Busy, err = runLoad(ctx, plan)
-	return err
+	return nil
 }
 
 // churn tells the synthetic API server how much is to change a second.

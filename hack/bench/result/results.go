@@ -116,17 +116,16 @@ func (e *Engine) DecisionMicroseconds() float64 { return (e.With - e.Without) / 
 type APIServer struct {
 	Run
 
-	Nodes int `json:"nodes"`
-	// Rate is how many pods a second were due.
-	Rate    float64    `json:"rate"`
+	Nodes   int        `json:"nodes"`
 	Samples []Creation `json:"samples"`
 }
 
-// Creation is one way of admission in one round.
+// Creation is one way of admission at one rate in one round.
 type Creation struct {
-	Round int    `json:"round"`
-	Way   string `json:"way"` // none, vap, controller-runtime or headroom
-	Pods  int    `json:"pods"`
+	Round int     `json:"round"`
+	Way   string  `json:"way"`  // none, vap, controller-runtime or headroom
+	Rate  float64 `json:"rate"` // how many pods a second were due
+	Pods  int     `json:"pods"`
 	// Errors are creations that failed.
 	Errors  int          `json:"errors"`
 	Error   string       `json:"error,omitempty"` // the first one

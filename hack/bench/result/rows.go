@@ -17,9 +17,9 @@ type section struct {
 	Run     *Run
 	Rows    []map[string]string
 	Open    []map[string]string
+	Asked   []map[string]string
 	Fresh   []map[string]string
 	Missing []string
-	Rate    string
 	Nodes   string
 }
 

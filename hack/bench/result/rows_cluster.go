@@ -42,11 +42,17 @@ func (r *Results) creationRows() *section {
 	if r.APIServer == nil {
 		return nil
 	}
-	s := &section{Run: &r.APIServer.Run, Rate: number(r.APIServer.Rate), Nodes: grouped(float64(r.APIServer.Nodes))}
-	for _, way := range []string{WayNone, WayVAP, WayWebhook, WayHeadroom} {
-		of := func(value func(*Creation) float64) string { return r.creation(way, value).figure().String() }
+	s := &section{Run: &r.APIServer.Run, Nodes: grouped(float64(r.APIServer.Nodes))}
+	var seen []Creation // way and rate
+	for i := range r.APIServer.Samples {
+		way, rate := r.APIServer.Samples[i].Way, r.APIServer.Samples[i].Rate
+		if slices.ContainsFunc(seen, func(c Creation) bool { return c.Way == way && c.Rate == rate }) {
+			continue
+		}
+		seen = append(seen, r.APIServer.Samples[i])
+		of := func(value func(*Creation) float64) string { return r.creation(way, rate, value).figure().String() }
 		row := map[string]string{
-			"Name": way, "Within": "-", "WebhookCPU": "-", "Waited": "-",
+			"Rate": number(rate), "Name": way, "Within": "-", "WebhookCPU": "-", "Waited": "-",
 			"P50":          of(func(c *Creation) float64 { return c.Latency.P50 / 1000 }),
 			"P99":          of(func(c *Creation) float64 { return c.Latency.P99 / 1000 }),
 			"APIServerCPU": of(func(c *Creation) float64 { return c.APIServerCPUSeconds / float64(c.Pods) * 1000 }),

@@ -3,11 +3,7 @@
 
 package result
 
-import (
-	"slices"
-
-	"github.com/headroom-dev/headroom/hack/bench/load"
-)
+import "slices"
 
 // size is a cluster's.
 type size struct{ nodes, pods int }
@@ -19,15 +15,6 @@ func (r *Results) serviceRows() *section {
 	s := &section{Run: &r.Service.Run}
 	for _, at := range r.sizes() {
 		of := func(value func(*Served) float64) string { return r.served(at.nodes, at.pods, value).figure().String() }
-		latency := func(asked func(*Served) *load.Measurement, value func(*load.Measurement) float64) string {
-			return of(func(s *Served) float64 {
-				if m := asked(s); m != nil {
-					return value(m) / 1000
-				}
-				return missing
-			})
-		}
-		busy, bare := func(s *Served) *load.Measurement { return s.Busy }, func(s *Served) *load.Measurement { return s.Bare }
 		s.Rows = append(s.Rows, map[string]string{
 			"Nodes": grouped(float64(at.nodes)), "Pods": grouped(float64(at.pods)),
 			"Sync": of(func(s *Served) float64 { return s.SyncSeconds }), "SyncCPU": of(func(s *Served) float64 { return s.SyncCPUSeconds }),
@@ -36,9 +23,8 @@ func (r *Results) serviceRows() *section {
 			"Peak":      of(func(s *Served) float64 { return float64(s.Memory.PeakBytes) / mebibyte }),
 			"Informers": of(func(s *Served) float64 { return positive(float64(s.InformersBytes) / mebibyte) }),
 			"Cores":     of(func(s *Served) float64 { return positive(s.EventsCores) }), "Made": of(func(s *Served) float64 { return positive(s.EventsMade) }),
-			"BusyP50": latency(busy, p50), "BusyP99": latency(busy, p99), "BareP50": latency(bare, p50), "BareP99": latency(bare, p99),
 		})
-		s.Fresh = append(s.Fresh, r.freshRows(at)...)
+		s.Asked, s.Fresh = append(s.Asked, r.askedRows(at)...), append(s.Fresh, r.freshRows(at)...)
 	}
 	return s
 }
@@ -52,6 +38,34 @@ func (r *Results) sizes() []size {
 		}
 	}
 	return all
+}
+
+// askedRows are of requests among events, at each rate of the first round.
+func (r *Results) askedRows(at size) (rows []map[string]string) {
+	first := slices.IndexFunc(r.Service.Samples, func(s Served) bool { return s.Nodes == at.nodes && s.Pods == at.pods })
+	for _, asked := range r.Service.Samples[first].Asked {
+		milliseconds := func(value func(*Asked) float64) string {
+			return r.served(at.nodes, at.pods, func(s *Served) float64 {
+				if a := s.asked(asked.Rate); a != nil {
+					return value(a) / 1000
+				}
+				return missing
+			}).figure().String()
+		}
+		rows = append(rows, map[string]string{
+			"Nodes": grouped(float64(at.nodes)), "Pods": grouped(float64(at.pods)),
+			"Rate": grouped(asked.Rate), "PodEvents": grouped(asked.PodEvents), "NodeUpdates": grouped(asked.NodeUpdates),
+			"P50": milliseconds(func(a *Asked) float64 { return a.Headroom.Latency.P50 }), "P99": milliseconds(func(a *Asked) float64 { return a.Headroom.Latency.P99 }),
+			"Cores": r.served(at.nodes, at.pods, func(s *Served) float64 {
+				if a := s.asked(asked.Rate); a != nil {
+					return a.Headroom.ServerCPUSeconds / a.Headroom.Seconds
+				}
+				return missing
+			}).figure().String(),
+			"BareP50": milliseconds(func(a *Asked) float64 { return a.Bare.Latency.P50 }), "BareP99": milliseconds(func(a *Asked) float64 { return a.Bare.Latency.P99 }),
+		})
+	}
+	return rows
 }
 
 // freshRows are of the events whose effect was waited for.

@@ -110,13 +110,13 @@ func (r *Results) engine(name string, nodes int) byRound {
 }
 
 // creation is one figure of one way of admission.
-func (r *Results) creation(way string, of func(*Creation) float64) byRound {
+func (r *Results) creation(way string, rate float64, of func(*Creation) float64) byRound {
 	values := byRound{}
 	if r.APIServer == nil {
 		return values
 	}
 	for i := range r.APIServer.Samples {
-		if c := &r.APIServer.Samples[i]; c.Way == way && c.Pods > 0 {
+		if c := &r.APIServer.Samples[i]; c.Way == way && c.Rate == rate && c.Pods > 0 {
 			values[c.Round] = of(c)
 		}
 	}

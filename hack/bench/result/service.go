@@ -4,6 +4,8 @@
 package result
 
 import (
+	"slices"
+
 	"github.com/headroom-dev/headroom/hack/bench/load"
 	"github.com/headroom-dev/headroom/hack/bench/process"
 )
@@ -35,11 +37,27 @@ type Served struct {
 	EventsCores float64 `json:"eventsCores,omitempty"`
 	// BoundPod and ChangedNode are how long it takes, among those events, until one shows in verdicts: that a pod is bound which
 	// pulls an image, and that a node lists one. Nil where that was not measured.
-	BoundPod    *Shown `json:"boundPod,omitempty"`
-	ChangedNode *Shown `json:"changedNode,omitempty"`
-	// Busy is asking it, and Bare a no-op webhook, in an open loop while those events arrive.
-	Busy *load.Measurement `json:"busy,omitempty"`
-	Bare *load.Measurement `json:"bare,omitempty"`
+	BoundPod    *Shown  `json:"boundPod,omitempty"`
+	ChangedNode *Shown  `json:"changedNode,omitempty"`
+	Asked       []Asked `json:"asked,omitempty"`
+}
+
+// Asked is asking it, and a no-op webhook, in an open loop while events arrive.
+type Asked struct {
+	// Rate is how many requests a second were due, PodEvents and NodeUpdates how many events the API server made a second.
+	Rate        float64           `json:"rate"`
+	PodEvents   float64           `json:"podEvents"`
+	NodeUpdates float64           `json:"nodeUpdates"`
+	Headroom    *load.Measurement `json:"headroom"`
+	Bare        *load.Measurement `json:"bare"`
+}
+
+// asked is what was measured at a rate, nil for nothing.
+func (s *Served) asked(rate float64) *Asked {
+	if at := slices.IndexFunc(s.Asked, func(a Asked) bool { return a.Rate == rate }); at >= 0 {
+		return &s.Asked[at]
+	}
+	return nil
 }
 
 // KeptUp says whether the API server made as many events as it was to, give or take a twentieth.

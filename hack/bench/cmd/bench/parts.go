@@ -16,12 +16,8 @@ import (
 // parts are measured in this order.
 var parts = []string{"requests", "decisions", "engines", "apiserver", "service", "polling"}
 
-const (
-	// podRate is how many pods a second are created through the API server.
-	podRate = 100
-	// freshSamples is of how many events of a kind it is measured, in a turn, when they show.
-	freshSamples = 100
-)
+// freshSamples is of how many events of a kind it is measured, in a turn, when they show.
+const freshSamples = 100
 
 // measurePart measures one part, and replaces it in the results where nothing fails.
 func (o *runOptions) measurePart(ctx context.Context, name string, part measure.Part, results *result.Results) error {
@@ -35,7 +31,7 @@ func (o *runOptions) measurePart(ctx context.Context, name string, part measure.
 		return replace(&results.Engines)(measure.Engines(ctx, measure.EngineOptions{Part: part, Nodes: upTo(o.most, 1000, 5000)}))
 	case "apiserver":
 		return replace(&results.APIServer)(measure.APIServer(ctx, measure.APIServerOptions{
-			Part: part, Nodes: min(1000, o.most), Rate: podRate, Duration: 3 * o.turn,
+			Part: part, Nodes: min(1000, o.most), Rates: []float64{result.PodRate, result.PodRate / 4}, Duration: 3 * o.turn,
 		}))
 	case "service":
 		return replace(&results.Service)(measure.Service(ctx, measure.ServiceOptions{
