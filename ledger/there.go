@@ -57,7 +57,8 @@ func (a *Accounts) on(row *NodeRow) *accountant {
 		a.Of(row)
 		return a.current
 	}
-	// Nothing that is reserved is sure to come, so that nothing of it is on its way; and what is measured is asked of no one.
+	// Nothing that is reserved is sure to come, so that nothing of it is on its way. What a pull brings does not depend on what is
+	// measured, which takes the sizes of all that is listed where nothing has been.
 	c := a.at(row)
 	if c.drawn = true; c.result.Tier != NoTier {
 		c.claims()
