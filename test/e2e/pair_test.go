@@ -39,7 +39,8 @@ type pair struct {
 func startPair(t *testing.T, name string) *pair {
 	t.Helper()
 	p := &pair{
-		full:  startBareNode(t, lab.NodeOptions{Name: name + "-full", DiskBytes: 1 << 30, PressureTransition: 5 * time.Second}),
+		// Large enough for the images of all visitors, who leave them behind, instead of the filler.
+		full:  startBareNode(t, lab.NodeOptions{Name: name + "-full", DiskBytes: 3 << 29, PressureTransition: 5 * time.Second}),
 		empty: startBareNode(t, lab.NodeOptions{Name: name + "-empty", DiskBytes: 8 << 30}),
 	}
 	warmUp(t, p.full.Name, p.empty.Name)
