@@ -72,3 +72,37 @@ func TestListedSizesAreKeptAsLongAsTheyHold(t *testing.T) {
 		t.Errorf("after all was forgotten, %d sizes are asked for, want 3", asked)
 	}
 }
+
+// TestAPullAsksForNoSizeOfWhatIsListed: what it brings does not depend on what is measured, which takes all of them where no
+// kubelet answers.
+func TestAPullAsksForNoSizeOfWhatIsListed(t *testing.T) {
+	l := ledger.New()
+	node := namedNode("a")
+	node.Images = []ledger.ListedImage{}
+	var refs []imageref.Ref
+	for _, name := range []string{"a", "b", "wanted"} {
+		ref, err := imageref.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs = append(refs, ref)
+	}
+	for _, ref := range refs[:2] {
+		node.Images = append(node.Images, ledger.ListedImage{Refs: []imageref.Ref{ref}, NameCount: 1, ReportedBytes: 100})
+	}
+	l.SetNode(node)
+	l.MarkSynced()
+	var asked []imageref.Ref
+	s := l.Snapshot()
+	row, _ := s.Node("a")
+	pulls := s.Accounts(ledger.View{
+		Now: start, Namespace: ledger.Nobody, DeclaredBytes: func(*ledger.NodeRow) int64 { return 10_000 },
+		Size: func(_ *ledger.NodeRow, ref imageref.Ref, _ imagesize.There) imagesize.Size {
+			asked = append(asked, ref)
+			return imagesize.Size{Disk: estimate.Exactly(100)}
+		},
+	}).Pulls(row)
+	if size := pulls.Size(refs[2], 0); size.Disk != estimate.Exactly(100) || len(asked) != 1 || asked[0] != refs[2] {
+		t.Errorf("it brings %v, and the sizes of %v are asked for; want that of %v alone", size.Disk, asked, refs[2])
+	}
+}
