@@ -43,28 +43,32 @@ func (r *Results) creationRows() *section {
 		return nil
 	}
 	s := &section{Run: &r.APIServer.Run, Nodes: grouped(float64(r.APIServer.Nodes))}
-	var seen []Creation // way and rate
+	type row struct {
+		way  string
+		rate float64
+	}
+	var seen []row
 	for i := range r.APIServer.Samples {
 		way, rate := r.APIServer.Samples[i].Way, r.APIServer.Samples[i].Rate
-		if slices.ContainsFunc(seen, func(c Creation) bool { return c.Way == way && c.Rate == rate }) {
+		if slices.Contains(seen, row{way, rate}) {
 			continue
 		}
-		seen = append(seen, r.APIServer.Samples[i])
+		seen = append(seen, row{way, rate})
 		of := func(value func(*Creation) float64) string { return r.creation(way, rate, value).figure().String() }
-		row := map[string]string{
+		figures := map[string]string{
 			"Rate": number(rate), "Name": way, "Within": "-", "WebhookCPU": "-", "Waited": "-",
 			"P50":          of(func(c *Creation) float64 { return c.Latency.P50 / 1000 }),
 			"P99":          of(func(c *Creation) float64 { return c.Latency.P99 / 1000 }),
 			"APIServerCPU": of(func(c *Creation) float64 { return c.APIServerCPUSeconds / float64(c.Pods) * 1000 }),
 		}
 		if way == WayWebhook || way == WayHeadroom {
-			row["Within"] = of(func(c *Creation) float64 { return c.Within5ms / c.Calls * 100 })
-			row["WebhookCPU"] = of(func(c *Creation) float64 { return c.WebhookCPUSeconds / float64(c.Pods) * 1000 })
+			figures["Within"] = of(func(c *Creation) float64 { return c.Within5ms / c.Calls * 100 })
+			figures["WebhookCPU"] = of(func(c *Creation) float64 { return c.WebhookCPUSeconds / float64(c.Pods) * 1000 })
 		}
 		if way == WayHeadroom {
-			row["Waited"] = of(func(c *Creation) float64 { return c.Waited })
+			figures["Waited"] = of(func(c *Creation) float64 { return c.Waited })
 		}
-		s.Rows = append(s.Rows, row)
+		s.Rows = append(s.Rows, figures)
 	}
 	return s
 }

@@ -44,25 +44,13 @@ func (r *Results) sizes() []size {
 func (r *Results) askedRows(at size) (rows []map[string]string) {
 	first := slices.IndexFunc(r.Service.Samples, func(s Served) bool { return s.Nodes == at.nodes && s.Pods == at.pods })
 	for _, asked := range r.Service.Samples[first].Asked {
-		milliseconds := func(value func(*Asked) float64) string {
-			return r.served(at.nodes, at.pods, func(s *Served) float64 {
-				if a := s.asked(asked.Rate); a != nil {
-					return value(a) / 1000
-				}
-				return missing
-			}).figure().String()
-		}
+		of := func(value func(*Asked) float64) string { return r.asked(at, asked.Rate, value).figure().String() }
 		rows = append(rows, map[string]string{
 			"Nodes": grouped(float64(at.nodes)), "Pods": grouped(float64(at.pods)),
 			"Rate": grouped(asked.Rate), "PodEvents": grouped(asked.PodEvents), "NodeUpdates": grouped(asked.NodeUpdates),
-			"P50": milliseconds(func(a *Asked) float64 { return a.Headroom.Latency.P50 }), "P99": milliseconds(func(a *Asked) float64 { return a.Headroom.Latency.P99 }),
-			"Cores": r.served(at.nodes, at.pods, func(s *Served) float64 {
-				if a := s.asked(asked.Rate); a != nil {
-					return a.Headroom.ServerCPUSeconds / a.Headroom.Seconds
-				}
-				return missing
-			}).figure().String(),
-			"BareP50": milliseconds(func(a *Asked) float64 { return a.Bare.Latency.P50 }), "BareP99": milliseconds(func(a *Asked) float64 { return a.Bare.Latency.P99 }),
+			"P50": of(func(a *Asked) float64 { return p50(a.Headroom) / 1000 }), "P99": of(func(a *Asked) float64 { return p99(a.Headroom) / 1000 }),
+			"BareP50": of(func(a *Asked) float64 { return p50(a.Bare) / 1000 }), "BareP99": of(func(a *Asked) float64 { return p99(a.Bare) / 1000 }),
+			"Cores": of(func(a *Asked) float64 { return a.Headroom.ServerCPUSeconds / a.Headroom.Seconds }),
 		})
 	}
 	return rows

@@ -109,7 +109,7 @@ func (r *Results) engine(name string, nodes int) byRound {
 	return values
 }
 
-// creation is one figure of one way of admission.
+// creation is one figure of one way of admission at one rate.
 func (r *Results) creation(way string, rate float64, of func(*Creation) float64) byRound {
 	values := byRound{}
 	if r.APIServer == nil {
@@ -121,6 +121,18 @@ func (r *Results) creation(way string, rate float64, of func(*Creation) float64)
 		}
 	}
 	return values
+}
+
+// asked is one figure of requests among events.
+func (r *Results) asked(at size, rate float64, of func(*Asked) float64) byRound {
+	return r.served(at.nodes, at.pods, func(s *Served) float64 {
+		for i := range s.Asked {
+			if s.Asked[i].Rate == rate {
+				return of(&s.Asked[i])
+			}
+		}
+		return missing
+	})
 }
 
 // missing is a figure that was not measured.

@@ -4,8 +4,6 @@
 package result
 
 import (
-	"slices"
-
 	"github.com/headroom-dev/headroom/hack/bench/load"
 	"github.com/headroom-dev/headroom/hack/bench/process"
 )
@@ -37,9 +35,10 @@ type Served struct {
 	EventsCores float64 `json:"eventsCores,omitempty"`
 	// BoundPod and ChangedNode are how long it takes, among those events, until one shows in verdicts: that a pod is bound which
 	// pulls an image, and that a node lists one. Nil where that was not measured.
-	BoundPod    *Shown  `json:"boundPod,omitempty"`
-	ChangedNode *Shown  `json:"changedNode,omitempty"`
-	Asked       []Asked `json:"asked,omitempty"`
+	BoundPod    *Shown `json:"boundPod,omitempty"`
+	ChangedNode *Shown `json:"changedNode,omitempty"`
+	// Asked are by rate.
+	Asked []Asked `json:"asked,omitempty"`
 }
 
 // Asked is asking it, and a no-op webhook, in an open loop while events arrive.
@@ -50,14 +49,6 @@ type Asked struct {
 	NodeUpdates float64           `json:"nodeUpdates"`
 	Headroom    *load.Measurement `json:"headroom"`
 	Bare        *load.Measurement `json:"bare"`
-}
-
-// asked is what was measured at a rate, nil for nothing.
-func (s *Served) asked(rate float64) *Asked {
-	if at := slices.IndexFunc(s.Asked, func(a Asked) bool { return a.Rate == rate }); at >= 0 {
-		return &s.Asked[at]
-	}
-	return nil
 }
 
 // KeptUp says whether the API server made as many events as it was to, give or take a twentieth.

@@ -95,12 +95,7 @@ func throughAPIServer() []Check {
 	}
 	busy := func(what, unit string, limit float64, of func(*Asked) float64) Check {
 		return Check{Target: "P5", What: what, Unit: unit, Limit: limit, value: func(r *Results) Figure {
-			return r.served(15000, 500_000, func(s *Served) float64 {
-				if a := s.asked(RequestRate); a != nil {
-					return of(a)
-				}
-				return missing
-			}).figure()
+			return r.asked(size{15000, 500_000}, RequestRate, of).figure()
 		}}
 	}
 	return []Check{
